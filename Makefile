@@ -1,0 +1,48 @@
+# The development workflow. `make demo` to look around, `make test` before you send a change.
+PYTHON ?= python3
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+
+.PHONY: help env demo test lint format types imports check bench constraints clean
+
+help:  ## what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/ -/'
+
+.venv/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement constraints.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+env: .venv/.installed  ## the virtual environment with everything in it
+
+demo: env  ## a simulated Exchange, mailmine on it: look around in one minute
+	$(BIN)/mailmine demo
+
+test: env  ## all tests
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+
+lint: env  ## style and the import contract
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+
+types: env  ## mypy, strict
+	$(BIN)/mypy
+
+check: lint types test  ## everything that .ci/run checks
+
+format: env  ## puts the code into the house style
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: env  ## speed and memory, side by side with others in one run
+	$(BIN)/python -m bench
+
+constraints: env  ## locks the dependencies anew
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes \
+	  --no-header --no-emit-index-url --no-annotate --output-file constraints.txt pyproject.toml
+
+clean:  ## removes what was made
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache dist

@@ -1,0 +1,1 @@
+"""Reads mail out of Exchange, and can do nothing but read."""

@@ -1,0 +1,63 @@
+"""What went wrong at Exchange, and whose fault it is.
+
+    Fault                 a value: one item, or one folder; the mailbox goes on
+    ExchangeError         raised: the whole mailbox, or the whole connection; carries a Fault
+
+What is done about a fault (retry, skip, disable) is decided in `mailmine.sync.policy` alone.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+
+class Where(StrEnum):
+    """The layer that spoke."""
+
+    EWS = "ews"
+    """A ResponseCode of Exchange Web Services, in an answer or in a SOAP fault."""
+    GRAPH = "graph"
+    HTTP = "http"
+    """A status of HTTP; the code is `http_` and the number."""
+    TOKEN = "token"  # noqa: S105
+    TLS = "tls"
+    DNS = "dns"
+    NETWORK = "network"
+    """Refused, reset, timed out."""
+    CLIENT = "client"
+    """We did not understand the answer, or it went beyond our limits."""
+
+
+class Scope(StrEnum):
+    """How far a fault reaches."""
+
+    ITEM = "item"
+    FOLDER = "folder"
+    MAILBOX = "mailbox"
+    CONNECTION = "connection"
+    """Every mailbox of the integration."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One thing that went wrong."""
+
+    where: Where
+    code: str
+    """Stable: Exchange's ResponseCode, or ours in snake_case (`http_503`, `timed_out`, `refused`)."""
+    message: str
+    """For a person; holds no subject, no body, no secret."""
+    scope: Scope
+    retry_after: timedelta | None = None
+    """How long the server asked us to stay away."""
+    request_id: str | None = None
+    """The server's name for the failed request, for its administrator."""
+
+
+class ExchangeError(Exception):
+    """The whole mailbox, or the whole connection, cannot be read now."""
+
+    def __init__(self, fault: Fault) -> None:
+        """Carry `fault`."""
+        super().__init__(f"{fault.message} [{fault.code}]")
+        self.fault = fault

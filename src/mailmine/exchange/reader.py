@@ -1,0 +1,156 @@
+"""What every way of reading an Exchange mailbox offers.
+
+A reader reads one mailbox. Both readers (EWS, Graph) fulfil one contract suite, `tests/contract/test_reader.py`.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from mailmine.exchange.faults import Fault
+from mailmine.model.email import Attachment, Email, Metadata
+from mailmine.model.ids import Cursor, FolderId, ItemId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folder:
+    """A folder that can hold mail."""
+
+    id: FolderId
+    path: tuple[str, ...]
+    """Display names, root first, below the mailbox's root: ("Inbox", "Orders")."""
+    total: int
+    """How many items it holds, as far as the server says."""
+    last_change: str | None = None
+    """Changes whenever the contents change; None where the server does not tell. A hint, to be compared only."""
+    well_known: str | None = None
+    """`inbox`, `sentitems`, `deleteditems`, `drafts`, `junkemail`, where the server tells."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderTree:
+    """The mail folders of a mailbox that this account may see."""
+
+    folders: tuple[Folder, ...]
+    is_complete: bool
+    """False where the account may not read the hierarchy, so that absence means nothing."""
+
+
+class ChangeKind(StrEnum):
+    """What happened to an item in a folder since the cursor."""
+
+    PRESENT = "present"
+    """It is there: new, or changed."""
+    GONE = "gone"
+    """It is no longer in this folder: deleted or moved."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One change of one folder."""
+
+    kind: ChangeKind
+    item_id: ItemId
+    received_at: datetime | None = None
+    """Where the reader was asked for it and knows it."""
+    is_changed: bool = False
+    """The server says that an item it had listed before was changed, not that it is new."""
+    item: "Item | None" = None
+    """The whole item, where the server sent it along; otherwise it is to be fetched."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangePage:
+    """Some changes of a folder and the place after them."""
+
+    changes: tuple[Change, ...]
+    cursor: Cursor
+    """To be stored with what the changes brought, never before."""
+    is_last: bool
+    """Nothing further now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CursorLost:
+    """The server no longer knows the cursor: the folder is to be read from its beginning. Not an error."""
+
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One email as it lies in one folder."""
+
+    id: ItemId
+    email: Email
+    metadata: Metadata
+    """Without `folder`, which the caller knows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemSkipped:
+    """Not mail (a contact, a task): nothing is kept of it."""
+
+    id: ItemId
+    item_class: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemGone:
+    """Deleted or moved between the list and the fetch. Not an error: the next round decides."""
+
+    id: ItemId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemFault:
+    """One item that cannot be read; the others go on."""
+
+    id: ItemId
+    fault: Fault
+
+
+Fetched = Item | ItemSkipped | ItemGone | ItemFault
+
+
+class Reader(Protocol):
+    """Reads one mailbox. Every method may raise `ExchangeError`; nothing else is raised for what a server does."""
+
+    async def folders(self) -> FolderTree:
+        """Read the mail folders: no hidden ones, no search folders, nothing outside the mailbox's root."""
+        ...
+
+    async def changes(
+        self, folder: FolderId, cursor: Cursor | None, *, limit: int, with_received: bool = False
+    ) -> ChangePage | CursorLost | Fault:
+        """Read at most `limit` changes of `folder` after `cursor` (None = from the beginning).
+
+        `with_received` asks for `Change.received_at`, which costs the server more. A Fault is this folder's.
+        """
+        ...
+
+    async def newest(
+        self, folder: FolderId, *, since: datetime, limit: int
+    ) -> tuple[ItemId, ...] | Fault:
+        """Name at most `limit` items of `folder` received at or after `since`, newest first.
+
+        So that new mail is found while the history of the folder is still being read.
+        """
+        ...
+
+    def fetch(self, items: Sequence[ItemId]) -> AsyncIterator[Sequence[Fetched]]:
+        """Read `items` of one folder in bulk; yields them batch by batch, each id exactly once, in order."""
+        ...
+
+    def attachment(self, item: ItemId, attachment: Attachment) -> AsyncIterator[bytes]:
+        """Read the content of an attachment in pieces. An item attachment comes as MIME.
+
+        Raises ExchangeError with scope ITEM where it has no content or cannot be read.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of connections."""
+        ...

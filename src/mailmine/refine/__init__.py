@@ -1,0 +1,1 @@
+"""An email becomes a comment. Pure functions: no I/O, nothing raised for what an email holds."""

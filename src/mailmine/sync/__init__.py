@@ -1,0 +1,1 @@
+"""Keeps every mailbox up to date."""
