@@ -57,6 +57,8 @@ class Change:
     """Where the reader was asked for it and knows it."""
     is_changed: bool = False
     """The server says that an item it had listed before was changed, not that it is new."""
+    is_read: bool | None = None
+    """Set where nothing changed but whether the item was read: `item` need not be fetched for it."""
     item: "Item | None" = None
     """The whole item, where the server sent it along; otherwise it is to be fetched."""
 
@@ -152,5 +154,17 @@ class Reader(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Let go of connections."""
+        """Let go of what the reader holds; the account stays open."""
+        ...
+
+
+class Account(Protocol):
+    """One account at one Exchange: what the mailboxes of an integration share (connections, limits, back-off)."""
+
+    def reader(self, mailbox: str) -> Reader:
+        """Read the mailbox with the address `mailbox`. Sends nothing yet; the readers live side by side."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of all connections; the readers are of no use afterwards."""
         ...
