@@ -1,0 +1,104 @@
+"""A comment as JSON: the contract of the API (Communications Mining, section 3).
+
+The store keeps this JSON ready-made, so that a page of comments is spliced and not built.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import orjson
+
+from mailmine.model.comment import Comment, CommentAttachment, Message
+from mailmine.model.ids import CommentId, SourceId, ThreadId
+
+
+def timestamp(at: datetime) -> str:
+    """Write a moment as RFC 3339 in UTC with microseconds; clients refuse one without an offset."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def uid(source_id: SourceId, comment_id: CommentId) -> str:
+    """Name a comment across sources."""
+    return f"{source_id}.{comment_id}"
+
+
+def encode(
+    comment: Comment, *, source_id: SourceId, created_at: datetime, updated_at: datetime
+) -> bytes:
+    """Write `comment` as the JSON object that every route returns."""
+    return orjson.dumps(
+        {
+            "id": comment.id,
+            "uid": uid(source_id, comment.id),
+            "source_id": source_id,
+            "thread_id": comment.thread_id,
+            "timestamp": timestamp(comment.timestamp),
+            "created_at": timestamp(created_at),
+            "updated_at": timestamp(updated_at),
+            "messages": [_message(message) for message in comment.messages],
+            "user_properties": dict(comment.user_properties),
+            "attachments": [_attachment(attachment) for attachment in comment.attachments],
+            "has_annotations": False,
+        }
+    )
+
+
+def decode(json: bytes) -> Comment:
+    """Read back what `encode` wrote."""
+    data: Mapping[str, Any] = orjson.loads(json)
+    return Comment(
+        id=CommentId(data["id"]),
+        timestamp=datetime.fromisoformat(data["timestamp"]),
+        messages=tuple(_read_message(message) for message in data["messages"]),
+        thread_id=ThreadId(data["thread_id"]) if data["thread_id"] else None,
+        user_properties=data["user_properties"],
+        attachments=tuple(
+            msgspec.convert(attachment, CommentAttachment) for attachment in data["attachments"]
+        ),
+    )
+
+
+def _text(text: str | None) -> dict[str, str] | None:
+    return None if text is None else {"text": text}
+
+
+def _message(message: Message) -> dict[str, object]:
+    known = {
+        "body": {"text": message.body},
+        "subject": _text(message.subject),
+        "signature": _text(message.signature),
+        "from": message.from_,
+        "to": message.to or None,
+        "cc": message.cc or None,
+        "bcc": message.bcc or None,
+        "sent_at": timestamp(message.sent_at) if message.sent_at else None,
+        "language": message.language,
+    }
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def _attachment(attachment: CommentAttachment) -> dict[str, object]:
+    known = {
+        "name": attachment.name,
+        "size": attachment.size,
+        "content_type": attachment.content_type,
+        "attachment_reference": attachment.attachment_reference,
+        "content_hash": attachment.content_hash,
+    }
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def _read_message(data: Mapping[str, Any]) -> Message:
+    return Message(
+        body=data["body"]["text"],
+        subject=data["subject"]["text"] if "subject" in data else None,
+        signature=data["signature"]["text"] if "signature" in data else None,
+        from_=data.get("from"),
+        to=tuple(data.get("to", ())),
+        cc=tuple(data.get("cc", ())),
+        bcc=tuple(data.get("bcc", ())),
+        sent_at=datetime.fromisoformat(data["sent_at"]) if "sent_at" in data else None,
+        language=data.get("language"),
+    )
