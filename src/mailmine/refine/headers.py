@@ -1,0 +1,161 @@
+"""What stands in the headers of an email: words, addresses, ids, dates.
+
+The parser of the standard library hands over headers as strings in which every byte beyond ASCII is
+a surrogate; everything here takes such strings and gives clean text (RFC 2047, 2231, 5322, 6532).
+"""
+
+import binascii
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from mailmine.model.email import Address
+from mailmine.model.ids import MessageId
+from mailmine.refine import charset
+
+MAX_LENGTH = 65_536
+"""Characters of one header that are looked at (spec/communications-mining.md, 2.3)."""
+
+MAX_ADDRESSES = 2_048
+"""Addresses of one header that are kept (ibid.)."""
+
+_FOLD = re.compile(r"[\r\n]+[ \t]*")
+_WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?\r\n]*)\?=")
+_Q_ESCAPE = re.compile(rb"=([0-9A-Fa-f]{2})")
+_ID = re.compile(r"<[^<>]{1,2000}>")
+_SPACE = re.compile(r"\s+")
+_ADDRESS_PIECE = re.compile(r'"(?:[^"\\]|\\.)*"?|\\.|<[^<>]*>?|[(),;:]|[^"\\<(),;:]+|>', re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)")
+_COMMENT_IN_DATE = re.compile(r"\([^()]{0,100}\)")
+
+
+def decode(value: str) -> str:
+    """Read a header's value as a person reads it: unfolded, encoded words and 8-bit text decoded."""
+    value = _FOLD.sub(" ", value[:MAX_LENGTH]).strip()
+    return charset.scrub(_decode_words(value) if "=?" in value else _decode_bytes(value))
+
+
+def _decode_bytes(value: str) -> str:
+    """Text whose bytes beyond ASCII are surrogates."""
+    return value if value.isascii() else charset.decode(value.encode("utf-8", "surrogateescape"))
+
+
+def _decode_words(value: str) -> str:
+    out: list[str] = []
+    pending = b""
+    declared = ""
+    end = 0
+    for word in _WORD.finditer(value):
+        between = value[end : word.start()]
+        name = word[1].split("*", 1)[0]  # RFC 2231, 5: charset*language
+        data = _word_bytes(word[2], word[3])
+        # Between two encoded words white space is not text, and a character may be cut in two.
+        if end and not between.strip():
+            if name.lower() == declared.lower():
+                pending += data
+            else:
+                out.append(charset.decode(pending, declared))
+                pending, declared = data, name
+        else:
+            if pending:
+                out.append(charset.decode(pending, declared))
+            out.append(_decode_bytes(between))
+            pending, declared = data, name
+        end = word.end()
+    out.append(charset.decode(pending, declared))
+    out.append(_decode_bytes(value[end:]))
+    return "".join(out)
+
+
+def _word_bytes(encoding: str, text: str) -> bytes:
+    if encoding in "qQ":
+        data = text.replace("_", " ").encode("utf-8", "surrogateescape")
+        return _Q_ESCAPE.sub(lambda found: bytes([int(found[1], 16)]), data)
+    data = re.sub(r"[^A-Za-z0-9+/]", "", text).encode()
+    if len(data) % 4 == 1:
+        data = data[:-1]
+    return binascii.a2b_base64(data + b"=" * (-len(data) % 4))
+
+
+def addresses(value: str) -> tuple[Address, ...]:
+    """Read the addresses of a header, groups taken apart; names without comments and quotes."""
+    reading = _Reading()
+    for piece in _ADDRESS_PIECE.findall(_FOLD.sub(" ", value[:MAX_LENGTH])):
+        reading.take(piece)
+    reading.close()
+    return tuple(reading.found[:MAX_ADDRESSES])
+
+
+class _Reading:
+    """One walk over a list of addresses: what was found, and what is open."""
+
+    def __init__(self) -> None:
+        self.found: list[Address] = []
+        self._phrase: list[str] = []
+        self._comment: list[str] = []
+        self._address = ""
+        self._depth = 0
+
+    def take(self, piece: str) -> None:
+        first = piece[0]
+        if first == "(":
+            self._depth += 1
+        elif first == ")":
+            self._depth = max(0, self._depth - 1)
+        elif self._depth:
+            self._comment.append(piece)
+        elif first in ",;":
+            self.close()
+        elif first == ":":
+            self._phrase.clear()  # it was the name of a group
+        elif first == "<":
+            self._address = "".join(piece.strip("<> \t").split()).removeprefix("mailto:")
+        elif first == '"':
+            self._phrase.append(_ESCAPED.sub(r"\1", piece[1:].removesuffix('"')))
+        else:
+            self._phrase.append(piece)
+
+    def close(self) -> None:
+        name = decode(" ".join("".join(self._phrase).split()))
+        address = decode(self._address)
+        # Quotes inside an encoded word are no part of the name either.
+        if len(name) > 1 and name[0] == name[-1] == '"':
+            name = name[1:-1]
+        if not address and "@" in name and " " not in name:
+            name, address = decode("".join(self._comment).strip()), name
+        if name or address:
+            self.found.append(Address(name=name.strip(), address=address))
+        self._phrase.clear()
+        self._comment.clear()
+        self._address = ""
+
+
+def message_id(value: str) -> MessageId | None:
+    """Find the first Message-ID of a header with its angle brackets, or None where there is none."""
+    text = decode(value)
+    found = _ID.search(text)
+    text = _SPACE.sub("", found[0]) if found else text
+    return MessageId(text) if text.strip("<> ") else None
+
+
+def message_ids(value: str) -> tuple[MessageId, ...]:
+    """Find all Message-IDs of a header, in order, each once."""
+    return tuple(
+        dict.fromkeys(MessageId(_SPACE.sub("", one)) for one in _ID.findall(decode(value)))
+    )
+
+
+def date(value: str) -> datetime | None:
+    """Read a date, in UTC; None where it is none. No zone counts as UTC, as `-0000` does."""
+    text = _COMMENT_IN_DATE.sub(" ", decode(value)[:200]).strip()
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            return None
+    try:
+        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

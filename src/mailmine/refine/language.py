@@ -1,0 +1,102 @@
+"""Which language a text is written in."""
+
+import re
+import threading
+from functools import cache
+from typing import Protocol
+
+LANGUAGES = [
+    "ar",
+    "bg",
+    "ca",
+    "cs",
+    "da",
+    "de",
+    "el",
+    "en",
+    "es",
+    "et",
+    "fa",
+    "fi",
+    "fr",
+    "he",
+    "hi",
+    "hr",
+    "hu",
+    "id",
+    "it",
+    "ja",
+    "ko",
+    "lt",
+    "lv",
+    "ms",
+    "nl",
+    "no",
+    "pl",
+    "pt",
+    "ro",
+    "ru",
+    "sk",
+    "sl",
+    "sr",
+    "sv",
+    "th",
+    "tr",
+    "uk",
+    "vi",
+    "zh",
+]
+"""ISO 639-1: what people write business mail in. Few languages make for few mistakes."""
+
+MIN_WORDS = 3
+"""Fewer words could be of any language."""
+
+MAX_LENGTH = 1_000
+"""Characters that are looked at: more makes it slower, not better."""
+
+
+_LETTER = re.compile(r"[^\W\d_]")
+_UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]")
+"""Thai, Japanese and Chinese are written without spaces between words."""
+
+_UNSPACED_LENGTH = 3 * MIN_WORDS
+
+
+class _Identifier(Protocol):
+    def classify(self, text: str) -> tuple[str, float]: ...
+
+
+_lock = threading.Lock()
+
+
+def language(text: str) -> str | None:
+    """ISO 639-1 of the language; None where the text is too short to tell."""
+    text = text[:MAX_LENGTH]
+    if not _LETTER.search(text):
+        return None
+    if len(text.split(None, MIN_WORDS)) < MIN_WORDS and (
+        len(text) < _UNSPACED_LENGTH or not _UNSPACED.search(text)
+    ):
+        return None
+    with _lock:
+        identifier = _identifier()
+    return str(identifier.classify(text)[0])
+
+
+@cache
+def _identifier() -> _Identifier:
+    # Loading takes half a second and much memory: only a process that refines mail pays for it.
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # noqa: PLC0415
+
+    whole = LanguageIdentifier.from_model_file(MODEL_FILE)
+    whole.set_languages(LANGUAGES)
+    # A second one of the languages that are wanted lets go of the 100 others: 20 MB.
+    wanted: _Identifier = LanguageIdentifier(
+        whole.nb_ptc,
+        whole.nb_pc,
+        whole.nb_classes,
+        whole.tk_nextmove,
+        whole.tk_output,
+        tk_row=whole.tk_row,
+    )
+    return wanted

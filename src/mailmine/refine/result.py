@@ -1,0 +1,52 @@
+"""What refining gives."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+VERSION = 1
+"""Raised whenever refining the same email may give another result."""
+
+
+class Kind(StrEnum):
+    """What a run of lines is, and so why it was cut or kept."""
+
+    NEW = "new"
+    HEADER_BLOCK = "header_block"
+    """From, Sent, To, Subject as a client writes them above what it quotes."""
+    ATTRIBUTION = "attribution"
+    """`On Monday, Ann wrote:`"""
+    DIVIDER = "divider"
+    QUOTED = "quoted"
+    FORWARDED = "forwarded"
+    SIGNATURE = "signature"
+    DEVICE_LINE = "device_line"
+    """`Sent from my phone`"""
+    DISCLAIMER = "disclaimer"
+    LIST_FOOTER = "list_footer"
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A run of lines of one kind; all zones in order are the whole body."""
+
+    kind: Kind
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refined:
+    """The words of an email's author, and what was cut off them."""
+
+    text: str
+    """The new words, without signature: the body of the comment."""
+    reply: str
+    """The new words with the author's own signature."""
+    signature: str
+    language: str | None
+    """ISO 639-1 of `text`; None where it cannot be told."""
+    zones: tuple[Zone, ...]
+    is_forward: bool = False
+    """Somebody else's email is passed on."""
+    shows_forwarded: bool = False
+    """The author wrote no words: `text` is what was passed on or quoted."""
+    version: int = VERSION

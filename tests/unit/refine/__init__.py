@@ -1,0 +1,1 @@
+"""The heart: an email becomes a comment."""
