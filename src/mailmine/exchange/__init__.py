@@ -6,16 +6,46 @@ reader = account.reader("orders@example.com")   # one for a mailbox
 await account.aclose()
 """
 
+from mailmine.exchange.credentials import make_credentials
+from mailmine.exchange.ews.account import EwsAccount
+from mailmine.exchange.ews.codes import WORDS as _EWS_WORDS
+from mailmine.exchange.faults import Code
+from mailmine.exchange.http import HttpPool, Transport
+from mailmine.exchange.pace import Clock, Limits, SystemClock
 from mailmine.exchange.reader import Account
-from mailmine.model.integration import Connection
+from mailmine.exchange.session import Session
+from mailmine.model.integration import Backend, Connection
 
-__all__ = ["open_account"]
+__all__ = ["KNOWN_CODES", "Limits", "open_account"]
+
+KNOWN_CODES: frozenset[str] = frozenset(Code) | frozenset(_EWS_WORDS)
+"""The codes of faults that we know by name; besides these come `http_` with a status, and codes unknown to us."""
 
 
-def open_account(connection: Connection, secret: str) -> Account:
+def open_account(
+    connection: Connection,
+    secret: str,
+    *,
+    limits: Limits | None = None,
+    transport: Transport | None = None,
+    clock: Clock | None = None,
+) -> Account:
     """Make ready to read the mailboxes that `connection` reaches; `secret` is the account's password.
 
     Sends nothing and needs no running event loop; it is to be used within one loop only. One account
     for an integration, so that the limits which Exchange sets an account are kept across its mailboxes.
+    `transport` and `clock` are for tests.
     """
-    raise NotImplementedError((connection, bool(secret)))
+    limits = limits or Limits()
+    session = Session(
+        connection,
+        make_credentials(connection, secret),
+        transport=transport or HttpPool(connection, connections=limits.in_flight),
+        limits=limits,
+        clock=clock or SystemClock(),
+    )
+    match connection.backend:
+        case Backend.EWS:
+            return EwsAccount(session)
+        case Backend.GRAPH:
+            raise NotImplementedError("mailboxes are not read by Graph yet")

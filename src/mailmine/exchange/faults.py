@@ -28,6 +28,35 @@ class Where(StrEnum):
     """We did not understand the answer, or it went beyond our limits."""
 
 
+class Code(StrEnum):
+    """Our own codes; those of Exchange's answers are `mailmine.exchange.ews.codes` and `http_` with a status."""
+
+    NAME_NOT_FOUND = "name_not_found"
+    REFUSED = "refused"
+    RESET = "reset"
+    TIMED_OUT = "timed_out"
+    UNREACHABLE = "unreachable"
+    PROXY_FAILED = "proxy_failed"
+    CERTIFICATE_NOT_TRUSTED = "certificate_not_trusted"
+    CERTIFICATE_WRONG_HOST = "certificate_wrong_host"
+    CERTIFICATE_EXPIRED = "certificate_expired"
+    CA_FILE_UNREADABLE = "ca_file_unreadable"
+    TLS_FAILED = "tls_failed"
+    HTTPS_REQUIRED = "https_required"
+    BAD_ENDPOINT = "bad_endpoint"
+    NOT_EXCHANGE = "not_exchange"
+    """Something answered, a web page say, but not Exchange."""
+    REDIRECTED = "redirected"
+    """To another place; we do not carry a password there."""
+    SERVER_ERROR_PAGE = "server_error_page"
+    """Exchange sent us to its own page about an outage."""
+    MALFORMED_ANSWER = "malformed_answer"
+    ANSWER_TOO_LARGE = "answer_too_large"
+    NO_CONTENT = "no_content"
+    """An attachment that is only a link, or that came without its content."""
+    DAMAGED_CONTENT = "damaged_content"
+
+
 class Scope(StrEnum):
     """How far a fault reaches."""
 

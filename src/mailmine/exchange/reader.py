@@ -89,6 +89,8 @@ class Item:
     email: Email
     metadata: Metadata
     """Without `folder`, which the caller knows."""
+    incomplete: Fault | None = None
+    """Why the body or the attachments are missing, where Exchange could not give them; the rest is there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

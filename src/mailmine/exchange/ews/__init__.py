@@ -1,1 +1,1 @@
-"""Exchange Web Services: Exchange Server 2010-2019 and SE, and Exchange Online until April 2027."""
+"""Exchange Web Services: Exchange Server 2010-2019 and SE; Exchange Online until April 2027."""

@@ -1,0 +1,200 @@
+"""Sends one mailbox's operations and understands the envelope of the answers.
+
+A SOAP fault, and whatever else concerns the whole request, is raised as an ExchangeError. What an answer says of a single item or
+folder is given to the caller as an `Answer`, one for each thing asked for.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
+
+from mailmine.exchange.ews import codes
+from mailmine.exchange.ews.operations import VERSIONS, Operation, envelope
+from mailmine.exchange.ews.xml import Element, M, MalformedError, S, T, parse
+from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope, Where
+from mailmine.exchange.http import Response, host_of
+from mailmine.exchange.pace import LONGEST_HINT, Ticket
+from mailmine.exchange.session import Line
+from mailmine.exchange.status import fault_of_status, request_id_of
+from mailmine.model.integration import AccessType
+
+NO_ERROR: Final = "NoError"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What Exchange says to one thing that was asked for."""
+
+    element: Element
+    """The ResponseMessage."""
+    fault: Fault | None
+    """None where it could be given."""
+
+
+class Client:
+    """The operations of one mailbox."""
+
+    def __init__(self, line: Line) -> None:
+        connection = line.session.connection
+        self._line = line
+        self._host = host_of(connection.endpoint)
+        self._impersonated = line.mailbox if connection.access is AccessType.IMPERSONATION else None
+        self._version = 0
+
+    async def call(self, operation: Operation) -> list[Answer]:
+        """Send `operation` and give its answers in order. Raises ExchangeError."""
+        while True:
+            async with self.open(operation) as (response, ticket):
+                body = await self._read(response)
+                try:
+                    return self.answers(body, response, ticket)
+                except ExchangeError as error:
+                    if not self.step_down(error.fault):
+                        raise
+
+    @asynccontextmanager
+    async def open(
+        self, operation: Operation, *, may_compress: bool = True
+    ) -> AsyncIterator[tuple[Response, Ticket]]:
+        """Send `operation` and give the open answer."""
+        body = envelope(operation, version=VERSIONS[self._version], impersonated=self._impersonated)
+        headers = {
+            "Content-Type": "text/xml; charset=utf-8",
+            "Accept": "text/xml",
+            "Accept-Encoding": "gzip" if may_compress else "identity",
+            "X-AnchorMailbox": self._line.mailbox,
+        }
+        is_syncing = operation.name == "SyncFolderItems"
+        async with self._line.send(body, headers, is_syncing=is_syncing, judge=_is_soap) as answer:
+            yield answer
+
+    def step_down(self, fault: Fault) -> bool:
+        """Ask for an older version from now on, where `fault` says so and there is one."""
+        if fault.code not in codes.OLDER_VERSION or self._version + 1 >= len(VERSIONS):
+            return False
+        self._version += 1
+        return True
+
+    async def _read(self, response: Response) -> bytes:
+        """Read an answer to its end, up to the ceiling."""
+        pieces: list[bytes] = []
+        size, ceiling = 0, self._line.session.limits.answer_bytes
+        async for piece in response.pieces:
+            pieces.append(piece)
+            size += len(piece)
+            if size > ceiling:
+                message = f"An answer of {self._host} for {self._line.mailbox} is longer than {ceiling:,} bytes."
+                raise self.error(Code.ANSWER_TOO_LARGE, message, response)
+        return b"".join(pieces)
+
+    def answers(self, body: bytes, response: Response, ticket: Ticket) -> list[Answer]:
+        """Understand a whole answer. Raises ExchangeError for what concerns the whole request."""
+        root = self.parse(body, response)
+        soap_body = root.find(f"{S}Body")
+        first = soap_body[0] if soap_body is not None and len(soap_body) else None
+        if first is None:
+            raise self.not_understood(response)
+        if first.tag == f"{S}Fault":
+            raise ExchangeError(self._busy(self._soap_fault(first, response), ticket))
+        messages = first.find(f"{M}ResponseMessages")
+        if messages is None:
+            raise self.not_understood(response)
+        answers = [Answer(element, self._fault_of(element, response)) for element in messages]
+        for answer in answers:
+            if answer.fault is not None and answer.fault.code in codes.BUSY:
+                raise ExchangeError(self._busy(answer.fault, ticket))
+        self._line.session.pace.succeeded(ticket)
+        return answers
+
+    def parse(self, body: bytes, response: Response) -> Element:
+        """Parse an answer. Raises ExchangeError where it is none."""
+        try:
+            return parse(body)
+        except MalformedError as error:
+            if body.lstrip()[:14].lower().startswith((b"<!doctype html", b"<html")):
+                connection = self._line.session.connection
+                fault = fault_of_status(
+                    replace(response, status=200), connection, self._line.mailbox
+                )
+                raise ExchangeError(fault) from error
+            raise self.not_understood(response) from error
+
+    def not_understood(self, response: Response | None = None) -> ExchangeError:
+        """Make the error for an answer that makes no sense."""
+        message = f"An answer of {self._host} for {self._line.mailbox} could not be understood."
+        return self.error(Code.MALFORMED_ANSWER, message, response)
+
+    def error(
+        self, code: Code, message: str, response: Response | None, scope: Scope = Scope.MAILBOX
+    ) -> ExchangeError:
+        """Make an error of our own about an answer."""
+        return ExchangeError(
+            Fault(
+                where=Where.CLIENT,
+                code=code,
+                message=message,
+                scope=scope,
+                request_id=request_id_of(response) if response is not None else None,
+            )
+        )
+
+    def _busy(self, fault: Fault, ticket: Ticket) -> Fault:
+        return self._line.session.pace.busy(ticket, fault) if fault.code in codes.BUSY else fault
+
+    def _soap_fault(self, element: Element, response: Response) -> Fault:
+        """Read a fault in any of the forms that are sent (exchange.md, SOAP faults; measured traps, 5)."""
+        code = next((found.text for found in element.iter("{*}ResponseCode") if found.text), None)
+        if code is None:
+            code = (element.findtext("{*}faultcode") or "soap_fault").rpartition(":")[2].strip()
+        return self.fault(code, element, response)
+
+    def _fault_of(self, message: Element, response: Response) -> Fault | None:
+        """Read the fault of a ResponseMessage, and the true one inside where it wraps another."""
+        code = message.findtext(f"{M}ResponseCode") or NO_ERROR
+        if code == NO_ERROR and message.get("ResponseClass") != "Error":
+            return None
+        inner = _value(message, "InnerErrorResponseCode")
+        return self.fault(inner or code, message, response)
+
+    def fault(
+        self,
+        code: str,
+        element: Element | None = None,
+        response: Response | None = None,
+    ) -> Fault:
+        """Put one of Exchange's codes into words."""
+        scope, words = codes.WORDS.get(code, (Scope.MAILBOX, codes.OTHER))
+        return Fault(
+            where=Where.EWS,
+            code=code,
+            message=words.format(host=self._host, mailbox=self._line.mailbox, code=code),
+            scope=scope,
+            retry_after=_back_off(element) if element is not None and code in codes.BUSY else None,
+            request_id=request_id_of(response) if response is not None else None,
+        )
+
+
+def _is_soap(response: Response) -> bool:
+    """Tell an answer in XML from a web page; a fault comes as 500, or as 200 from some servers."""
+    content_type = response.headers.get("Content-Type", "").lower()
+    if response.status == 200:  # noqa: PLR2004
+        return "html" not in content_type
+    return response.status == 500 and "xml" in content_type  # noqa: PLR2004
+
+
+def _value(element: Element, name: str) -> str | None:
+    """Find a named value of a MessageXml."""
+    for value in element.iter(f"{T}Value"):
+        if value.get("Name") == name:
+            return (value.text or "").strip() or None
+    return None
+
+
+def _back_off(element: Element) -> timedelta | None:
+    """Read BackOffMilliseconds; None where it is missing, zero or nonsense."""
+    text = _value(element, "BackOffMilliseconds") or ""
+    if not text.isdecimal() or not int(text[:12]):
+        return None
+    return timedelta(seconds=min(int(text[:12]) / 1000, LONGEST_HINT))

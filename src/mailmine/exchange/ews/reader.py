@@ -1,0 +1,275 @@
+"""Reads one mailbox by Exchange Web Services: folders, changes, items, attachments."""
+
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from mailmine.exchange.ews import codes
+from mailmine.exchange.ews.attachments import ContentCutter, DamagedError, TooLongError
+from mailmine.exchange.ews.client import Answer, Client
+from mailmine.exchange.ews.fetch import Fetcher
+from mailmine.exchange.ews.folders import ListedFolder, make_tree, read_folder
+from mailmine.exchange.ews.items import read_time
+from mailmine.exchange.ews.operations import (
+    MOST_CHANGES,
+    MOST_FOUND,
+    WELL_KNOWN,
+    Operation,
+    distinguished,
+    find_folders,
+    find_received_since,
+    folder_ids,
+    get_attachment,
+    get_folders,
+    sync_items,
+)
+from mailmine.exchange.ews.xml import Element, M, T
+from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope
+from mailmine.exchange.reader import (
+    Change,
+    ChangeKind,
+    ChangePage,
+    CursorLost,
+    Fetched,
+    FolderTree,
+)
+from mailmine.exchange.session import Line
+from mailmine.model.email import Attachment, AttachmentKind
+from mailmine.model.ids import Cursor, FolderId, ItemId
+
+_KINDS = {
+    f"{T}Create": ChangeKind.PRESENT,
+    f"{T}Update": ChangeKind.PRESENT,
+    f"{T}ReadFlagChange": ChangeKind.PRESENT,
+    f"{T}Delete": ChangeKind.GONE,
+}
+
+
+class EwsReader:
+    """Reads one mailbox (the Reader protocol says what each method promises)."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._client = Client(line)
+        self._fetcher = Fetcher(self._client, line.session.limits)
+        self._well_known: dict[FolderId, str] = {}
+
+    async def folders(self) -> FolderTree:
+        """Read the mail folders below the mailbox's root; those that the account may see where that is barred."""
+        try:
+            listed = await self._find_folders(distinguished("msgfolderroot", self._line.mailbox))
+        except ExchangeError as error:
+            if error.fault.code not in codes.MAY_NOT_SEE:
+                raise
+            return await self._visible_folders(error)
+        if not self._well_known:
+            self._remember_well_known(await self._get_well_known())
+        return FolderTree(folders=make_tree(listed, self._well_known), is_complete=True)
+
+    async def _find_folders(self, parents: str) -> list[ListedFolder]:
+        """List all folders below `parents`, page by page."""
+        listed: list[ListedFolder] = []
+        offset = 0
+        while True:
+            answers = await self._client.call(find_folders(parents, offset=offset))
+            faults = [answer.fault for answer in answers if answer.fault is not None]
+            if faults and len(faults) == len(answers):
+                raise ExchangeError(faults[0])
+            page = [
+                folder
+                for answer in answers
+                for element in answer.element.iterfind(f"{M}RootFolder/{T}Folders/*")
+                if (folder := read_folder(element)) is not None
+            ]
+            listed += page
+            following = _next_offset(answers, offset, len(page))
+            if following is None:
+                return listed
+            offset = following
+
+    async def _get_well_known(self) -> list[ListedFolder | None]:
+        """Read the well-known folders, in order; None for one that cannot be read."""
+        wanted = "".join(distinguished(name, self._line.mailbox) for name in WELL_KNOWN)
+        answers = await self._client.call(get_folders(wanted))
+        found: list[ListedFolder | None] = []
+        for answer in answers:
+            element = answer.element.find(f"{M}Folders/*") if answer.fault is None else None
+            found.append(read_folder(element) if element is not None else None)
+        return found
+
+    def _remember_well_known(self, found: Sequence[ListedFolder | None]) -> None:
+        self._well_known = {
+            folder.id: name
+            for name, folder in zip(WELL_KNOWN, found, strict=False)
+            if folder is not None
+        }
+
+    async def _visible_folders(self, denied: ExchangeError) -> FolderTree:
+        """Read what a delegate may see who may not see the root (exchange.md, measured traps, 4)."""
+        try:
+            found = await self._get_well_known()
+        except ExchangeError as error:
+            raise (denied if error.fault.code in codes.MAY_NOT_SEE else error) from error
+        tops = [folder for folder in found if folder is not None]
+        if not tops:
+            raise ExchangeError(replace(denied.fault, scope=Scope.MAILBOX)) from denied
+        self._remember_well_known(found)
+        below: list[ListedFolder] = []
+        try:
+            below = await self._find_folders(folder_ids(folder.id for folder in tops))
+        except ExchangeError as error:
+            if error.fault.code not in codes.MAY_NOT_SEE:
+                raise
+        return FolderTree(folders=make_tree([*tops, *below], self._well_known), is_complete=False)
+
+    async def changes(
+        self, folder: FolderId, cursor: Cursor | None, *, limit: int, with_received: bool = False
+    ) -> ChangePage | CursorLost | Fault:
+        """Read a page of changes; fewer where the server has not the time for as many."""
+        limit = max(1, min(limit, MOST_CHANGES))
+        while True:
+            answer = await self._one(
+                sync_items(folder, cursor, limit=limit, with_received=with_received)
+            )
+            if isinstance(answer, Answer):
+                return self._change_page(answer.element, cursor)
+            if answer.code in codes.LOST_CURSOR and cursor is not None:
+                return CursorLost(fault=answer)
+            if answer.code not in codes.TOO_MUCH or limit == 1:
+                return self._of_the_folder(answer)
+            limit //= 2
+
+    def _change_page(self, message: Element, before: Cursor | None) -> ChangePage:
+        after = message.findtext(f"{M}SyncState")
+        if not after:
+            raise self._client.not_understood()
+        listed = message.find(f"{M}Changes")
+        changes = tuple(_read_changes(listed)) if listed is not None else ()
+        has_more = (message.findtext(f"{M}IncludesLastItemInRange") or "").strip() == "false"
+        is_stuck = not changes and after == before
+        return ChangePage(changes=changes, cursor=Cursor(after), is_last=not has_more or is_stuck)
+
+    async def newest(
+        self, folder: FolderId, *, since: datetime, limit: int
+    ) -> tuple[ItemId, ...] | Fault:
+        """Name the newest items, by a search that the server sorts."""
+        found: dict[ItemId, None] = {}
+        offset = 0
+        while len(found) < limit:
+            answer = await self._one(
+                find_received_since(
+                    folder,
+                    since.astimezone(UTC),
+                    limit=min(limit - len(found), MOST_FOUND),
+                    offset=offset,
+                )
+            )
+            if not isinstance(answer, Answer):
+                return self._of_the_folder(answer)
+            page = [
+                ItemId(element.get("Id", ""))
+                for element in answer.element.iterfind(f"{M}RootFolder/{T}Items/*/{T}ItemId")
+            ]
+            found |= dict.fromkeys(page)
+            following = _next_offset((answer,), offset, len(page))
+            if following is None:
+                break
+            offset = following
+        return tuple(found)[:limit]
+
+    async def _one(self, operation: Operation) -> Answer | Fault:
+        """Call `operation` on one folder. A fault beyond the folder is raised."""
+        try:
+            answers = await self._client.call(operation)
+        except ExchangeError as error:
+            if error.fault.scope is Scope.FOLDER or error.fault.code in codes.TOO_MUCH:
+                return error.fault
+            raise
+        if len(answers) != 1:
+            raise self._client.not_understood()
+        fault = answers[0].fault
+        if fault is None:
+            return answers[0]
+        if fault.code in codes.REACHES_BEYOND_FOLDER:
+            raise ExchangeError(fault)
+        return fault
+
+    def _of_the_folder(self, fault: Fault) -> Fault:
+        return replace(fault, scope=Scope.FOLDER)
+
+    def fetch(self, items: Sequence[ItemId]) -> AsyncGenerator[Sequence[Fetched], None]:
+        """Read items batch by batch; the next batch is on its way while the caller works on this one."""
+        return self._fetcher.fetch(items)
+
+    async def attachment(self, item: ItemId, attachment: Attachment) -> AsyncGenerator[bytes, None]:
+        """Read an attachment as it arrives; its base64 is never held whole."""
+        del item  # an attachment's id says of which item it is
+        if attachment.kind is AttachmentKind.REFERENCE or attachment.id is None:
+            message = f"An attachment in {self._line.mailbox} is only a link; it has no content."
+            raise self._client.error(Code.NO_CONTENT, message, None, Scope.ITEM)
+        operation = get_attachment(attachment.id)
+        while True:
+            cutter = ContentCutter()
+            async with self._client.open(operation, may_compress=False) as (response, ticket):
+                try:
+                    async for piece in response.pieces:
+                        for content in cutter.feed(piece):
+                            yield content
+                    cutter.finish()
+                except (DamagedError, TooLongError) as error:
+                    message = f"An attachment in {self._line.mailbox} is damaged: {error}."
+                    raise self._client.error(
+                        Code.DAMAGED_CONTENT, message, response, Scope.ITEM
+                    ) from error
+                try:
+                    answers = self._client.answers(cutter.around, response, ticket)
+                except ExchangeError as error:
+                    if cutter.was_found or not self._client.step_down(error.fault):
+                        raise
+                    continue
+            break
+        faults = [answer.fault for answer in answers if answer.fault is not None]
+        if faults:
+            raise ExchangeError(
+                faults[0]
+                if faults[0].code in codes.REACHES_BEYOND_FOLDER
+                else replace(faults[0], scope=Scope.ITEM)
+            )
+        if not cutter.was_found:
+            message = f"An attachment in {self._line.mailbox} came without its content."
+            raise self._client.error(Code.NO_CONTENT, message, None, Scope.ITEM)
+
+    async def aclose(self) -> None:
+        """Nothing is held between calls."""
+
+
+def _read_changes(listed: Element) -> Iterator[Change]:
+    """Read changes of any kind of item (exchange.md, part C, row 11)."""
+    for element in listed:
+        kind = _KINDS.get(element.tag)
+        id_ = element.find(f".//{T}ItemId")
+        if kind is None or id_ is None or not id_.get("Id"):
+            continue
+        is_read = None
+        if element.tag == f"{T}ReadFlagChange":
+            is_read = element.findtext(f"{T}IsRead") == "true"
+        yield Change(
+            kind=kind,
+            item_id=ItemId(id_.get("Id", "")),
+            received_at=read_time(element.findtext(f".//{T}DateTimeReceived")),
+            is_changed=element.tag in (f"{T}Update", f"{T}ReadFlagChange"),
+            is_read=is_read,
+        )
+
+
+def _next_offset(answers: Sequence[Answer], offset: int, got: int) -> int | None:
+    """Tell where the next page begins; None after the last, and where the server gets no further."""
+    for answer in answers:
+        root = answer.element.find(f"{M}RootFolder")
+        if root is not None and root.get("IncludesLastItemInRange") == "false":
+            following = offset + got
+            with suppress(ValueError):
+                following = int(root.get("IndexedPagingOffset", ""))
+            return following if following > offset else None
+    return None

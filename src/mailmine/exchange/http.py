@@ -1,0 +1,297 @@
+"""The way to the wire: one pool of connections for an integration, and what can go wrong below HTTP.
+
+`Transport` is the seam: tests put a function in its place. Whatever fails on the way to an answer is raised as an
+ExchangeError whose message names the host; the answer itself, of whatever status, is not judged here.
+"""
+
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import Final, Protocol
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope, Where
+from mailmine.exchange.tls import make_context
+from mailmine.model.integration import Connection
+
+USER_AGENT: Final = "mailmine/0.1"
+WIRE_ERRORS: Final = (aiohttp.ClientError, OSError, ValueError)
+"""What aiohttp raises for an address, a connection or an answer that is no good."""
+PIECE: Final = 1 << 16
+"""Bytes of an answer that are taken from the wire at a time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is sent."""
+
+    url: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+    method: str = "POST"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """What came back."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Looked up without regard to case."""
+    pieces: AsyncIterator[bytes]
+    """The body, decompressed; to be read while the response is open."""
+    cookies: Sequence[str] = field(default=())
+    """The values of Set-Cookie."""
+
+
+class Transport(Protocol):
+    """Carries requests to a server."""
+
+    def send(self, request: Request) -> AbstractAsyncContextManager[Response]:
+        """Send `request`; redirects are not followed, cookies not kept. Raises ExchangeError."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of all connections."""
+        ...
+
+
+class HttpPool:
+    """The transport of an integration: kept-alive connections of aiohttp.
+
+    Opened at the first request, because a ClientSession belongs to a running loop.
+    """
+
+    def __init__(self, connection: Connection, *, connections: int) -> None:
+        self._connection = connection
+        self._connections = connections
+        self._session: aiohttp.ClientSession | None = None
+
+    @asynccontextmanager
+    async def send(self, request: Request) -> AsyncIterator[Response]:
+        """Send `request` on a connection of the pool."""
+        try:
+            answer = await self._open().request(
+                request.method,
+                request.url,
+                data=request.body or None,
+                headers=request.headers,
+                allow_redirects=False,
+                proxy=self._connection.proxy,
+            )
+        except WIRE_ERRORS as error:
+            raise ExchangeError(fault_of(error, request.url)) from error
+        try:
+            yield Response(
+                status=answer.status,
+                headers=answer.headers,
+                pieces=_pieces(answer, request.url),
+                cookies=answer.headers.getall("Set-Cookie", ()),
+            )
+        finally:
+            answer.release()
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            refuse_plain_http(self._connection.endpoint)
+            connector = aiohttp.TCPConnector(
+                limit=self._connections, ssl=make_context(self._connection), keepalive_timeout=60
+            )
+            self._session = aiohttp.ClientSession(
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=None, connect=30, sock_connect=20),
+                headers={"User-Agent": USER_AGENT},
+                auto_decompress=True,
+            )
+        return self._session
+
+    async def aclose(self) -> None:
+        """Close the pool; a later request opens it anew."""
+        if self._session is not None:
+            session, self._session = self._session, None
+            await session.close()
+
+
+def host_of(url: str) -> str:
+    """Name the host of `url` as messages do, with its port where it is not the usual one."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return url
+    host = parts.hostname or url
+    return f"{host}:{port}" if port not in (None, 443) else host
+
+
+def refuse_plain_http(endpoint: str) -> None:
+    """Let a password travel by TLS only; plain HTTP is for servers on this machine. Raises ExchangeError."""
+    try:
+        parts = urlsplit(endpoint)
+        _ = parts.port
+    except ValueError:
+        parts = urlsplit("")
+    host = parts.hostname or ""
+    if parts.scheme == "https" and host:
+        return
+    if parts.scheme == "http" and _is_this_machine(host):
+        return
+    if parts.scheme == "http" and host:
+        code = Code.HTTPS_REQUIRED
+        message = f"{endpoint} is not encrypted: the password would be readable. Use https://"
+    else:
+        code = Code.BAD_ENDPOINT
+        message = (
+            f"{endpoint!r} is not the address of an Exchange. "
+            "Enter it as https://exchange.example.com/EWS/Exchange.asmx"
+        )
+    raise ExchangeError(
+        Fault(where=Where.CLIENT, code=code, message=message, scope=Scope.CONNECTION)
+    )
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+async def _pieces(answer: aiohttp.ClientResponse, url: str) -> AsyncIterator[bytes]:
+    try:
+        async for piece in answer.content.iter_chunked(PIECE):
+            yield piece
+    except WIRE_ERRORS as error:
+        raise ExchangeError(fault_of(error, url)) from error
+
+
+def fault_of(error: Exception, url: str) -> Fault:
+    """Say in words what happened between us and the host of `url`."""
+    host = host_of(url)
+    for matches, where, code, message in _FAULTS:
+        if matches(error):
+            return Fault(
+                where=where,
+                code=code,
+                message=message.format(host=host),
+                scope=Scope.MAILBOX if code is Code.TIMED_OUT else Scope.CONNECTION,
+            )
+    return Fault(
+        where=Where.NETWORK,
+        code=Code.UNREACHABLE,
+        message=f"{host} cannot be reached. Check the network and the proxy between here and there.",
+        scope=Scope.CONNECTION,
+    )
+
+
+def _certificate(error: Exception) -> ssl.SSLCertVerificationError | None:
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        cause = error.certificate_error
+        return cause if isinstance(cause, ssl.SSLCertVerificationError) else None
+    return error if isinstance(error, ssl.SSLCertVerificationError) else None
+
+
+_WRONG_HOST: Final = 62  # X509_V_ERR_HOSTNAME_MISMATCH of OpenSSL
+_EXPIRED: Final = 10  # X509_V_ERR_CERT_HAS_EXPIRED
+
+
+def _is_certificate(*codes: int) -> Callable[[Exception], bool]:
+    def matches(error: Exception) -> bool:
+        cause = _certificate(error)
+        return cause is not None and (not codes or cause.verify_code in codes)
+
+    return matches
+
+
+def _is(*kinds: type[BaseException]) -> Callable[[Exception], bool]:
+    def matches(error: Exception) -> bool:
+        cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+        return isinstance(error, kinds) or isinstance(cause, kinds)
+
+    return matches
+
+
+_FAULTS: Final[Sequence[tuple[Callable[[Exception], bool], Where, Code, str]]] = (
+    (
+        _is_certificate(_WRONG_HOST),
+        Where.TLS,
+        Code.CERTIFICATE_WRONG_HOST,
+        (
+            "The certificate of {host} was made out to another name. "
+            "Use the name that the certificate holds, or have it renewed."
+        ),
+    ),
+    (
+        _is_certificate(_EXPIRED),
+        Where.TLS,
+        Code.CERTIFICATE_EXPIRED,
+        "The certificate of {host} has expired. Ask its administrator to renew it.",
+    ),
+    (
+        _is_certificate(),
+        Where.TLS,
+        Code.CERTIFICATE_NOT_TRUSTED,
+        (
+            "The certificate of {host} is not signed by an authority that is trusted here. "
+            "Where a private authority signed it, name its PEM file as the integration's CA file."
+        ),
+    ),
+    (
+        _is(ssl.SSLError, aiohttp.ClientConnectorSSLError),
+        Where.TLS,
+        Code.TLS_FAILED,
+        (
+            "No TLS connection could be agreed on with {host}. "
+            "Check that the port speaks HTTPS and that the server offers TLS 1.2 or later."
+        ),
+    ),
+    (
+        _is(aiohttp.ClientConnectorDNSError),
+        Where.DNS,
+        Code.NAME_NOT_FOUND,
+        "No server named {host} is known. Check the address of the integration, or the DNS.",
+    ),
+    (
+        _is(aiohttp.ClientHttpProxyError, aiohttp.ClientProxyConnectionError),
+        Where.NETWORK,
+        Code.PROXY_FAILED,
+        "The proxy did not let us through to {host}. Check the integration's proxy.",
+    ),
+    (
+        _is(TimeoutError),
+        Where.NETWORK,
+        Code.TIMED_OUT,
+        "{host} did not answer in time. It is tried again later.",
+    ),
+    (
+        _is(ConnectionRefusedError),
+        Where.NETWORK,
+        Code.REFUSED,
+        "Nothing answers at {host}. Check the address and the port, and that Exchange is running.",
+    ),
+    (
+        _is(aiohttp.ServerDisconnectedError, ConnectionError, aiohttp.ClientPayloadError),
+        Where.NETWORK,
+        Code.RESET,
+        "{host} broke the connection off. It is tried again later.",
+    ),
+    (
+        _is(aiohttp.ClientResponseError),
+        Where.CLIENT,
+        Code.NOT_EXCHANGE,
+        "{host} does not answer as a web server does. Check the address of the integration.",
+    ),
+    (
+        _is(aiohttp.InvalidURL, ValueError),
+        Where.CLIENT,
+        Code.BAD_ENDPOINT,
+        (
+            "The address of the integration ({host}) is not a valid URL. "
+            "Enter it as https://exchange.example.com/EWS/Exchange.asmx"
+        ),
+    ),
+)

@@ -1,0 +1,217 @@
+"""One account at one server, and its line to each mailbox: what every request goes through, EWS or Graph alike.
+
+    Session   one an account: transport, credentials, pace
+    Line      one a mailbox: one request at a time, its cookies, and what a status of HTTP means
+
+Answers that are not the protocol's (a refused password, a redirect, a web page, an overloaded front end) end here as an
+ExchangeError. A short interruption is tried once more; everything longer is for the schedule of the mailboxes.
+"""
+
+import asyncio
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from http import HTTPStatus
+from http.cookies import CookieError, SimpleCookie
+from typing import Final
+
+from mailmine.exchange.credentials import Credentials
+from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope
+from mailmine.exchange.http import Request, Response, Transport, fault_of
+from mailmine.exchange.pace import Clock, Limits, Pace, Ticket
+from mailmine.exchange.status import fault_of_status
+from mailmine.model.integration import Connection
+
+SHORT_PAUSE: Final = 1.0
+"""Seconds before the one other try after a 503."""
+SECOND_LOGIN_AFTER: Final = 300.0
+"""Seconds before a refused password is tried a second and last time: Exchange also says 401 when overloaded."""
+
+
+class Session:
+    """What all mailboxes of an account share."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        credentials: Credentials,
+        *,
+        transport: Transport,
+        limits: Limits,
+        clock: Clock,
+    ) -> None:
+        self.connection = connection
+        self.limits = limits
+        self.clock = clock
+        self.pace = Pace(limits, clock)
+        self.syncing = asyncio.Semaphore(limits.syncing)
+        self.credentials = credentials
+        self.transport = transport
+        self._refused: list[tuple[float, Fault]] = []
+
+    def line(self, mailbox: str) -> "Line":
+        """Open a line to `mailbox`; sends nothing."""
+        return Line(self, mailbox)
+
+    async def aclose(self) -> None:
+        """Let go of all connections."""
+        await self.transport.aclose()
+
+    def check_login(self) -> None:
+        """Raise what a refused login said, unless it may be tried once more (exchange.md, part C, row 1)."""
+        if not self._refused:
+            return
+        refused_at, fault = self._refused[-1]
+        left = refused_at + SECOND_LOGIN_AFTER - self.clock.now()
+        if len(self._refused) > 1:
+            raise ExchangeError(fault)
+        if left > 0:
+            raise ExchangeError(replace(fault, retry_after=timedelta(seconds=left)))
+
+    def login_refused(self, ticket: Ticket, fault: Fault) -> None:
+        """Remember that the account was not let in; requests that were under way together count once."""
+        if not self._refused or ticket.sent_at > self._refused[-1][0]:
+            self._refused.append((self.clock.now(), fault))
+
+    def login_accepted(self) -> None:
+        """Forget earlier refusals."""
+        self._refused.clear()
+
+
+class Line:
+    """The way of one mailbox's requests."""
+
+    def __init__(self, session: Session, mailbox: str) -> None:
+        self.session = session
+        self.mailbox = mailbox
+        self._one_at_a_time = asyncio.Lock()
+        self._cookies: dict[str, str] = {}
+
+    @asynccontextmanager
+    async def send(
+        self,
+        body: bytes,
+        headers: Mapping[str, str],
+        *,
+        is_syncing: bool = False,
+        judge: Callable[[Response], bool] = lambda response: response.status == HTTPStatus.OK,
+    ) -> AsyncIterator[tuple[Response, Ticket]]:
+        """Send a request and give the answer, open, where `judge` finds it worth reading. Raises ExchangeError."""
+        request = Request(
+            url=self.session.connection.endpoint, body=body, headers=self._headers(headers)
+        )
+        async with AsyncExitStack() as held:
+            await held.enter_async_context(self._one_at_a_time)
+            if is_syncing:
+                await held.enter_async_context(self.session.syncing)
+            ticket = await held.enter_async_context(self.session.pace.slot())
+            self.session.check_login()
+            response = await self._answer(held, request, ticket, judge)
+            yield response, ticket
+
+    async def _answer(
+        self,
+        held: AsyncExitStack,
+        request: Request,
+        ticket: Ticket,
+        judge: Callable[[Response], bool],
+    ) -> Response:
+        """Send once, and once more after a short interruption."""
+        for is_last in (False, True):
+            attempt = await held.enter_async_context(AsyncExitStack())
+            try:
+                response = await self._authorized(attempt, request)
+            except ExchangeError as error:
+                if is_last or error.fault.code != Code.RESET:
+                    raise self._named(error) from error
+                continue
+            self._keep_cookies(response)
+            if response.status != HTTPStatus.UNAUTHORIZED:
+                self.session.login_accepted()
+            if judge(response):
+                return replace(response, pieces=self._in_time(response.pieces, request.url))
+            fault = fault_of_status(
+                response, connection=self.session.connection, mailbox=self.mailbox
+            )
+            if (
+                response.status == HTTPStatus.SERVICE_UNAVAILABLE
+                and fault.retry_after is None
+                and not is_last
+            ):
+                await attempt.aclose()
+                await self.session.clock.sleep(SHORT_PAUSE)
+                continue
+            break
+        if response.status == HTTPStatus.UNAUTHORIZED:
+            self.session.login_refused(ticket, fault)
+        elif fault.retry_after is not None or response.status == HTTPStatus.TOO_MANY_REQUESTS:
+            fault = self.session.pace.busy(ticket, fault)
+        raise ExchangeError(fault)
+
+    async def _authorized(self, held: AsyncExitStack, request: Request) -> Response:
+        """Send `request` as the credentials say."""
+        flow = self.session.credentials.flow()
+        held.push_async_callback(flow.aclose)
+        proof = await anext(flow)
+        while True:
+            sent = replace(request, headers={**request.headers, **proof})
+            response = await self._sent(held, sent)
+            if response.status != HTTPStatus.UNAUTHORIZED:
+                return response
+            try:
+                proof = await flow.asend(response)
+            except StopAsyncIteration:
+                return response
+
+    async def _sent(self, held: AsyncExitStack, request: Request) -> Response:
+        try:
+            async with asyncio.timeout(self.session.limits.deadline):
+                return await held.enter_async_context(self.session.transport.send(request))
+        except TimeoutError as error:
+            raise ExchangeError(fault_of(error, request.url)) from error
+
+    async def _in_time(self, pieces: AsyncIterator[bytes], url: str) -> AsyncGenerator[bytes, None]:
+        """Hand the pieces on, each within the deadline."""
+        deadline = self.session.limits.deadline
+        try:
+            while True:
+                async with asyncio.timeout(deadline):
+                    piece = await anext(pieces, None)
+                if piece is None:
+                    return
+                yield piece
+        except TimeoutError as error:
+            raise self._named(ExchangeError(fault_of(error, url))) from error
+        except ExchangeError as error:
+            raise self._named(error) from error
+
+    def _named(self, error: ExchangeError) -> ExchangeError:
+        """Name the mailbox in a fault that reached no further than it."""
+        fault = error.fault
+        if fault.scope is Scope.CONNECTION or self.mailbox in fault.message:
+            return error
+        return ExchangeError(replace(fault, message=f"{self.mailbox}: {fault.message}"))
+
+    def _headers(self, headers: Mapping[str, str]) -> dict[str, str]:
+        sent = {
+            **headers,
+            "client-request-id": str(uuid.uuid4()),
+            "return-client-request-id": "true",
+        }
+        if self._cookies:
+            sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
+        return sent
+
+    def _keep_cookies(self, response: Response) -> None:
+        for line in response.cookies:
+            try:
+                cookies = SimpleCookie(line)
+            except CookieError:
+                continue
+            for name, cookie in cookies.items():
+                if cookie.value and cookie["max-age"] != "0":
+                    self._cookies[name] = cookie.coded_value
+                else:
+                    self._cookies.pop(name, None)

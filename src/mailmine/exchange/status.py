@@ -1,0 +1,129 @@
+"""What a status of HTTP means that is not the protocol's own answer, in words for a person."""
+
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import urljoin, urlsplit
+
+from mailmine.exchange.faults import Code, Fault, Scope, Where
+from mailmine.exchange.http import Response, host_of
+from mailmine.exchange.pace import LONGEST_HINT
+from mailmine.model.integration import Connection
+
+REQUEST_IDS: Final = ("request-id", "client-request-id")
+
+WORDS: Final[dict[int, tuple[Scope, str]]] = {
+    HTTPStatus.UNAUTHORIZED: (
+        Scope.CONNECTION,
+        (
+            "{host} refused the user name or the password of {account}. Enter the password again; check "
+            "that the account is not locked out and may sign in in this way."
+        ),
+    ),
+    HTTPStatus.FORBIDDEN: (
+        Scope.MAILBOX,
+        (
+            "{host} forbids {account} to read {mailbox} in this way. Ask its administrator to allow it for the "
+            "mailbox and for this application; on Exchange Online, where EWS is being switched off, use Graph."
+        ),
+    ),
+    HTTPStatus.NOT_FOUND: (
+        Scope.CONNECTION,
+        "{host} has nothing at {path}. Check the address; it usually ends with /EWS/Exchange.asmx",
+    ),
+    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: (
+        Scope.CONNECTION,
+        "The proxy on the way to {host} asks for a password. Put it into the proxy's URL.",
+    ),
+    HTTPStatus.TOO_MANY_REQUESTS: (
+        Scope.CONNECTION,
+        "{host} is asked too much by {account} and wants a pause.",
+    ),
+}
+SERVER_FAILED: Final = (
+    "{host} failed ({status}) when asked for {mailbox}. It is tried again later; if it lasts, "
+    "the server's log tells its administrator why."
+)
+OVERLOADED: Final = "{host} is overloaded and wants a pause."
+WEB_PAGE: Final = (
+    "{host} answered with a web page and not as Exchange does. "
+    "Check the address; it usually ends with /EWS/Exchange.asmx"
+)
+OTHER: Final = "{host} did not accept the request ({status}). Check the address of the integration."
+
+
+def fault_of_status(response: Response, connection: Connection, mailbox: str) -> Fault:
+    """Say what `response` means, which does not speak the protocol."""
+    status, retry_after = response.status, retry_after_of(response)
+    code = f"http_{status}"
+    target = ""
+    if status in WORDS:
+        scope, message = WORDS[status]
+    elif 300 <= status < 400:  # noqa: PLR2004
+        target = urljoin(connection.endpoint, response.headers.get("Location", ""))
+        code, scope, message = _redirect(target)
+    elif status == HTTPStatus.SERVICE_UNAVAILABLE and retry_after is not None:
+        scope, message = Scope.CONNECTION, OVERLOADED
+    elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        scope, message = Scope.MAILBOX, SERVER_FAILED
+    elif status == HTTPStatus.OK:
+        code, scope, message = Code.NOT_EXCHANGE, Scope.CONNECTION, WEB_PAGE
+    else:
+        scope, message = Scope.CONNECTION, OTHER
+    return Fault(
+        where=Where.CLIENT if isinstance(code, Code) else Where.HTTP,
+        code=code,
+        message=message.format(
+            host=host_of(connection.endpoint),
+            account=connection.username,
+            mailbox=mailbox,
+            path=urlsplit(connection.endpoint).path or "/",
+            status=status,
+            target=host_of(target),
+        ),
+        scope=scope,
+        retry_after=retry_after,
+        request_id=request_id_of(response),
+    )
+
+
+def _redirect(target: str) -> tuple[str, Scope, str]:
+    """Tell an outage, a gateway and another server apart (exchange.md, part A)."""
+    path = urlsplit(target).path.lower()
+    if path.endswith("/genericerrorpage.htm"):
+        message = "{host} has an outage. It is tried again later."
+        return Code.SERVER_ERROR_PAGE, Scope.CONNECTION, message
+    if "/internalsite/" in path:
+        message = (
+            "A gateway in front of {host} wants a sign-in or a client certificate. "
+            "Ask its administrator for an address of EWS without one."
+        )
+    else:
+        message = (
+            "{host} sends us on to {target}. A password is not carried there: if that is the right server, "
+            "enter its address in the integration."
+        )
+    return Code.REDIRECTED, Scope.CONNECTION, message
+
+
+def retry_after_of(response: Response) -> timedelta | None:
+    """Read Retry-After (RFC 9110, 10.2.3), in seconds or as a date; at most a day."""
+    text = response.headers.get("Retry-After", "").strip()
+    if text.isdecimal():
+        seconds = float(text[:9])
+    else:
+        try:
+            at = parsedate_to_datetime(text)
+        except (ValueError, TypeError):
+            return None
+        seconds = (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    return timedelta(seconds=min(max(seconds, 0.0), LONGEST_HINT))
+
+
+def request_id_of(response: Response) -> str | None:
+    """Find the name that the server gave the request."""
+    for name in REQUEST_IDS:
+        if value := response.headers.get(name):
+            return value[:200]
+    return None
