@@ -1,1 +1,29 @@
-"""An Exchange to try and to test against: it speaks EWS as Exchange does, and knows nothing of mailmine."""
+"""An Exchange to try and to test against: it speaks EWS as Exchange does, and knows nothing of mailmine.
+
+    exchange = Exchange(version="Exchange2016")
+    exchange.account("svc@example.com", password="secret")
+    exchange.grant("svc@example.com", mailbox="orders@example.com")
+    orders = exchange.mailbox("orders@example.com")
+    message = orders.deliver(b"Subject: Hello...", folder="Inbox/Orders")
+    with exchange.serve() as address:                     # http://127.0.0.1:41297
+        ...                                               # EWS at address + "/EWS/Exchange.asmx"
+        message.move("Inbox/Done")                        # or orders.move(message, "Inbox/Done")
+        message.copy("Archive"); message.edit(subject="Bye"); message.mark_read(); message.delete()
+        orders.make_folder("Inbox/New"); orders.rename_folder("Inbox/New", "Old"); orders.delete_folder("Inbox/Old")
+        exchange.throttle(times=2, back_off=0.2)          # ErrorServerBusy with BackOffMilliseconds
+        exchange.fail("GetItem", "ErrorItemCorrupt", message=message)
+        exchange.fail("SyncFolderItems", status=503, headers={"Retry-After": "1"})
+        exchange.requests.count("SyncFolderItems")        # what was asked, until exchange.requests.clear()
+
+Who may do what: an account owns the mailbox of the same address. `grant` lets it read others, wholly or
+one folder; `allow_impersonation` lets it act as their owners. All of it may be called while the server runs.
+
+`serve(tls=True)` makes its own certificate. `exchange_simulator.server.run` serves until interrupted.
+`exchange_simulator.mail.load` fills a mailbox from `.eml` files, folders of them, and `.mbox` files.
+"""
+
+from exchange_simulator.exchange import Account, Exchange, Request
+from exchange_simulator.mailbox import FolderError, Mailbox, Message
+from exchange_simulator.versions import Version
+
+__all__ = ["Account", "Exchange", "FolderError", "Mailbox", "Message", "Request", "Version"]

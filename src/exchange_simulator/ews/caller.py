@@ -1,0 +1,103 @@
+"""Who asks, in which schema, and which folder or item is meant: what every operation begins with."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lxml import etree
+
+from exchange_simulator import ids
+from exchange_simulator.ews.soap import EwsError, SoapFaultError, T
+from exchange_simulator.exchange import Exchange
+from exchange_simulator.mailbox import Folder, Item, Mailbox
+from exchange_simulator.versions import Schema
+
+
+@dataclass
+class Caller:
+    """One request's sender."""
+
+    exchange: Exchange
+    account: str
+    acting_as: str
+    """The owner whom it impersonates, or the account itself."""
+    schema: Schema
+    about: Mailbox | None = None
+    """The mailbox that the request turned out to be about."""
+    operation: str = ""
+    first_code: str = "NoError"
+
+    def elements(self, parent: etree._Element | None) -> Iterator[etree._Element]:
+        """Walk the child elements of one that may be missing."""
+        yield from () if parent is None else parent
+
+    def folder(self, element: etree._Element, *, is_sync: bool = False) -> tuple[Mailbox, Folder]:
+        """Find the folder that a FolderId or DistinguishedFolderId names, if the caller may read it."""
+        missing = "ErrorSyncFolderNotFound" if is_sync else "ErrorFolderNotFound"
+        if element.tag == f"{T}FolderId":
+            try:
+                named = ids.read("folder", element.get("Id", ""))
+            except ids.BadIdError as error:
+                raise EwsError("ErrorInvalidIdMalformed") from error
+            mailbox = self.exchange.mailbox_by_guid(named.guid)
+            folder = mailbox.folders.get(named.number) if mailbox else None
+        elif element.tag == f"{T}DistinguishedFolderId":
+            mailbox = self._mailbox(element)
+            folder = mailbox.well_known(element.get("Id", ""))
+        else:
+            raise SoapFaultError("ErrorSchemaValidation")
+        if mailbox is None or folder is None:
+            raise EwsError(missing)
+        self.about = mailbox
+        if not self.exchange.may_read(self.acting_as, mailbox, folder):
+            raise EwsError("ErrorAccessDenied")
+        return mailbox, folder
+
+    def _mailbox(self, element: etree._Element) -> Mailbox:
+        address = element.findtext(f"{T}Mailbox/{T}EmailAddress") or self.acting_as
+        mailbox = self.exchange.find_mailbox(address.strip())
+        if mailbox is None:
+            raise EwsError("ErrorNonExistentMailbox")
+        self.about = mailbox
+        return mailbox
+
+    def item(self, element: etree._Element) -> tuple[Mailbox, Item]:
+        """Find the item that an ItemId names, if the caller may read it."""
+        try:
+            named = ids.read("item", element.get("Id", ""))
+        except ids.BadIdError as error:
+            raise EwsError("ErrorInvalidIdMalformed") from error
+        return self._item(named)
+
+    def attachment(self, element: etree._Element) -> tuple[Mailbox, Item, int]:
+        """Find the attachment that an AttachmentId names, if the caller may read its item."""
+        try:
+            named = ids.read("attachment", element.get("Id", ""))
+        except ids.BadIdError as error:
+            raise EwsError("ErrorInvalidAttachmentId", "Id is malformed.") from error
+        mailbox, item = self._item(named)
+        return mailbox, item, named.place
+
+    def _item(self, named: ids.Id) -> tuple[Mailbox, Item]:
+        mailbox = self.exchange.mailbox_by_guid(named.guid)
+        item = mailbox.item(named.number) if mailbox else None
+        if mailbox is None or item is None or item.folder is None:
+            raise EwsError("ErrorItemNotFound")
+        self.about = mailbox
+        if not self.exchange.may_read(self.acting_as, mailbox, item.folder):
+            raise EwsError("ErrorAccessDenied")
+        return mailbox, item
+
+    def is_owner(self, mailbox: Mailbox) -> bool:
+        """Tell whether the mailbox is the caller's own."""
+        return mailbox.address.lower() == self.acting_as.lower()
+
+    def planned_failure(
+        self, *, number: int | None = None, asked: frozenset[str] = frozenset()
+    ) -> None:
+        """Fail this response message, if a test planned it."""
+        failure = self.exchange.take_failure(
+            self.operation, self.about, number=number, asked=asked, whole=False
+        )
+        if failure is not None:
+            inner = "ErrorServerBusy" if failure.code == "ErrorInternalServerError" else None
+            raise EwsError(failure.code, inner=inner if failure.when_asked == "inner" else None)

@@ -1,0 +1,57 @@
+"""GetAttachment: the content of attachments."""
+
+import base64
+
+from lxml import etree
+
+from exchange_simulator.ews import fields, item_fields, items
+from exchange_simulator.ews.batch import batch
+from exchange_simulator.ews.caller import Caller
+from exchange_simulator.ews.shapes import Shape, item_shape
+from exchange_simulator.ews.soap import EwsError, M
+from exchange_simulator.mailbox import Mailbox
+from exchange_simulator.versions import Schema
+
+
+def get_attachment(caller: Caller, request: etree._Element) -> str:
+    """Answer with each attachment: a file with its bytes, a message as an item, with its MIME where asked for."""
+    shape = item_shape(request.find(f"{M}AttachmentShape"), caller.schema)
+
+    def answer(element: etree._Element) -> str:
+        mailbox, item, index = caller.attachment(element)
+        caller.planned_failure(number=item.number)
+        attachments = mailbox.content(item).attachments
+        if index >= len(attachments):
+            raise EwsError("ErrorItemNotFound")
+        attached = attachments[index]
+        data = mailbox.data(attached.data)
+        content = (
+            _message(mailbox, data, shape, caller.schema)
+            if attached.is_item
+            else f"<t:Content>{base64.b64encode(data).decode()}</t:Content>"
+        )
+        written = items.attachment(mailbox, item, index, attached, content)
+        return f"<m:Attachments>{written}</m:Attachments>"
+
+    wanted = caller.elements(request.find(f"{M}AttachmentIds"))
+    return batch(caller, "GetAttachment", wanted, answer, empty="<m:Attachments/>")
+
+
+def _message(mailbox: Mailbox, mime: bytes, shape: Shape, schema: Schema) -> str:
+    """Write a message within a message: all that it says, though it lies in no folder."""
+    content = mailbox.parse(mime)
+    found = item_fields.make(content, size=len(mime))
+    kind = item_fields.kind(content.item_class, is_2010=schema is Schema.EXCHANGE_2010)
+    body = shape.body if shape.body != "Best" else found["Best"]
+    found |= {
+        "item:ItemClass": item_fields.element("ItemClass", content.item_class),
+        "item:Body": f'<t:Body BodyType="{body}">{found.get(body, "")}</t:Body>',
+        "message:IsRead": "<t:IsRead>true</t:IsRead>",
+    }
+    if "item:MimeContent" in shape.uris:
+        if schema is Schema.EXCHANGE_2010 and kind not in ("Message", "PostItem", "CalendarItem"):
+            raise EwsError("ErrorUnsupportedMimeConversion")
+        encoded = base64.b64encode(mime).decode()
+        found["item:MimeContent"] = f'<t:MimeContent CharacterSet="UTF-8">{encoded}</t:MimeContent>'
+    order = fields.order(kind, schema)
+    return f"<t:{kind}>{''.join(found.get(uri, '') for uri in order)}</t:{kind}>"

@@ -1,0 +1,309 @@
+"""A simulated Exchange: who may sign in, which mailboxes there are, and what is to go wrong."""
+
+import hmac
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from exchange_simulator.mailbox import Folder, Mailbox, Message
+from exchange_simulator.spool import Spool
+from exchange_simulator.versions import Version
+
+
+@dataclass
+class Account:
+    """Someone who signs in."""
+
+    name: str
+    password: str
+    is_locked: bool = False
+    """Signing in fails although the password is right."""
+    impersonates: frozenset[str] | None = frozenset()
+    """The mailboxes on whose behalf it may act; None = all."""
+
+
+@dataclass
+class Request:
+    """One request that was answered."""
+
+    operation: str
+    account: str
+    mailbox: str | None
+    """Whom it was about, where the request says so."""
+    code: str
+    """NoError, or the first thing that went wrong."""
+
+
+@dataclass
+class Failure:
+    """Something that is to go wrong."""
+
+    operation: str | None
+    code: str
+    times: int | None
+    mailbox: str | None = None
+    message: Message | None = None
+    when_asked: str | None = None
+    as_fault: bool = False
+    status: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    back_off_ms: int | None = None
+    disconnect: bool = False
+
+
+class Requests(list[Request]):
+    """All requests since the last `clear`, in their order."""
+
+    def count(self, operation: str | None = None, mailbox: str | None = None) -> int:  # type: ignore[override]
+        """Count the requests of an operation, of a mailbox, or all."""
+        return sum(
+            (operation is None or request.operation == operation)
+            and (mailbox is None or (request.mailbox or "").lower() == mailbox.lower())
+            for request in self
+        )
+
+    def by_operation(self) -> dict[str, int]:
+        """Count the requests of each operation."""
+        return dict(Counter(request.operation for request in self))
+
+
+class Exchange:
+    """An Exchange organisation on one server. See the package for what it offers.
+
+    `folder` is where its spool lies (default: the system's temporary folder).
+    `sync_state_padding` makes sync states that many bytes longer, as Exchange's can be.
+    """
+
+    def __init__(
+        self,
+        *,
+        version: Version | str = Version.EXCHANGE_2016,
+        folder: Path | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        sync_state_padding: int = 0,
+    ) -> None:
+        self.version = Version(version)
+        self.now = now
+        self.sync_state_padding = sync_state_padding
+        self.latency = 0.0
+        """Seconds that every answer takes longer."""
+        self.compresses = True
+        """Answers are gzipped for those who accept it."""
+        self.lock = threading.RLock()
+        self.requests = Requests()
+        self.on_exchange: list[Callable[[bytes, bytes, Version], None]] = []
+        """Called with every request body, its answer's body, and the version of this server."""
+        self._spool = Spool(folder)
+        self._accounts: dict[str, Account] = {}
+        self._mailboxes: dict[str, Mailbox] = {}
+        self._by_guid: dict[str, Mailbox] = {}
+        self._grants: dict[tuple[str, str], set[Folder | None]] = {}
+        self._failures: list[Failure] = []
+
+    # -- who and what there is
+
+    def account(self, name: str, *, password: str = "secret") -> Account:  # noqa: S107
+        """Let someone sign in; asked again, it changes the password."""
+        with self.lock:
+            account = self._accounts.setdefault(name.lower(), Account(name, password))
+            account.password = password
+            return account
+
+    def mailbox(self, address: str, *, name: str | None = None) -> Mailbox:
+        """Give the mailbox of this address, made where missing."""
+        with self.lock:
+            mailbox = self._mailboxes.get(address.lower())
+            if mailbox is None:
+                mailbox = Mailbox(
+                    address,
+                    name=name or address.partition("@")[0],
+                    spool=self._spool,
+                    lock=self.lock,
+                    now=self.now,
+                )
+                self._mailboxes[address.lower()] = mailbox
+                self._by_guid[mailbox.guid] = mailbox
+            return mailbox
+
+    def remove_mailbox(self, address: str) -> None:
+        """Remove a mailbox with all that is in it."""
+        with self.lock:
+            mailbox = self._mailboxes.pop(address.lower())
+            del self._by_guid[mailbox.guid]
+
+    @property
+    def mailboxes(self) -> list[Mailbox]:
+        """All mailboxes, in the order in which they were made."""
+        return list(self._mailboxes.values())
+
+    def find_mailbox(self, address: str) -> Mailbox | None:
+        """Give the mailbox of this address, if there is one."""
+        return self._mailboxes.get(address.lower())
+
+    def mailbox_by_guid(self, guid: str) -> Mailbox | None:
+        """Give the mailbox with this id, if there is one."""
+        return self._by_guid.get(guid)
+
+    # -- who may do what
+
+    def grant(
+        self, account: str, *, mailbox: str, folder: str | None = None, subfolders: bool = False
+    ) -> None:
+        """Let an account read a mailbox (`folder` None: all of it), or one folder of it with its subfolders or without."""
+        with self.lock:
+            owner = self.mailbox(mailbox)
+            granted = self._grants.setdefault((account.lower(), owner.guid), set())
+            if folder is None:
+                granted.add(None)
+                return
+            root = owner.folder(folder)
+            granted.add(root)
+            if subfolders:
+                granted.update(root.subfolders())
+
+    def revoke(self, account: str, *, mailbox: str) -> None:
+        """Take all rights on a mailbox from an account."""
+        with self.lock:
+            self._grants.pop((account.lower(), self.mailbox(mailbox).guid), None)
+
+    def allow_impersonation(self, account: str, *, of: list[str] | None = None) -> None:
+        """Let an account act as the owners of these mailboxes (None: of all)."""
+        with self.lock:
+            allowed = None if of is None else frozenset(address.lower() for address in of)
+            self._accounts[account.lower()].impersonates = allowed
+
+    def sign_in(self, name: str, password: str) -> Account | None:
+        r"""Give the account, if this is its password and it is not locked. `DOMAIN\\name` is as good as `name`."""
+        account = self._accounts.get(name.lower()) or self._accounts.get(
+            name.rpartition("\\")[2].lower()
+        )
+        if account is None or account.is_locked:
+            return None
+        right = hmac.compare_digest(account.password.encode(), password.encode())
+        return account if right else None
+
+    def may_read(self, who: str, mailbox: Mailbox, folder: Folder) -> bool:
+        """Tell whether `who` (an account, or the owner it acts as) may read this folder."""
+        if who.lower() == mailbox.address.lower():
+            return True
+        granted = self._grants.get((who.lower(), mailbox.guid), ())
+        return None in granted or folder in granted
+
+    def may_read_all(self, who: str, mailbox: Mailbox) -> bool:
+        """Tell whether `who` may read the whole mailbox."""
+        if who.lower() == mailbox.address.lower():
+            return True
+        return None in self._grants.get((who.lower(), mailbox.guid), ())
+
+    # -- what is to go wrong
+
+    def throttle(
+        self, *, times: int = 1, back_off: float | None = 0.1, mailbox: str | None = None
+    ) -> None:
+        """Answer the next requests with ErrorServerBusy and a hint to wait `back_off` seconds (None: without)."""
+        milliseconds = None if back_off is None else int(back_off * 1000)
+        self._fail(
+            Failure(
+                None, "ErrorServerBusy", times, mailbox, as_fault=True, back_off_ms=milliseconds
+            )
+        )
+
+    def fail(
+        self,
+        operation: str | None = None,
+        code: str = "ErrorInternalServerError",
+        *,
+        times: int | None = 1,
+        mailbox: str | None = None,
+        message: Message | None = None,
+        when_asked: str | None = None,
+        as_fault: bool = False,
+        status: int | None = None,
+        headers: dict[str, str] | None = None,
+        disconnect: bool = False,
+    ) -> None:
+        """Let something go wrong `times` times (None: until `heal`).
+
+        Of an `operation` (None: of any) the first response message gets `code`; with `message` the one about that
+        message, with `when_asked="item:MimeContent"` only where that property was asked for. `as_fault` makes it a
+        SOAP fault of the whole request, `status` a bare HTTP answer, `disconnect` a closed connection.
+        """
+        self._fail(
+            Failure(
+                operation,
+                code,
+                times,
+                mailbox,
+                message=message,
+                when_asked=when_asked,
+                as_fault=as_fault,
+                status=status,
+                headers=headers or {},
+                disconnect=disconnect,
+            )
+        )
+
+    def heal(self) -> None:
+        """Let nothing go wrong any more."""
+        with self.lock:
+            self._failures.clear()
+
+    def _fail(self, failure: Failure) -> None:
+        with self.lock:
+            self._failures.append(failure)
+
+    def take_failure(
+        self,
+        operation: str,
+        mailbox: Mailbox | None,
+        *,
+        number: int | None = None,
+        asked: frozenset[str] = frozenset(),
+        whole: bool,
+    ) -> Failure | None:
+        """Give what is to go wrong now with the whole request, or with one response message of it."""
+        for failure in self._failures:
+            about_whole = failure.as_fault or failure.status is not None or failure.disconnect
+            if (
+                about_whole != whole
+                or failure.operation not in (None, operation)
+                or (
+                    failure.mailbox
+                    and (not mailbox or failure.mailbox.lower() != mailbox.address.lower())
+                )
+                or (
+                    failure.message
+                    and (
+                        failure.message.item.number != number
+                        or failure.message.mailbox is not mailbox
+                    )
+                )
+                or (failure.when_asked and failure.when_asked not in asked)
+            ):
+                continue
+            if failure.times is not None:
+                failure.times -= 1
+                if failure.times <= 0:
+                    self._failures.remove(failure)
+            return failure
+        return None
+
+    # -- how it is reached
+
+    @contextmanager
+    def serve(
+        self, *, host: str = "127.0.0.1", port: int = 0, tls: bool = False
+    ) -> "Iterator[str]":
+        """Serve in a thread of its own; gives the address, as `http://127.0.0.1:12345`."""
+        from exchange_simulator.server import serving  # noqa: PLC0415
+
+        with serving(self, host=host, port=port, tls=tls) as address:
+            yield address
+
+    def close(self) -> None:
+        """Let go of what is on disk."""
+        self._spool.close()

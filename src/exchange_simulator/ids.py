@@ -1,0 +1,130 @@
+"""The opaque names that EWS gives to items, folders, attachments and places in changes.
+
+They look and weigh like Exchange's own: base64 of over a hundred bytes, beginning with `AAMk`, case-sensitive.
+"""
+
+import base64
+import binascii
+import hashlib
+import struct
+import zlib
+from typing import Literal, NamedTuple
+
+Kind = Literal["item", "folder", "attachment"]
+_KINDS: dict[Kind, bytes] = {"item": b"\x00F", "folder": b"\x00.", "attachment": b"\x01F"}
+_NUMBERS = struct.Struct(">QI")
+
+
+KINDS: tuple[Kind, ...] = ("item", "folder", "attachment")
+
+
+class BadIdError(ValueError):
+    """Not an id that this server gave."""
+
+
+class Id(NamedTuple):
+    """What an id names."""
+
+    guid: str
+    """Of the mailbox."""
+    number: int
+    place: int
+    """Which attachment of the item."""
+
+
+def _encode(kind: Kind, guid: str, number: int, place: int = 0) -> str:
+    numbers = _NUMBERS.pack(number, place)
+    entry = hashlib.sha256(guid.encode() + numbers).digest()
+    raw = (
+        b"\x00\x03\x24\x00"
+        + guid.encode()
+        + _KINDS[kind]
+        + entry
+        + b"\x07\x00"
+        + entry[:16]
+        + numbers
+    )
+    return base64.b64encode(raw).decode()
+
+
+def item_id(guid: str, number: int) -> str:
+    """Name an item."""
+    return _encode("item", guid, number)
+
+
+def folder_id(guid: str, number: int) -> str:
+    """Name a folder."""
+    return _encode("folder", guid, number)
+
+
+def attachment_id(guid: str, number: int, place: int) -> str:
+    """Name the attachment with this place in the item."""
+    return _encode("attachment", guid, number, place)
+
+
+def read(kind: Kind, text: str) -> Id:
+    """Tell what an id names; BadIdError where this server never gave it."""
+    try:
+        raw = base64.b64decode(text, validate=True)
+        guid = raw[4:40].decode("ascii")
+        number, place = _NUMBERS.unpack(raw[-_NUMBERS.size :])
+    except (binascii.Error, ValueError, struct.error) as error:
+        raise BadIdError(text) from error
+    if _encode(kind, guid, number, place) != text:
+        raise BadIdError(text)
+    return Id(guid, number, place)
+
+
+def guid(text: str) -> str:
+    """Tell the mailbox of any id; empty where it is none."""
+    for kind in KINDS:
+        try:
+            return read(kind, text).guid
+        except BadIdError:
+            continue
+    return ""
+
+
+def change_key(kind: Literal["item", "folder"], guid: str, change: int) -> str:
+    """Name a version of an item or folder."""
+    head = (
+        b"\x09\x00\x00\x00\x16\x00\x00\x00"
+        if kind == "item"
+        else b"\x01\x00\x00\x00\x16\x00\x00\x00"
+    )
+    tail = hashlib.md5(guid.encode(), usedforsecurity=False).digest()
+    return base64.b64encode(head + tail + change.to_bytes(6, "big")).decode()
+
+
+_STATE = struct.Struct(">16sBQQQQ")
+
+
+def sync_state(
+    scope: str, change: int, below: tuple[int, int] | None = None, *, padding: int = 0
+) -> str:
+    """Write down a place in the changes of `scope` (a folder, or a hierarchy); at least `padding` bytes."""
+    received, number = below or (0, 0)
+    raw = _STATE.pack(
+        hashlib.md5(scope.encode(), usedforsecurity=False).digest(),
+        below is not None,
+        change,
+        received + (1 << 62),
+        number,
+        0,
+    )
+    raw += b"\x00" * padding
+    return base64.b64encode(raw + struct.pack(">I", zlib.crc32(raw))).decode()
+
+
+def read_sync_state(scope: str, text: str) -> tuple[int, tuple[int, int] | None]:
+    """Read what `sync_state` wrote for the same scope; BadIdError for anything else."""
+    try:
+        raw = base64.b64decode(text, validate=True)
+        body, (crc,) = raw[:-4], struct.unpack(">I", raw[-4:])
+        owner, has_below, change, received, number, _ = _STATE.unpack_from(body)
+    except (binascii.Error, ValueError, struct.error) as error:
+        raise BadIdError("sync state") from error
+    expected = hashlib.md5(scope.encode(), usedforsecurity=False).digest()
+    if crc != zlib.crc32(body) or owner != expected:
+        raise BadIdError("sync state")
+    return change, (received - (1 << 62), number) if has_below else None

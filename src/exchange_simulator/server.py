@@ -1,0 +1,160 @@
+"""The HTTP side: Basic authentication, the EWS endpoint, the control endpoint, TLS, a thread or a process of its own."""
+
+import asyncio
+import base64
+import binascii
+import ssl
+import threading
+import uuid
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvloop
+from aiohttp import web
+
+from exchange_simulator.ews import endpoint
+from exchange_simulator.exchange import Account, Exchange
+from exchange_simulator.tls import server_context
+
+EWS_PATH = "/EWS/Exchange.asmx"
+MAX_REQUEST = 64 * 1024 * 1024
+XML = "text/xml; charset=utf-8"
+CHALLENGE = {"WWW-Authenticate": 'Basic realm="exchange"'}
+START_DEADLINE = 10.0
+"""Seconds that a server thread gets to listen."""
+
+
+def application(exchange: Exchange) -> web.Application:
+    """Make the web application that speaks for `exchange`."""
+
+    async def ews(request: web.Request) -> web.StreamResponse:
+        return await _ews(exchange, request)
+
+    app = web.Application(client_max_size=MAX_REQUEST)
+    for path in (EWS_PATH, EWS_PATH.lower(), "/ews/Exchange.asmx"):
+        app.router.add_route("*", path, ews)
+    return app
+
+
+async def _ews(exchange: Exchange, request: web.Request) -> web.StreamResponse:
+    account = signed_in(exchange, request)
+    if exchange.latency:
+        await asyncio.sleep(exchange.latency)
+    if account is None:
+        return web.Response(status=401, headers=_names(request) | CHALLENGE)
+    if request.method != "POST":
+        return web.Response(text="<html><body>Exchange</body></html>", content_type="text/html")
+    body = await request.read()
+    answer = endpoint.answer(exchange, account, body)
+    if answer.failure is not None:
+        if answer.failure.disconnect and request.transport is not None:
+            request.transport.close()
+        return web.Response(status=answer.status, headers=_names(request) | answer.failure.headers)
+    for watcher in exchange.on_exchange:
+        watcher(body, answer.body, exchange.version)
+    response = web.Response(
+        status=answer.status, body=answer.body, headers=_names(request) | {"Content-Type": XML}
+    )
+    if exchange.compresses and "gzip" in request.headers.get("Accept-Encoding", ""):
+        response.enable_compression(web.ContentCoding.gzip)
+    return response
+
+
+def _names(request: web.Request) -> dict[str, str]:
+    return {
+        "request-id": request.headers.get("client-request-id") or str(uuid.uuid4()),
+        "X-FEServer": "SIMULATED",
+    }
+
+
+def signed_in(exchange: Exchange, request: web.Request) -> Account | None:
+    """Tell who signs in with this request, by Basic authentication."""
+    scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        name, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        return None
+    return exchange.sign_in(name, password)
+
+
+async def _start(
+    exchange: Exchange, host: str, port: int, tls: ssl.SSLContext | None
+) -> tuple[web.AppRunner, str]:
+    runner = web.AppRunner(application(exchange), access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    await web.TCPSite(runner, host, port, ssl_context=tls, backlog=512).start()
+    listening = runner.addresses[0]
+    name = f"[{host}]" if ":" in host else host
+    return runner, f"{'https' if tls else 'http'}://{name}:{listening[1]}"
+
+
+def run(
+    exchange: Exchange,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    tls: bool | tuple[Path, Path] = False,
+    when_listening: Callable[[str], None] = lambda _: None,
+    until: Callable[[], Awaitable[object]] | None = None,
+) -> None:
+    """Serve in this thread until interrupted (Ctrl-C), or until what `until` gives is done.
+
+    `tls` is True for a self-signed certificate, or the files of a certificate and its key.
+    `when_listening` is called once with the address. OSError where the port cannot be had.
+    """
+
+    async def serve() -> None:
+        runner, address = await _start(exchange, host, port, server_context(host, tls))
+        try:
+            when_listening(address)
+            await (until() if until else asyncio.Event().wait())
+        finally:
+            await runner.cleanup()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        try:
+            runner.run(serve())
+        except KeyboardInterrupt:
+            return
+
+
+@contextmanager
+def serving(exchange: Exchange, *, host: str, port: int, tls: bool) -> Iterator[str]:
+    """Serve in a thread of its own; gives the address once it listens, and stops at the end."""
+    listening = threading.Event()
+    addresses: list[str] = []
+    failures: list[BaseException] = []
+    stops: list[Callable[[], object]] = []
+
+    def note(address: str) -> None:
+        addresses.append(address)
+        listening.set()
+
+    async def stopped() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        stops.append(lambda: loop.call_soon_threadsafe(stop.set))
+        await stop.wait()
+
+    def work() -> None:
+        try:
+            run(exchange, host=host, port=port, tls=tls, when_listening=note, until=stopped)
+        except OSError as error:
+            failures.append(error)
+        finally:
+            listening.set()
+
+    thread = threading.Thread(target=work, name="exchange-simulator", daemon=True)
+    thread.start()
+    listening.wait(START_DEADLINE)
+    if failures:
+        raise failures[0]
+    try:
+        yield addresses[0]
+    finally:
+        for stop in stops:
+            stop()
+        thread.join(START_DEADLINE)

@@ -1,0 +1,1 @@
+"""The simulated Exchange, asked as clients ask it."""
