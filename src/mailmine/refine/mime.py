@@ -52,7 +52,7 @@ class _Collected:
 
 def parse(raw: bytes) -> Parsed:
     """Read a raw email. Whatever cannot be understood is left empty; nothing is raised."""
-    message = _tree(raw)
+    message = tree(raw)
     found = _Collected()
     for part in leaves(message):
         _collect(part, found)
@@ -68,7 +68,9 @@ def leaves(message: Message) -> Iterator[Message]:
         payload = part.get_payload()
         if part.get_content_maintype() == "multipart" and isinstance(payload, list):
             if depth < MAX_DEPTH:
-                stack.extend((child, depth + 1) for child in reversed(payload))
+                stack.extend(
+                    (child, depth + 1) for child in reversed(payload) if isinstance(child, Message)
+                )
             continue
         seen += 1
         yield part
@@ -90,7 +92,8 @@ def content(part: Message) -> bytes:
     return data
 
 
-def _tree(raw: bytes) -> Message:
+def tree(raw: bytes) -> Message:
+    """Parse a raw email into the tree of its parts. Never raises."""
     # A mailbox file's first line and blank lines before the headers are no part of the mail.
     raw = raw.lstrip(b"\r\n")
     if b"\n" not in raw:

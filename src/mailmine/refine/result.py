@@ -34,6 +34,18 @@ class Zone:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """An email that stands below the new words: replied to, or passed on; as its header block says."""
+
+    from_: str
+    to: str
+    cc: str
+    subject: str
+    date: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refined:
     """The words of an email's author, and what was cut off them."""
 
@@ -49,4 +61,6 @@ class Refined:
     """Somebody else's email is passed on."""
     shows_forwarded: bool = False
     """The author wrote no words: `text` is what was passed on or quoted."""
+    earlier: Earlier | None = None
+    """The email directly below, where a header block tells of it."""
     version: int = VERSION

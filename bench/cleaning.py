@@ -1,0 +1,76 @@
+"""What `mailmine.refine` makes of raw emails, in the words of a scorer of email cleaners.
+
+score.py bench.cleaning:clean
+"""
+
+import base64
+import hashlib
+from typing import Any
+
+from mailmine.model.email import Address
+from mailmine.refine import Kind, Refined, html, mime, refine
+
+HISTORY = {Kind.QUOTED, Kind.FORWARDED, Kind.HEADER_BLOCK, Kind.ATTRIBUTION, Kind.DIVIDER}
+
+
+def clean(raw: bytes) -> dict[str, Any]:
+    """Refine one raw email."""
+    parsed = mime.parse(raw)
+    email = parsed.email
+    refined = refine(email)
+    return {
+        "text": "" if refined.shows_forwarded else refined.text,
+        "reply": refined.reply,
+        "signature": refined.signature,
+        "quoted": "\n".join(zone.text for zone in refined.zones if zone.kind in HISTORY),
+        "forwarded": _forwarded(refined),
+        "subject": email.subject,
+        "from": _people((email.from_,) if email.from_ else ()),
+        "to": _people(email.to),
+        "cc": _people(email.cc),
+        "date": email.sent_at.isoformat() if email.sent_at else None,
+        "message_id": email.message_id,
+        "text_body": email.text,
+        "html_body": email.html,
+        "attachments": [
+            {
+                "filename": attachment.name,
+                "content_type": attachment.content_type,
+                "size": attachment.size,
+                "sha256": hashlib.sha256(content).hexdigest(),
+            }
+            for attachment, content in zip(email.attachments, parsed.contents, strict=True)
+        ],
+        "leaves": [
+            "base64:" + base64.b64encode(mime.content(leaf)).decode()
+            for leaf in mime.leaves(mime.tree(raw))
+        ],
+        "plain": "\n".join(line.text for line in html.lines(email.html))
+        if email.html
+        else email.text,
+    }
+
+
+def _people(people: tuple[Address, ...]) -> list[list[str]]:
+    return [[someone.name, someone.address] for someone in people]
+
+
+def _forwarded(refined: Refined) -> dict[str, Any] | None:
+    earlier = refined.earlier
+    if not earlier:
+        return None
+    return {
+        "from": earlier.from_,
+        "to": earlier.to,
+        "cc": earlier.cc,
+        "subject": earlier.subject,
+        "date": earlier.date,
+        "text": earlier.text,
+        "text_top": "" if refined.shows_forwarded else refined.text,
+        "type": "forward",
+        "raw": "\n".join(
+            zone.text
+            for zone in refined.zones
+            if zone.kind in (Kind.HEADER_BLOCK, Kind.QUOTED, Kind.FORWARDED)
+        ),
+    }

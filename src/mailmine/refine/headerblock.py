@@ -1,0 +1,180 @@
+"""The lines that a client writes above an email that it quotes or passes on.
+
+From: Ann <ann@example.com>        or, in Notes        Ann Smith
+Sent: Monday, 3 March 2026 10:15                       03/03/2026 10:15 AM
+To: Bob                                                To: Bob
+Subject: Order 12                                      cc:
+                                                       Subject: Order 12
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mailmine.refine import labels
+from mailmine.refine.lines import Line
+
+MAX_LABEL = 40
+"""Characters before the colon."""
+
+MAX_BLOCK = 400
+"""Lines of one block; some mail names hundreds of recipients."""
+
+_AHEAD = 3
+"""Blank lines between two labels."""
+
+_LABEL_EDGE = " \t*_>|\xa0\u200e\u200f\u202a\u202b\u202c\u202d\u202e\ufeff"
+_COLON = re.compile(r"[:\uff1a]")
+_TIME = re.compile(r"\d{1,2}[:.]\d{2}")
+_NOTES_DATE = re.compile(
+    r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}[ \t]+(?:at )?\d{1,2}:\d{2}|"
+    r"\d{1,2} \w{3,9} \d{4}[ \t]+\d{1,2}:\d{2}"
+)
+_YAHOO = re.compile(r"(?<=[>\w\d])(?=(?:To|Cc|Sent|Subject): )")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A header block: lines `start` up to, and without, `end`."""
+
+    start: int
+    end: int
+    fields: dict[str, str]
+    """Values by field (`from`, `sent`, `to`, `cc`, `bcc`, `subject`, `reply_to`, `other`)."""
+
+
+def field(text: str) -> tuple[str, str] | None:
+    """Split a line into the field that its label names, and the value."""
+    colon = _COLON.search(text, 0, MAX_LABEL)
+    if not colon:
+        return None
+    label = text[: colon.start()].strip(_LABEL_EDGE).lower()
+    name = labels.header_fields().get(label)
+    if name is None:
+        return None
+    return name, text[colon.end() :].strip(_LABEL_EDGE)
+
+
+def find(lines: Sequence[Line], first: int) -> Block | None:
+    """Read the block that begins at this line; None where there is none."""
+    depth = lines[first].depth
+    fields: dict[str, str] = {}
+    last = ""
+    at = end = first
+    limit = min(len(lines), first + MAX_BLOCK)
+    while at < limit:
+        line = lines[at]
+        if line.depth != depth:
+            break
+        text = line.text
+        if not text.strip():
+            at = _next_label(lines, at, depth)
+            if at < 0:
+                break
+            continue
+        found = field(text)
+        if found:
+            name, value = found
+            if name in fields and name != "other":
+                break  # another block, or the text
+            fields[name] = value
+            last = name
+        elif not last or not _goes_on(lines, at, depth, last, fields[last]):
+            break
+        else:
+            fields[last] = f"{fields[last]} {text.strip(_LABEL_EDGE)}".strip()
+        at += 1
+        end = at
+    if not _is_plausible(fields):
+        return None
+    start = first if "from" in fields else _notes_head(lines, first, depth, fields)
+    if start is None:
+        return None
+    return Block(start, end, fields)
+
+
+def _next_label(lines: Sequence[Line], at: int, depth: int) -> int:
+    """Find the label after blank lines, or -1."""
+    for ahead in range(at, min(at + _AHEAD + 1, len(lines))):
+        line = lines[ahead]
+        if line.depth != depth:
+            return -1
+        if line.text.strip():
+            return ahead if field(line.text) else -1
+    return -1
+
+
+def _goes_on(lines: Sequence[Line], at: int, depth: int, last: str, value: str) -> bool:
+    """Whether a line without a label belongs to the value above it: wrapped recipients, mostly."""
+    text = lines[at].text
+    if last in ("to", "cc", "bcc") and (value.endswith((",", ";", "<")) or not value):
+        return "@" in text or "," in text or ";" in text or _labels_follow(lines, at, depth)
+    return _labels_follow(lines, at, depth)
+
+
+def _labels_follow(lines: Sequence[Line], at: int, depth: int) -> bool:
+    for ahead in range(at + 1, min(at + 12, len(lines))):
+        line = lines[ahead]
+        if line.depth != depth or not line.text.strip():
+            return False
+        if field(line.text):
+            return True
+    return False
+
+
+def _is_plausible(fields: dict[str, str]) -> bool:
+    """Whether labels make a header and not, say, a timetable (`From: London / To: Paris`)."""
+    named = fields.keys() & {"from", "sent", "to", "subject"}
+    if "from" in named:
+        if len(named) < 2:  # noqa: PLR2004  # From alone is not enough
+            return False
+    elif len(named) < 2 or "to" not in named:  # noqa: PLR2004
+        return False
+    return (
+        "subject" in named
+        or any("@" in value for value in fields.values())
+        or bool(_TIME.search(fields.get("sent", "")))
+    )
+
+
+def _notes_head(
+    lines: Sequence[Line], first: int, depth: int, fields: dict[str, str]
+) -> int | None:
+    """Find the name and the date that Notes writes above `To:` without a label."""
+    at = first - 1
+    seen = 0
+    while at >= 0 and seen < 4:  # noqa: PLR2004  # name, sent by, date, blank
+        line = lines[at]
+        if line.depth != depth:
+            break
+        text = line.text.strip()
+        if not text or field(text):
+            seen += 1
+            at -= 1
+            continue
+        date = _NOTES_DATE.search(text)
+        if not date:
+            break
+        fields["sent"] = text[date.start() :]
+        name = text[: date.start()].removesuffix(" on ").removesuffix("on ").strip()
+        if not name:
+            at = _name_above(lines, at, depth)
+            name = lines[at].text.strip() if at >= 0 else ""
+        fields["from"] = name
+        return max(at, 0)
+    # A block of To, Date and Subject stands for itself.
+    return first if "sent" in fields and "to" in fields else None
+
+
+def _name_above(lines: Sequence[Line], at: int, depth: int) -> int:
+    """Find the line of the name above the date; it may be followed by `Sent by:` and blank lines."""
+    for above in range(at - 1, max(at - 5, -1), -1):
+        line = lines[above]
+        text = line.text.strip()
+        if line.depth != depth:
+            break
+        if text and not field(text):
+            if len(text) < 90 and not text.endswith((".", "!", "?", ":", "-")):  # noqa: PLR2004
+                return above
+            break
+    return at

@@ -1,0 +1,318 @@
+"""An HTML body becomes lines that know where they came from.
+
+The parser of libxml2 calls us for each tag: no tree is built, so depth costs nothing. What nobody
+sees (styles, scripts, hidden text) is left out; what the clients' own markup says about quotes and
+signatures goes into the lines' marks.
+"""
+
+import re
+from collections.abc import Mapping
+from enum import Enum, auto
+from functools import lru_cache
+from typing import Any
+
+from lxml import etree
+
+from mailmine.refine.lines import MAX_LINES, Line, Mark
+
+
+class _Tag(Enum):
+    """What a tag does to the lines; inline tags do nothing."""
+
+    BLOCK = auto()
+    PARAGRAPH = auto()
+    """A block with a blank line before it."""
+    BREAK = auto()
+    CELL = auto()
+    UNSEEN = auto()
+
+
+class _Look(Enum):
+    """What a style says that matters here."""
+
+    HIDDEN = auto()
+    TOP_BORDER = auto()
+
+
+_MEANINGS = {
+    _Tag.BLOCK: """address article aside body center dd dir div dt fieldset figure footer form header hr
+        html li main menu nav section tbody tfoot thead tr""",
+    _Tag.PARAGRAPH: "p h1 h2 h3 h4 h5 h6 ul ol dl table blockquote pre",
+    _Tag.BREAK: "br",
+    _Tag.CELL: "td th",
+    _Tag.UNSEEN: "head script style title template object noframes svg math",
+}
+_TAGS = {tag: meaning for meaning, tags in _MEANINGS.items() for tag in tags.split()}
+
+_HIDDEN_STYLE = re.compile(
+    r"display\s*:\s*none|mso-hide\s*:\s*all|visibility\s*:\s*hidden", re.IGNORECASE
+)
+_TOP_BORDER = re.compile(
+    r"border-top\s*:\s*solid\s+#?\w+\s|border\s*:\s*none\s*;\s*border-top", re.IGNORECASE
+)
+_NO_BORDER = re.compile(
+    r"border(?:-left)?(?:-width)?\s*:\s*(?:none|0(?:px)?)(?![\w.])", re.IGNORECASE
+)
+MAX_STYLE = 2_000
+"""Characters of a style that is looked at."""
+
+_TAG = re.compile(r"<[^>]*>")
+_UNPRINTED = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
+
+_BY_CLASS = {
+    "gmail_quote": Mark.HISTORY,
+    "gmail_quote_container": Mark.HISTORY,
+    "gmail_attr": Mark.ATTRIBUTION,
+    "gmail_signature": Mark.SIGNATURE,
+    "moz-cite-prefix": Mark.ATTRIBUTION,
+    "moz-email-headers-table": Mark.ATTRIBUTION,
+    "moz-signature": Mark.SIGNATURE,
+    "yahoo_quoted": Mark.QUOTE,
+    "yahoo-quoted-begin": Mark.QUOTE,
+    "protonmail_quote": Mark.QUOTE,
+    "protonmail_signature_block": Mark.SIGNATURE,
+    "zmail_extra": Mark.QUOTE,
+    "tutanota_quote": Mark.QUOTE,
+    "tutanota_indented": Mark.QUOTE,
+    "freebird_quote": Mark.QUOTE,
+    "ms-outlook-mobile-signature": Mark.SIGNATURE,
+    "applemailsignature": Mark.SIGNATURE,
+    "signature": Mark.SIGNATURE,
+    "yahoo-signature": Mark.SIGNATURE,
+}
+"""What a class of a client's own markup says."""
+
+_BY_ID = {
+    "divrplyfwdmsg": Mark.REST,
+    "x_divrplyfwdmsg": Mark.REST,
+    "appendonsend": Mark.REST,
+    "x_appendonsend": Mark.REST,
+    "olk_src_body_section": Mark.REST,
+    "reply-intro": Mark.REST,
+    "replybody": Mark.QUOTE,
+    "mail-editor-reference-message-container": Mark.REST,
+    "ms-outlook-mobile-body-separator-line": Mark.REST,
+    "signature": Mark.SIGNATURE,
+    "x_signature": Mark.SIGNATURE,
+    "applemailsignature": Mark.SIGNATURE,
+    "ms-outlook-mobile-signature": Mark.SIGNATURE,
+    "isforwardcontent": Mark.REST,
+    "isreplycontent": Mark.REST,
+    "orimsghtmlseperator": Mark.REST,
+    "stopspelling": Mark.RULE,
+    "zimbra-quoted": Mark.QUOTE,
+    "quoted_header": Mark.REST,
+}
+"""What an id of a client's own markup says."""
+
+
+def lines(html: str) -> list[Line]:
+    """Give the lines of a body as a person would see them. Never raises."""
+    reading = _Reading()
+    target: Any = reading  # the stubs want methods for comments, too, which would cost time
+    parser = etree.HTMLParser(target=target, huge_tree=True, remove_pis=True)
+    try:
+        parser.feed(html)
+        parser.close()
+    except (etree.LxmlError, ValueError, AssertionError):
+        # What is too broken for the parser is shown without its tags.
+        return [Line(text, text) for text in _TAG.sub(" ", html).split("\n", MAX_LINES)]
+    return reading.lines
+
+
+class _Reading:
+    """One walk through a document, called for each tag: so it is written for speed."""
+
+    __slots__ = (
+        "_level",
+        "_marks",
+        "_newline",
+        "_preformatted",
+        "_quotes",
+        "_rest",
+        "_text",
+        "_unseen",
+        "_wants_blank",
+        "lines",
+    )
+
+    def __init__(self) -> None:
+        self.lines: list[Line] = []
+        self._text: list[str] = []
+        self._level = 0
+        self._quotes: list[int] = []
+        """Levels of the quoting elements that are open; so are the next two."""
+        self._marks: list[tuple[int, Mark]] = []
+        self._preformatted: list[int] = []
+        self._unseen = 0
+        """Level of the element that hides all within; 0 where nothing does."""
+        self._rest = False
+        self._newline = False
+        """Whether the last line was ended by a `br`, so that one more makes a blank line."""
+        self._wants_blank = False
+
+    def start(self, tag: str, attributes: Mapping[str, str]) -> None:
+        self._level += 1
+        if self._unseen:
+            return
+        meaning = _TAGS.get(tag)
+        if meaning is not None:
+            self._open(tag, meaning, attributes)
+        if attributes:
+            for name, value in attributes.items():
+                if name == "class":
+                    if mark := _mark_of_class(value):
+                        self._flush()
+                        self._marks.append((self._level, mark))
+                elif name == "style":
+                    if look := _look(value):
+                        self._styled(look)
+                elif name == "id" and (mark := _BY_ID.get(value.lower())):
+                    self._identified(mark)
+
+    def _open(self, tag: str, meaning: _Tag, attributes: Mapping[str, str]) -> None:
+        if meaning is _Tag.CELL:
+            self._text.append("\t")
+            return
+        if meaning is _Tag.UNSEEN:
+            self._unseen = self._level
+            return
+        self._flush()
+        if meaning is _Tag.BREAK:
+            if self._newline:
+                self._blank()
+            self._newline = True
+        elif meaning is _Tag.PARAGRAPH:
+            if attributes.get("class") != "MsoNormal":
+                self._wants_blank = True
+            if tag == "blockquote" and not _is_indented(attributes):
+                self._quotes.append(self._level)
+            elif tag == "pre":
+                self._preformatted.append(self._level)
+        elif tag == "hr":
+            self._rule()
+
+    def end(self, tag: str) -> None:
+        level = self._level
+        self._level = level - 1
+        if self._unseen:
+            if self._unseen == level:
+                self._unseen = 0
+            return
+        meaning = _TAGS.get(tag)
+        if meaning is _Tag.BLOCK:
+            self._flush()
+        elif meaning is _Tag.PARAGRAPH:
+            self._flush()
+            if tag != "p":
+                self._wants_blank = True
+            if self._quotes and self._quotes[-1] == level:
+                self._quotes.pop()
+            if self._preformatted and self._preformatted[-1] == level:
+                self._preformatted.pop()
+        while self._marks and self._marks[-1][0] == level:
+            self._flush()
+            self._marks.pop()
+
+    def data(self, data: str) -> None:
+        if self._unseen:
+            return
+        if self._preformatted and "\n" in data:
+            first, *rest = data.split("\n")
+            self._text.append(first)
+            for piece in rest:
+                self._flush()
+                if self._newline:
+                    self._blank()
+                self._newline = True
+                self._text.append(piece)
+        elif self._text or not data.isspace():
+            self._text.append(data)
+
+    def close(self) -> None:
+        self._flush()
+
+    def _styled(self, look: _Look) -> None:
+        if look is _Look.HIDDEN:
+            self._unseen = self._level
+        else:
+            self._rule()
+
+    def _identified(self, mark: Mark) -> None:
+        self._flush()
+        if mark is Mark.REST:
+            self._rest = True
+        elif mark is Mark.RULE:
+            self._rule()
+        else:
+            self._marks.append((self._level, mark))
+
+    def _rule(self) -> None:
+        self._flush()
+        self.lines.append(Line("", "", len(self._quotes), Mark.RULE))
+
+    def _mark(self) -> Mark | None:
+        if self._rest:
+            return Mark.REST
+        return self._marks[-1][1] if self._marks else None
+
+    def _blank(self) -> None:
+        if len(self.lines) < MAX_LINES:
+            self.lines.append(Line("", "", len(self._quotes), self._mark()))
+
+    def _flush(self) -> None:
+        """End the line, where one has begun."""
+        if not self._text:
+            return
+        text = "".join(self._text)
+        self._text.clear()
+        if not text.isascii():
+            text = text.translate(_UNPRINTED)
+        if self._preformatted:
+            text = text.rstrip()
+        elif "\t" in text:
+            text = _cells(text)
+        else:
+            text = " ".join(text.split())
+        if not text:
+            return
+        if self._wants_blank:
+            self._wants_blank = False
+            if self.lines and self.lines[-1].raw:
+                self._blank()
+        self._newline = False
+        if len(self.lines) < MAX_LINES:
+            self.lines.append(Line(text, text, len(self._quotes), self._mark()))
+        else:
+            self.lines[-1].raw += "\n" + text
+
+
+@lru_cache(maxsize=1_024)
+def _mark_of_class(names: str) -> Mark | None:
+    for name in names.lower().split():
+        if mark := _BY_CLASS.get(name.removeprefix("x_")):
+            return mark
+    return None
+
+
+@lru_cache(maxsize=1_024)
+def _look(style: str) -> _Look | None:
+    if len(style) > MAX_STYLE:
+        return None
+    if _HIDDEN_STYLE.search(style):
+        return _Look.HIDDEN
+    return _Look.TOP_BORDER if _TOP_BORDER.search(style) else None
+
+
+def _cells(text: str) -> str:
+    """Give a row of a table, a tab between its cells."""
+    cells = (" ".join(cell.split()) for cell in text.split("\t"))
+    return "\t".join(cell for cell in cells if cell)
+
+
+def _is_indented(attributes: Mapping[str, str]) -> bool:
+    """Tell a blockquote that only indents (Outlook, Gmail's editor) from one that quotes."""
+    if attributes.get("type", "").lower() == "cite" or attributes.get("cite"):
+        return False
+    style = attributes.get("style", "")
+    return "border" in style and "margin" in style and bool(_NO_BORDER.search(style))

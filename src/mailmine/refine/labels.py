@@ -1,0 +1,100 @@
+"""The words by which mail is taken apart, in all languages (`labels/*.toml`).
+
+Loaded once, and compiled to one expression a purpose: which language an email is in is not asked,
+because a reply in one language often quotes another.
+"""
+
+import re
+import tomllib
+from functools import cache
+from importlib import resources
+
+_UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+"""Scripts in which a word is not set off by spaces."""
+
+
+@cache
+def _tables() -> tuple[dict[str, dict[str, list[str]]], ...]:
+    folder = resources.files(__package__).joinpath("labels")
+    files = sorted(
+        (file for file in folder.iterdir() if file.name.endswith(".toml")),
+        key=lambda file: file.name,
+    )
+    return tuple(tomllib.loads(file.read_text(encoding="utf-8")) for file in files)
+
+
+def _words(table: str, entry: str) -> tuple[str, ...]:
+    found = (word.lower() for tables in _tables() for word in tables[table].get(entry, ()))
+    return tuple(sorted(dict.fromkeys(found), key=len, reverse=True))
+
+
+def _one_of(words: tuple[str, ...]) -> str:
+    """Build an expression that matches any of the words, whole; `*` stands for a few more words."""
+    spaced = [_escaped(word) for word in words if not _UNSPACED.search(word)]
+    unspaced = [_escaped(word) for word in words if _UNSPACED.search(word)]
+    choices = [rf"(?<!\w)(?:{'|'.join(spaced)})(?!\w)"] if spaced else []
+    return "(?:" + "|".join([*choices, *unspaced]) + ")"
+
+
+def _escaped(word: str) -> str:
+    return re.escape(word).replace(r"\*", "[^\n]{0,60}").replace(r"\ ", r"[ \xa0]{1,3}")
+
+
+@cache
+def header_fields() -> dict[str, str]:
+    """Give, for a label in lower case, the field it names: `von` → `from`."""
+    fields: dict[str, str] = {}
+    for entry in ("from", "sent", "to", "cc", "bcc", "subject", "reply_to", "other"):
+        for word in _words("header", entry):
+            fields.setdefault(word, entry)
+    return fields
+
+
+@cache
+def wrote() -> re.Pattern[str]:
+    """Match the verb of an attribution."""
+    return re.compile(_one_of(_words("attribution", "wrote")), re.IGNORECASE)
+
+
+@cache
+def starts() -> re.Pattern[str]:
+    """Match, at its beginning, a line with which an attribution may begin."""
+    words = "|".join(_escaped(word) for word in _words("attribution", "starts"))
+    return re.compile(rf"(?:{words})(?!\w)|[\d\[(<]", re.IGNORECASE)
+
+
+@cache
+def original() -> re.Pattern[str]:
+    """Match what stands above an email that is replied to."""
+    return re.compile(_one_of(_words("divider", "original")), re.IGNORECASE)
+
+
+@cache
+def forwarded() -> re.Pattern[str]:
+    """Match what stands above an email that is passed on."""
+    return re.compile(_one_of(_words("divider", "forwarded")), re.IGNORECASE)
+
+
+@cache
+def reply_above() -> re.Pattern[str]:
+    """Match the line of a ticket system above which people are asked to write."""
+    return re.compile(_one_of(_words("divider", "reply_above")), re.IGNORECASE)
+
+
+@cache
+def reply_above_phrases() -> tuple[str, ...]:
+    """Give the same words in lower case, to look whether there is any such line at all."""
+    return _words("divider", "reply_above")
+
+
+@cache
+def closings() -> frozenset[str]:
+    """Give what people write above their name, in lower case."""
+    return frozenset(_words("signature", "closings"))
+
+
+@cache
+def device() -> re.Pattern[str]:
+    """Match, from its beginning, a line that a telephone or an app appended."""
+    words = "|".join(_escaped(word) for word in _words("signature", "device"))
+    return re.compile(rf"(?:{words})", re.IGNORECASE)

@@ -1,0 +1,50 @@
+"""The one model for HTML and text: lines that know where they came from."""
+
+import re
+from dataclasses import dataclass
+from enum import Enum, auto
+
+MAX_LINES = 50_000
+"""Lines that are looked at; the rest of a longer text follows its last line."""
+
+_QUOTE_PREFIX = re.compile(r"[ \t]{0,8}>(?:[ \t]{0,2}>)*[ \t]?")
+
+
+class Mark(Enum):
+    """What the markup says of a line."""
+
+    QUOTE = auto()
+    """In a container that holds nothing but what is quoted."""
+    HISTORY = auto()
+    """In a container that holds a quote and perhaps answers in between (Gmail)."""
+    REST = auto()
+    """From here on everything is history (Outlook)."""
+    ATTRIBUTION = auto()
+    SIGNATURE = auto()
+    RULE = auto()
+    """A horizontal rule, or a border drawn above."""
+
+
+@dataclass(slots=True)
+class Line:
+    """One line as a person sees it."""
+
+    text: str
+    """Without the marks of quoting."""
+    raw: str
+    """As it stands in the body."""
+    depth: int = 0
+    """How many times it is quoted."""
+    mark: Mark | None = None
+
+
+def of_text(text: str) -> list[Line]:
+    """Split a plain-text body."""
+    pieces = text.split("\n", MAX_LINES)
+    lines = []
+    for raw in pieces:
+        if ">" in raw[:9] and (prefix := _QUOTE_PREFIX.match(raw)):
+            lines.append(Line(raw[prefix.end() :], raw, prefix[0].count(">")))
+        else:
+            lines.append(Line(raw, raw))
+    return lines
