@@ -42,17 +42,24 @@ class Client:
         self._host = host_of(connection.endpoint)
         self._impersonated = line.mailbox if connection.access is AccessType.IMPERSONATION else None
         self._version = 0
+        self.timeouts = 0
+        """How many requests in a row were not answered in time."""
 
     async def call(self, operation: Operation) -> list[Answer]:
         """Send `operation` and give its answers in order. Raises ExchangeError."""
         while True:
-            async with self.open(operation) as (response, ticket):
-                body = await self._read(response)
-                try:
-                    return self.answers(body, response, ticket)
-                except ExchangeError as error:
-                    if not self.step_down(error.fault):
-                        raise
+            try:
+                async with self.open(operation) as (response, ticket):
+                    body = await self._read(response)
+                    answers = self.answers(body, response, ticket)
+            except ExchangeError as error:
+                if error.fault.code == Code.TIMED_OUT:
+                    self.timeouts += 1
+                if not self.step_down(error.fault):
+                    raise
+            else:
+                self.timeouts = 0
+                return answers
 
     @asynccontextmanager
     async def open(

@@ -32,7 +32,6 @@ class Fetcher:
         self._client = client
         self._most = limits.batch
         self._batch = limits.batch
-        self._timeouts = 0
 
     async def fetch(self, items: Sequence[ItemId]) -> AsyncGenerator[Sequence[Fetched], None]:
         """Yield `items` batch by batch, one batch ahead of the caller."""
@@ -58,7 +57,6 @@ class Fetcher:
         """Read one batch; halve it where it fails as a whole."""
         try:
             answers = await self._client.call(get_items(ids))
-            self._timeouts = 0
             if len(answers) != len(ids):
                 raise self._client.not_understood()
         except ExchangeError as error:
@@ -86,9 +84,8 @@ class Fetcher:
         return [*await self._read(ids[:middle]), *await self._read(ids[middle:])]
 
     def _timed_out(self, ids: Sequence[ItemId], error: ExchangeError) -> list[Fetched]:
-        """Go on in smaller batches the next time; hold it against an item only if the server was alive before."""
-        self._timeouts += 1
-        if len(ids) == 1 and self._timeouts == 1:
+        """Go on in smaller batches the next time; hold it against an item only if the server answered just before."""
+        if len(ids) == 1 and self._client.timeouts == 1:
             return [ItemFault(id=ids[0], fault=replace(error.fault, scope=Scope.ITEM))]
         self._batch = max(1, len(ids) // 2)
         raise error
@@ -110,9 +107,7 @@ class Fetcher:
             return self._item(id_, answer, None)
         if fault.code in codes.GONE:
             return ItemGone(id=id_)
-        if fault.code in codes.TOO_MUCH:
-            return await self._ask_for_less(id_, fault)
-        if fault.code in codes.NOT_CONVERTED:
+        if fault.code in codes.TOO_MUCH or fault.code in codes.NOT_CONVERTED:
             return await self._ask_for_less(id_, fault)
         if fault.code in codes.REACHES_BEYOND_FOLDER:
             raise ExchangeError(fault)

@@ -19,7 +19,7 @@ T: Final = "{http://schemas.microsoft.com/exchange/services/2006/types}"
 S: Final = "{http://schemas.xmlsoap.org/soap/envelope/}"
 
 REPLACEMENT: Final = "\ufffd"
-_REFERENCE: Final = re.compile(r"&#(?:x0*([0-9A-Fa-f]{1,8})|0*([0-9]{1,10}));")
+_REFERENCE: Final = re.compile(r"&#(?:x0*([0-9A-Fa-f]{1,8})|0*([0-9]{1,10})|x?[0-9A-Fa-f]{9,});")
 _PAIR: Final = re.compile(
     r"&#(?:x([Dd][89ABab][0-9A-Fa-f]{2})|(5[5-6][0-9]{3}));"
     r"&#(?:x([Dd][C-Fc-f][0-9A-Fa-f]{2})|(5[6-7][0-9]{3}));"
@@ -68,8 +68,8 @@ def clean(answer: bytes) -> bytes:
 
 
 def _keep_allowed(reference: re.Match[str]) -> str:
-    number = int(reference[1], 16) if reference[1] else int(reference[2])
-    is_allowed = number <= sys.maxunicode and not _FORBIDDEN.match(chr(number))
+    number = int(reference[1], 16) if reference[1] else int(reference[2] or -1)
+    is_allowed = 0 <= number <= sys.maxunicode and not _FORBIDDEN.match(chr(number))
     return reference[0] if is_allowed else REPLACEMENT
 
 
