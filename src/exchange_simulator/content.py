@@ -10,13 +10,18 @@ import email.header
 import email.utils
 import hashlib
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.message import Message
+from functools import partial
+from typing import TypeVar
 
 import msgspec
 
 from exchange_simulator.html_text import html_to_text, text_to_html
 from exchange_simulator.spool import Span, Spool
+
+Got = TypeVar("Got")
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -147,13 +152,13 @@ def item_class(message: Message) -> str:
         return declared
     kind = message.get_content_type()
     if kind == "multipart/report":
-        report = str(message.get_param("report-type") or "").lower()
+        report = str(_asked(partial(message.get_param, "report-type"), None) or "").lower()
         return _REPORTS.get(report, "IPM.Note")
     if kind in _CLASSES:
         return _CLASSES[kind]
     method = next(
         (
-            str(part.get_param("method") or "REQUEST").upper()
+            str(_asked(partial(part.get_param, "method"), None) or "REQUEST").upper()
             for part in ([message] if not message.is_multipart() else _direct_parts(message))
             if part.get_content_type() == "text/calendar"
         ),
@@ -172,7 +177,7 @@ def _direct_parts(message: Message) -> list[Message]:
     waiting = [message]
     while waiting and len(found) < 100:  # noqa: PLR2004
         part = waiting.pop(0)
-        payload = part.get_payload()
+        payload = _asked(part.get_payload, None)
         if part.get_content_maintype() == "multipart" and isinstance(payload, list):
             waiting.extend(p for p in payload if isinstance(p, Message))
         else:
@@ -210,9 +215,10 @@ def _unfold(value: str) -> str:
 
 def _text(value: object) -> str:
     """Read a header's bytes as UTF-8, else as Windows-1252, which is what they are where undeclared."""
-    raw = str(value).encode("ascii", "surrogateescape") if isinstance(value, str) else None
-    if raw is None:
-        raw = str(value).encode("utf-8", "replace")
+    try:
+        raw = str(value).encode("ascii", "surrogateescape")
+    except UnicodeEncodeError:  # the parser decoded it already (RFC 2231)
+        return str(value).encode("utf-8", "replace").decode()
     return decode(raw, "utf-8")
 
 
@@ -314,7 +320,7 @@ class _Body:
 
     def walk(self, part: Message, depth: int, *, alternative: bool = False) -> None:
         kind = part.get_content_type()
-        payload = part.get_payload()
+        payload = _asked(part.get_payload, None)
         if depth > MAX_DEPTH:
             return
         if part.get_content_maintype() == "multipart" and isinstance(payload, list):
@@ -362,10 +368,6 @@ class _Body:
     def _attach_message(self, part: Message, inner: object) -> None:
         inner_message = inner if isinstance(inner, Message) else Message()
         subject = _decoded(_header(inner_message, "Subject"))
-        try:
-            data = inner_message.as_bytes()
-        except (UnicodeError, LookupError, KeyError, ValueError, TypeError):
-            data = str(inner_message.get_payload()).encode("utf-8", "replace")
         self.attachments.append(
             Attached(
                 name=_file_name(part) or subject or "Untitled",
@@ -374,9 +376,17 @@ class _Body:
                 content_location=None,
                 is_inline=False,
                 is_item=True,
-                data=self.spool.put(data),
+                data=self.spool.put(_asked(inner_message.as_bytes, b"")),
             )
         )
+
+
+def _asked(get: Callable[[], Got], otherwise: Got) -> Got:
+    """Ask the standard parser, which raises much on parameters of headers that nobody foresaw."""
+    try:
+        return get()
+    except (ValueError, LookupError, TypeError, AttributeError, AssertionError):
+        return otherwise
 
 
 def _default_name(kind: str, index: int) -> str:
@@ -391,32 +401,22 @@ def _header(part: Message, name: str) -> str | None:
 
 
 def _file_name(part: Message) -> str | None:
-    try:
-        name = part.get_filename()
-    except (UnicodeError, LookupError, ValueError, TypeError, AttributeError):
-        return None
+    name = _asked(part.get_filename, None)
     if not name:
         return None
     return (_decoded(_unfold(_text(name))) or "").strip() or None
 
 
 def _part_bytes(part: Message) -> bytes:
-    try:
-        payload = part.get_payload(decode=True)
-    except (ValueError, LookupError, AttributeError, AssertionError, TypeError):
-        payload = None
+    payload: object = _asked(partial(part.get_payload, decode=True), None)
     if isinstance(payload, bytes):
         return payload
-    raw = part.get_payload()
+    raw: object = _asked(part.get_payload, None)
     return raw.encode("utf-8", "surrogateescape") if isinstance(raw, str) else b""
 
 
 def _part_text(part: Message) -> str:
-    try:
-        charset = part.get_content_charset()
-    except (UnicodeError, LookupError, ValueError):
-        charset = None
-    return decode(_part_bytes(part), charset)
+    return decode(_part_bytes(part), _asked(part.get_content_charset, None))
 
 
 def _crlf(text: str) -> str:

@@ -52,6 +52,7 @@ class Failure:
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
     back_off_ms: int | None = None
+    inner: str | None = None
     disconnect: bool = False
 
 
@@ -221,6 +222,7 @@ class Exchange:
         mailbox: str | None = None,
         message: Message | None = None,
         when_asked: str | None = None,
+        inner: str | None = None,
         as_fault: bool = False,
         status: int | None = None,
         headers: dict[str, str] | None = None,
@@ -229,7 +231,8 @@ class Exchange:
         """Let something go wrong `times` times (None: until `heal`).
 
         Of an `operation` (None: of any) the first response message gets `code`; with `message` the one about that
-        message, with `when_asked="item:MimeContent"` only where that property was asked for. `as_fault` makes it a
+        message, with `when_asked="item:MimeContent"` only where that property was asked for; `inner` is the
+        InnerErrorResponseCode that hides within. `as_fault` makes it a
         SOAP fault of the whole request, `status` a bare HTTP answer, `disconnect` a closed connection.
         """
         self._fail(
@@ -243,6 +246,7 @@ class Exchange:
                 as_fault=as_fault,
                 status=status,
                 headers=headers or {},
+                inner=inner,
                 disconnect=disconnect,
             )
         )
@@ -303,6 +307,15 @@ class Exchange:
 
         with serving(self, host=host, port=port, tls=tls) as address:
             yield address
+
+    def prepare(self) -> None:
+        """Take all mail apart now, so that what is measured later is not the first asking."""
+        from exchange_simulator.ews.item_fields import elements  # noqa: PLC0415
+
+        for mailbox in self.mailboxes:
+            for message in mailbox.messages():
+                with self.lock:
+                    elements(mailbox, message.item)
 
     def close(self) -> None:
         """Let go of what is on disk."""

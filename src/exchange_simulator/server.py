@@ -13,6 +13,7 @@ from pathlib import Path
 import uvloop
 from aiohttp import web
 
+from exchange_simulator import control
 from exchange_simulator.ews import endpoint
 from exchange_simulator.exchange import Account, Exchange
 from exchange_simulator.tls import server_context
@@ -25,7 +26,7 @@ START_DEADLINE = 10.0
 """Seconds that a server thread gets to listen."""
 
 
-def application(exchange: Exchange) -> web.Application:
+def application(exchange: Exchange, *, control_token: str | None = None) -> web.Application:
     """Make the web application that speaks for `exchange`."""
 
     async def ews(request: web.Request) -> web.StreamResponse:
@@ -34,6 +35,7 @@ def application(exchange: Exchange) -> web.Application:
     app = web.Application(client_max_size=MAX_REQUEST)
     for path in (EWS_PATH, EWS_PATH.lower(), "/ews/Exchange.asmx"):
         app.router.add_route("*", path, ews)
+    app.router.add_routes([control.route(exchange, control_token)])
     return app
 
 
@@ -81,9 +83,15 @@ def signed_in(exchange: Exchange, request: web.Request) -> Account | None:
 
 
 async def _start(
-    exchange: Exchange, host: str, port: int, tls: ssl.SSLContext | None
+    exchange: Exchange,
+    host: str,
+    port: int,
+    tls: ssl.SSLContext | None,
+    control_token: str | None,
 ) -> tuple[web.AppRunner, str]:
-    runner = web.AppRunner(application(exchange), access_log=None, shutdown_timeout=1.0)
+    runner = web.AppRunner(
+        application(exchange, control_token=control_token), access_log=None, shutdown_timeout=1.0
+    )
     await runner.setup()
     await web.TCPSite(runner, host, port, ssl_context=tls, backlog=512).start()
     listening = runner.addresses[0]
@@ -97,17 +105,21 @@ def run(
     host: str = "127.0.0.1",
     port: int = 0,
     tls: bool | tuple[Path, Path] = False,
+    control_token: str | None = None,
     when_listening: Callable[[str], None] = lambda _: None,
     until: Callable[[], Awaitable[object]] | None = None,
 ) -> None:
     """Serve in this thread until interrupted (Ctrl-C), or until what `until` gives is done.
 
     `tls` is True for a self-signed certificate, or the files of a certificate and its key.
+    `control_token` opens the control endpoint to whoever sends it, instead of to this machine.
     `when_listening` is called once with the address. OSError where the port cannot be had.
     """
 
     async def serve() -> None:
-        runner, address = await _start(exchange, host, port, server_context(host, tls))
+        runner, address = await _start(
+            exchange, host, port, server_context(host, tls), control_token
+        )
         try:
             when_listening(address)
             await (until() if until else asyncio.Event().wait())

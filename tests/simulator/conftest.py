@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from exchange_simulator import Exchange, Version
+from exchange_simulator import Exchange, Mailbox, Version
+from tests.simulator.client import Client
 from tests.simulator.schema import Validator, version_of
 
 
@@ -25,7 +26,8 @@ def make_exchange(validator: Validator | None) -> Iterator[Callable[..., Exchang
         assert validator is not None
         del version
         name = version_of(request)
-        for envelope in (request, answer):
+        is_refused = b"ErrorSchemaValidation" in answer
+        for envelope in (answer,) if is_refused else (request, answer):
             try:
                 validator.check(envelope, name)
             except (AssertionError, SyntaxError) as error:
@@ -47,3 +49,16 @@ def make_exchange(validator: Validator | None) -> Iterator[Callable[..., Exchang
 @pytest.fixture
 def exchange(make_exchange: Callable[..., Exchange]) -> Exchange:
     return make_exchange()
+
+
+@pytest.fixture
+def bob(exchange: Exchange) -> Mailbox:
+    exchange.account("bob@example.com")
+    return exchange.mailbox("bob@example.com", name="Bob")
+
+
+@pytest.fixture
+def client(exchange: Exchange, bob: Mailbox) -> Iterator[Client]:
+    """Bob's own client."""
+    with exchange.serve() as address:
+        yield Client(address, bob.address)

@@ -99,5 +99,4 @@ class Caller:
             self.operation, self.about, number=number, asked=asked, whole=False
         )
         if failure is not None:
-            inner = "ErrorServerBusy" if failure.code == "ErrorInternalServerError" else None
-            raise EwsError(failure.code, inner=inner if failure.when_asked == "inner" else None)
+            raise EwsError(failure.code, inner=failure.inner)
