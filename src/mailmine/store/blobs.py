@@ -1,0 +1,119 @@
+"""Contents of any size, named by their SHA-256: in a folder, later in an object store, for tests in memory.
+
+A content is written under a passing name and moved when it is whole: under a hash there is never half
+of it, whenever the process dies.
+"""
+
+import hashlib
+import re
+import secrets
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, MemoryStore, ObjectStore
+
+from mailmine.model.ids import ContentHash
+from mailmine.store.errors import BlobMissing, StoreError
+
+PART = 5 << 20
+"""Bytes written at a time; object stores want parts of 5 MiB at least."""
+PIECE = 256 << 10
+"""Bytes read at a time."""
+
+_HASH = re.compile(r"[0-9a-f]{64}")
+
+
+class Blobs:
+    """All contents of one installation. Every method may raise StoreError."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    @classmethod
+    def open(cls, place: str | Path) -> "Blobs":
+        """Keep contents in a folder, which is made if it is missing."""
+        try:
+            return cls(LocalStore(Path(place), mkdir=True))
+        except (BaseError, OSError, ValueError) as error:
+            raise StoreError(f"Contents cannot be kept in {place}: {_reason(error)}") from error
+
+    @classmethod
+    def in_memory(cls) -> "Blobs":
+        """Keep contents until the process ends."""
+        return cls(MemoryStore())
+
+    async def put(self, content: AsyncIterator[bytes]) -> tuple[ContentHash, int]:
+        """Keep a content; its hash, and how many bytes it has. Holds a few parts in memory at most."""
+        digest, size = hashlib.sha256(), 0
+
+        async def counted() -> AsyncIterator[bytes]:
+            nonlocal size
+            async for piece in content:
+                digest.update(piece)
+                size += len(piece)
+                yield piece
+
+        passing = f"incoming/{secrets.token_hex(16)}"
+        try:
+            await obstore.put_async(
+                self._store,
+                passing,
+                counted(),
+                use_multipart=True,
+                chunk_size=PART,
+                max_concurrency=2,
+            )
+            content_hash = ContentHash(digest.hexdigest())
+            await obstore.rename_async(self._store, passing, _path(content_hash))
+        except (BaseError, OSError) as error:
+            raise StoreError(f"A content cannot be kept: {_reason(error)}") from error
+        return content_hash, size
+
+    async def put_bytes(self, content: bytes) -> ContentHash:
+        """Keep a small content."""
+        content_hash = ContentHash(hashlib.sha256(content).hexdigest())
+        try:
+            await obstore.put_async(self._store, _path(content_hash), content, use_multipart=False)
+        except (BaseError, OSError) as error:
+            raise StoreError(f"A content cannot be kept: {_reason(error)}") from error
+        return content_hash
+
+    async def read(
+        self, content_hash: ContentHash, *, start: int = 0, end: int | None = None
+    ) -> AsyncIterator[bytes]:
+        """Read a content, from byte `start` to before `end`, piece by piece. Raises BlobMissing."""
+        size = await self.size(content_hash)
+        if size is None:
+            raise BlobMissing(f"There is no content {content_hash}.")
+        stop = size if end is None else min(end, size)
+        if start >= stop:
+            return
+        try:
+            found = await obstore.get_async(
+                self._store, _path(content_hash), options={"range": (start, stop)}
+            )
+            async for piece in found.stream(min_chunk_size=PIECE):
+                yield bytes(piece)
+        except (BaseError, OSError) as error:
+            raise StoreError(f"A content cannot be read: {_reason(error)}") from error
+
+    async def size(self, content_hash: ContentHash) -> int | None:
+        """Count the bytes of a content; None where there is none."""
+        if not _HASH.fullmatch(content_hash):
+            return None
+        try:
+            return (await obstore.head_async(self._store, _path(content_hash)))["size"]
+        except FileNotFoundError:
+            return None
+        except (BaseError, OSError) as error:
+            raise StoreError(f"A content cannot be read: {_reason(error)}") from error
+
+
+def _path(content_hash: ContentHash) -> str:
+    return f"{content_hash[:2]}/{content_hash[2:4]}/{content_hash}"
+
+
+def _reason(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,71 @@
+"""Buckets keep raw emails."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, select
+
+from mailmine.model.ids import BucketId, ProjectId
+from mailmine.store.errors import NotFound
+from mailmine.store.schema import buckets, emails, projects
+from mailmine.store.types import new_id
+from mailmine.store.upsert import insert
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bucket:
+    """One bucket."""
+
+    id: BucketId
+    project_id: ProjectId
+    project: str
+    """The project's name."""
+    name: str
+    title: str
+    created_at: datetime
+    updated_at: datetime
+
+
+def list_all(tx: Connection) -> tuple[Bucket, ...]:
+    """All buckets, by project and name."""
+    rows = tx.execute(_rows().order_by(projects.c.name, buckets.c.name))
+    return tuple(Bucket(**row._asdict()) for row in rows)
+
+
+def get(tx: Connection, project: str, name: str) -> Bucket | None:
+    """Find the bucket `name` of the project named `project`."""
+    return _one(tx, _rows().where(projects.c.name == project, buckets.c.name == name))
+
+
+def by_id(tx: Connection, bucket_id: BucketId) -> Bucket | None:
+    """Find a bucket by its id."""
+    return _one(tx, _rows().where(buckets.c.id == bucket_id))
+
+
+def ensure(tx: Connection, project_id: ProjectId, name: str, *, title: str = "") -> Bucket:
+    """Find the bucket `name` of a project, or make it. Raises NotFound if there is no such project."""
+    now = datetime.now(UTC)
+    row = {"id": new_id(), "project_id": project_id, "name": name, "title": title}
+    tx.execute(
+        insert(tx, buckets).values(**row, created_at=now, updated_at=now).on_conflict_do_nothing()
+    )
+    bucket = _one(tx, _rows().where(buckets.c.project_id == project_id, buckets.c.name == name))
+    if bucket is None:
+        raise NotFound(f"The bucket {name} was removed in this moment.")
+    return bucket
+
+
+def count_emails(tx: Connection, bucket_id: BucketId) -> int:
+    """Count the emails of a bucket."""
+    counted = select(func.count()).select_from(emails).where(emails.c.bucket_id == bucket_id)
+    return tx.execute(counted).scalar_one()
+
+
+def _rows() -> Select[Any]:
+    return select(buckets, projects.c.name.label("project")).join(projects)
+
+
+def _one(tx: Connection, query: Select[Any]) -> Bucket | None:
+    row = tx.execute(query).one_or_none()
+    return None if row is None else Bucket(**row._asdict())

@@ -1,0 +1,179 @@
+"""The one border to a database: connections, transactions, and what its errors mean.
+
+SQLite runs in WAL mode with synchronous=FULL: what is committed survives a killed process and a
+power cut. At some hundred rows a commit that costs nothing (spec/performance.md, section 3).
+"""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import psycopg
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import ArgumentError, TimeoutError as PoolTimeout
+
+from mailmine.store.errors import Conflict, DatabaseUnavailable, NotFound, StoreError
+
+Dialect = Literal["sqlite", "postgresql"]
+
+PATIENCE = 30.0
+"""Seconds to wait for a lock of another process, or for a free connection."""
+
+READERS = 8
+"""Connections that may read at the same time in one process."""
+
+CACHE_KIB = {"read": 2_048, "write": 16_384}
+"""SQLite's page cache of one connection."""
+
+
+class Database:
+    """One database, shared by all threads of the process."""
+
+    def __init__(self, reader: Engine, writer: Engine, url: str) -> None:
+        self.url = url
+        self.dialect = cast("Dialect", writer.dialect.name)
+        self._reader = reader
+        self._writer = writer
+        # SQLite has one writer; waiting here is fair, waiting in SQLite is polling.
+        self._turn = threading.Lock() if self.dialect == "sqlite" else nullcontext()
+
+    @classmethod
+    def open(cls, url: str, *, patience: float = PATIENCE) -> "Database":
+        """Open `sqlite:////abs/path.db` or `postgresql://…`; connects when first used.
+
+        `patience` is how many seconds to wait for a lock before `DatabaseUnavailable`.
+        """
+        try:
+            parsed = make_url(url)
+        except ArgumentError:
+            raise DatabaseUnavailable(
+                "The address of the database is not one. "
+                "Write sqlite:////folder/mailmine.db or postgresql://user@host/name."
+            ) from None
+        if parsed.get_backend_name() == "sqlite":
+            reader, writer = _sqlite(parsed, "read", patience), _sqlite(parsed, "write", patience)
+        elif parsed.get_backend_name() == "postgresql":
+            reader = writer = _postgresql(parsed, patience)
+        else:
+            raise DatabaseUnavailable(
+                f"mailmine keeps its data in SQLite or PostgreSQL, not in {parsed.drivername}."
+            )
+        for engine in {reader, writer}:
+            event.listen(engine, "handle_error", _translate)
+        return cls(reader, writer, url)
+
+    def migrate(self) -> None:
+        """Bring the schema up to date; safe when several processes start at once."""
+        from mailmine.store.migrations import upgrade  # noqa: PLC0415 - alembic is slow to import
+
+        with self.write() as tx:
+            upgrade(tx)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Open a transaction that sees one state of the data and writes nothing."""
+        with _wrapped(), self._reader.begin() as tx:
+            yield tx
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Open a transaction: commits at the end, rolls back on an exception."""
+        with _wrapped(), self._turn, self._writer.begin() as tx:
+            yield tx
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self._reader.dispose()
+        self._writer.dispose()
+
+
+def _sqlite(url: URL, use: Literal["read", "write"], patience: float) -> Engine:
+    if not url.database or url.database == ":memory:":
+        raise DatabaseUnavailable("An SQLite database needs a file: sqlite:////folder/mailmine.db.")
+    if not Path(url.database).parent.is_dir():
+        raise DatabaseUnavailable(
+            f"The folder {Path(url.database).parent} of the database does not exist. Make it first."
+        )
+    engine = create_engine(
+        url.set(drivername="sqlite+pysqlite"),
+        connect_args={"timeout": patience, "check_same_thread": False},
+        pool_size=1 if use == "write" else READERS,
+        max_overflow=0,
+        pool_timeout=patience,
+    )
+
+    @event.listens_for(engine, "connect")
+    def connect(connection: sqlite3.Connection, record: object) -> None:
+        del record
+        # We begin transactions ourselves; the driver's own way is late and never IMMEDIATE.
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB[use]}")
+        connection.execute(f"PRAGMA query_only = {int(use == 'read')}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if use == "write" else "BEGIN")
+
+    return engine
+
+
+def _postgresql(url: URL, patience: float) -> Engine:
+    return create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        connect_args={
+            "connect_timeout": max(2, int(patience)),
+            "options": f"-c lock_timeout={int(patience * 1000)} -c default_toast_compression=lz4",
+        },
+        pool_size=READERS,
+        max_overflow=READERS,
+        pool_timeout=patience,
+        pool_pre_ping=True,
+    )
+
+
+@contextmanager
+def _wrapped() -> Iterator[None]:
+    """Translate also what goes wrong before there is a connection."""
+    try:
+        yield
+    except PoolTimeout as error:
+        raise DatabaseUnavailable("All connections to the database are in use.") from error
+    except (sqlite3.Error, psycopg.Error) as error:
+        meaning = _meaning(error)
+        if meaning is None:
+            raise
+        raise meaning from error
+
+
+def _translate(context: ExceptionContext) -> None:
+    """Say in our words what a driver's error means. What is left as it is is a bug of ours."""
+    meaning = _meaning(context.original_exception)
+    if meaning is not None:
+        context.chained_exception = cast("Any", meaning)
+
+
+def _meaning(error: BaseException) -> StoreError | None:
+    if isinstance(error, sqlite3.IntegrityError | psycopg.IntegrityError):
+        if "FOREIGNKEY" in getattr(error, "sqlite_errorname", "") or isinstance(
+            error, psycopg.errors.ForeignKeyViolation
+        ):
+            return NotFound("What this belongs to does not exist any more.")
+        return Conflict("Something with this name is there already.")
+    if isinstance(error, psycopg.errors.SerializationFailure | psycopg.errors.DeadlockDetected):
+        return Conflict("Another worker wrote the same at the same time. Try again.")
+    if isinstance(error, psycopg.OperationalError):
+        return DatabaseUnavailable(f"PostgreSQL cannot be used now: {_first_line(error)}")
+    if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.ProgrammingError):
+        return DatabaseUnavailable(f"The SQLite database cannot be used now: {_first_line(error)}")
+    return None
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

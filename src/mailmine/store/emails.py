@@ -1,0 +1,133 @@
+"""Raw emails of a bucket: kept once per comment id, so that comments can be made anew without Exchange."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import zstandard
+from sqlalchemy import Connection, Row, select
+
+from mailmine.model.email import Email
+from mailmine.model.ids import BucketId, CommentId, ContentHash, EmailKey
+from mailmine.store.schema import emails
+from mailmine.store.types import encode
+from mailmine.store.upsert import insert
+
+MAX_RECORD = 1 << 30
+"""Bytes of a decompressed record; a damaged row must not take all memory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownEmail:
+    """What tells an email that is here already from another one under the same Message-ID."""
+
+    key: EmailKey
+    comment_id: CommentId
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEmail:
+    """An email to keep."""
+
+    comment_id: CommentId
+    fingerprint: str
+    email: Email
+    raw: ContentHash | None = None
+    """The blob with its MIME, when it came as MIME."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEmail:
+    """An email that was kept."""
+
+    key: EmailKey
+    bucket_id: BucketId
+    comment_id: CommentId
+    fingerprint: str
+    email: Email
+    raw: ContentHash | None
+    created_at: datetime
+    updated_at: datetime
+
+
+def known(
+    tx: Connection, bucket_id: BucketId, ids: Collection[CommentId]
+) -> dict[CommentId, KnownEmail]:
+    """Which of `ids` are in the bucket already."""
+    rows = tx.execute(
+        select(emails.c.key, emails.c.comment_id, emails.c.fingerprint).where(
+            emails.c.bucket_id == bucket_id, emails.c.comment_id.in_(ids)
+        )
+    )
+    return {row.comment_id: KnownEmail(**row._asdict()) for row in rows}
+
+
+def put(
+    tx: Connection, bucket_id: BucketId, emails_: Sequence[NewEmail], *, at: datetime
+) -> dict[CommentId, EmailKey]:
+    """Keep emails and name their keys; one that is here already stays as it is."""
+    if emails_:
+        tx.execute(
+            insert(tx, emails).on_conflict_do_nothing(),
+            [
+                {
+                    "bucket_id": bucket_id,
+                    "comment_id": new.comment_id,
+                    "fingerprint": new.fingerprint,
+                    "record": pack(new.email),
+                    "raw": new.raw,
+                    "created_at": at,
+                    "updated_at": at,
+                }
+                # In one order for all writers, so that they never wait in a ring.
+                for new in sorted(emails_, key=lambda new: new.comment_id)
+            ],
+        )
+    kept = known(tx, bucket_id, [new.comment_id for new in emails_])
+    return {comment_id: email.key for comment_id, email in kept.items()}
+
+
+def get(tx: Connection, key: EmailKey) -> StoredEmail | None:
+    """Find an email by its key."""
+    row = tx.execute(select(emails).where(emails.c.key == key)).one_or_none()
+    return None if row is None else _stored(row)
+
+
+def by_comment_id(tx: Connection, bucket_id: BucketId, comment_id: CommentId) -> StoredEmail | None:
+    """Find an email of a bucket by its comment id."""
+    mine = (emails.c.bucket_id == bucket_id) & (emails.c.comment_id == comment_id)
+    row = tx.execute(select(emails).where(mine)).one_or_none()
+    return None if row is None else _stored(row)
+
+
+def scan(
+    tx: Connection, bucket_id: BucketId, *, after: EmailKey | None, limit: int
+) -> tuple[StoredEmail, ...]:
+    """List the next `limit` emails of a bucket in the order of their keys, to refine them anew."""
+    query = select(emails).where(emails.c.bucket_id == bucket_id).order_by(emails.c.key)
+    if after is not None:
+        query = query.where(emails.c.key > after)
+    return tuple(_stored(row) for row in tx.execute(query.limit(limit)))
+
+
+_compressor = zstandard.ZstdCompressor(level=3)
+_decoder = msgspec.json.Decoder(Email)
+
+
+def pack(email: Email) -> bytes:
+    """Write an email as the store keeps it."""
+    return _compressor.compress(encode(email))
+
+
+def unpack(record: bytes) -> Email:
+    """Read what `pack` wrote."""
+    json = zstandard.ZstdDecompressor().decompress(record, max_output_size=MAX_RECORD)
+    return _decoder.decode(json)
+
+
+def _stored(row: Row[Any]) -> StoredEmail:
+    values = row._asdict()
+    return StoredEmail(email=unpack(values.pop("record")), **values)

@@ -1,0 +1,35 @@
+"""What the store may raise.
+
+StoreError
+ ├── DatabaseUnavailable    locked, gone, full, unreadable: try later, or mend it
+ ├── Conflict               something unique is there already, or a race was lost
+ ├── NotFound               what this belongs to is not there
+ ├── LeaseLost              another worker has the mailbox now
+ └── BlobMissing            no such content
+"""
+
+# ruff: noqa: N818 - they are called what happened
+
+
+class StoreError(Exception):
+    """Something could not be kept or read."""
+
+
+class DatabaseUnavailable(StoreError):
+    """The database is locked, cannot be reached, is full or cannot be read."""
+
+
+class Conflict(StoreError):
+    """Something with this name is there already, or another was quicker."""
+
+
+class NotFound(StoreError):
+    """What this belongs to does not exist (any more)."""
+
+
+class LeaseLost(StoreError):
+    """Another worker has taken over this mailbox; what this round was about to write is to be dropped."""
+
+
+class BlobMissing(StoreError):
+    """There is no content under this hash."""

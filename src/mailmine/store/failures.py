@@ -1,0 +1,85 @@
+"""Items that could not be read: the mailbox went on without them."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, func, select
+
+from mailmine.model.ids import FolderKey, ItemId, MailboxId
+from mailmine.store.schema import failures
+from mailmine.store.upsert import insert
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """One item that could not be read."""
+
+    mailbox_id: MailboxId
+    folder_key: FolderKey
+    item_id: ItemId
+    code: str
+    message: str
+    """For a person; holds nothing of the mail."""
+    attempts: int
+    first_at: datetime
+    last_at: datetime
+    next_try_at: datetime | None
+    """None: given up."""
+
+
+def record(
+    tx: Connection,
+    mailbox_id: MailboxId,
+    folder_key: FolderKey,
+    item_id: ItemId,
+    *,
+    code: str,
+    message: str,
+    at: datetime,
+    next_try_at: datetime | None,
+) -> int:
+    """Note that an item could not be read; how often that happened by now."""
+    changing = {
+        "folder_key": folder_key,
+        "code": code,
+        "message": message,
+        "last_at": at,
+        "next_try_at": next_try_at,
+    }
+    attempts: int = tx.execute(
+        insert(tx, failures)
+        .values(mailbox_id=mailbox_id, item_id=item_id, first_at=at, attempts=1, **changing)
+        .on_conflict_do_update(
+            index_elements=["mailbox_id", "item_id"],
+            set_=changing | {"attempts": failures.c.attempts + 1},
+        )
+        .returning(failures.c.attempts)
+    ).scalar_one()
+    return attempts
+
+
+def resolve(tx: Connection, mailbox_id: MailboxId, item_ids: Collection[ItemId]) -> None:
+    """Forget failures: the items were read, or are gone."""
+    mine = (failures.c.mailbox_id == mailbox_id) & failures.c.item_id.in_(item_ids)
+    tx.execute(delete(failures).where(mine))
+
+
+def due(tx: Connection, mailbox_id: MailboxId, now: datetime, limit: int) -> tuple[Failure, ...]:
+    """List the next items to try again, those that wait longest first."""
+    mine = (failures.c.mailbox_id == mailbox_id) & (failures.c.next_try_at <= now)
+    rows = tx.execute(select(failures).where(mine).order_by(failures.c.next_try_at).limit(limit))
+    return tuple(Failure(**row._asdict()) for row in rows)
+
+
+def of_mailbox(tx: Connection, mailbox_id: MailboxId, limit: int) -> tuple[Failure, ...]:
+    """List the failures of a mailbox, latest first."""
+    query = select(failures).where(failures.c.mailbox_id == mailbox_id)
+    rows = tx.execute(query.order_by(failures.c.last_at.desc(), failures.c.item_id).limit(limit))
+    return tuple(Failure(**row._asdict()) for row in rows)
+
+
+def count(tx: Connection, mailbox_id: MailboxId) -> int:
+    """Count the failures of a mailbox."""
+    counted = select(func.count()).select_from(failures)
+    return tx.execute(counted.where(failures.c.mailbox_id == mailbox_id)).scalar_one()

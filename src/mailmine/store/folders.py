@@ -1,0 +1,151 @@
+"""Folders of a mailbox, and how far each one has been read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select, update
+
+from mailmine.model.ids import Cursor, FolderId, FolderKey, MailboxId
+from mailmine.model.integration import FolderStatus, Trouble
+from mailmine.store.errors import NotFound
+from mailmine.store.schema import folders
+from mailmine.store.upsert import upsert
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenFolder:
+    """A folder as the reader saw it."""
+
+    folder_id: FolderId
+    path: tuple[str, ...]
+    total: int
+    well_known: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderState:
+    """A folder, and how far it has been read."""
+
+    key: FolderKey
+    mailbox_id: MailboxId
+    folder_id: FolderId
+    path: tuple[str, ...]
+    total: int
+    well_known: str | None
+    last_change: str | None
+    """The reader's hint as of the last complete reading."""
+    cursor: Cursor | None
+    status: FolderStatus
+    synced_until: datetime | None
+    last_synced_at: datetime | None
+    reading_since: datetime | None
+    """When the loading that is still going on began; None once up to date."""
+    is_gone: bool
+    trouble: Trouble | None
+    emails_read: int
+
+
+def of_mailbox(
+    tx: Connection, mailbox_id: MailboxId, *, with_gone: bool = False
+) -> tuple[FolderState, ...]:
+    """List the folders of a mailbox, by path."""
+    query = select(folders).where(folders.c.mailbox_id == mailbox_id)
+    if not with_gone:
+        query = query.where(folders.c.is_gone.is_(False))
+    return tuple(sorted(map(_state, tx.execute(query)), key=lambda state: state.path))
+
+
+def save_tree(
+    tx: Connection,
+    mailbox_id: MailboxId,
+    seen: Sequence[SeenFolder],
+    *,
+    is_complete: bool,
+    at: datetime,
+) -> tuple[FolderState, ...]:
+    """Keep the folders as they were seen: new ones, new names, and what came back.
+
+    One that is missing is gone, but only if `is_complete`. Returns those that are there.
+    """
+    del at
+    if seen:
+        tx.execute(
+            upsert(
+                tx,
+                folders,
+                key=("mailbox_id", "folder_id"),
+                change=("path", "total", "well_known", "is_gone"),
+            ),
+            [
+                {
+                    "mailbox_id": mailbox_id,
+                    "folder_id": folder.folder_id,
+                    "path": folder.path,
+                    "total": folder.total,
+                    "well_known": folder.well_known,
+                    "status": FolderStatus.IN_PROGRESS,
+                    "is_gone": False,
+                    "emails_read": 0,
+                }
+                for folder in seen
+            ],
+        )
+    present = {folder.folder_id for folder in seen}
+    states = of_mailbox(tx, mailbox_id)
+    gone = [state.key for state in states if state.folder_id not in present]
+    if is_complete and gone:
+        tx.execute(update(folders).where(folders.c.key.in_(gone)).values(is_gone=True))
+        states = tuple(state for state in states if state.folder_id in present)
+    return states
+
+
+def save_place(
+    tx: Connection,
+    key: FolderKey,
+    *,
+    cursor: Cursor | None,
+    status: FolderStatus,
+    last_change: str | None,
+    synced_until: datetime | None,
+    at: datetime,
+    read: int = 0,
+) -> None:
+    """Remember how far a folder has been read; belongs into the transaction of what was read.
+
+    `read` adds to `emails_read`. Mends the folder's trouble.
+    """
+    is_reading = status is FolderStatus.IN_PROGRESS
+    _set(
+        tx,
+        key,
+        cursor=cursor,
+        status=status,
+        last_change=last_change,
+        synced_until=synced_until,
+        last_synced_at=at,
+        reading_since=func.coalesce(folders.c.reading_since, at) if is_reading else None,
+        trouble=None,
+        emails_read=folders.c.emails_read + read,
+    )
+
+
+def forget_place(tx: Connection, key: FolderKey) -> None:
+    """Let the folder be read from its beginning."""
+    _set(tx, key, cursor=None, status=FolderStatus.IN_PROGRESS, last_change=None)
+
+
+def set_trouble(tx: Connection, key: FolderKey, trouble: Trouble | None) -> None:
+    """Say what is wrong with a folder, or that nothing is."""
+    _set(tx, key, trouble=trouble)
+
+
+def _set(tx: Connection, key: FolderKey, **values: Any) -> None:
+    if tx.execute(update(folders).where(folders.c.key == key).values(**values)).rowcount == 0:
+        raise NotFound("This folder does not exist any more.")
+
+
+def _state(row: Row[Any]) -> FolderState:
+    values = row._asdict()
+    return FolderState(**values | {"status": FolderStatus(values["status"])})

@@ -1,0 +1,358 @@
+"""The tables, once for both databases. `migrations` brings a database here; a test holds the two together.
+
+Later issues only add: streams (4) read comments in the order of `comments.seq`; partitions, and a
+search index filled in the background (8), touch `comments` and `comment_words` alone.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Sequence,
+    Table,
+    UniqueConstraint,
+    event,
+    func,
+    text,
+)
+
+from mailmine.model import integration
+from mailmine.model.integration import Filters, FolderStatus, Trouble
+from mailmine.store.types import Bytes, Json, Moment, Number, Text
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pk",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ix": "%(table_name)s_%(column_0_N_name)s",
+        "fk": "%(table_name)s_%(column_0_N_name)s_fk",
+    }
+)
+
+
+def _id() -> Column[str]:
+    return Column("id", Text, primary_key=True)
+
+
+def _times() -> tuple[Column[Any], Column[Any]]:
+    return Column("created_at", Moment, nullable=False), Column(
+        "updated_at", Moment, nullable=False
+    )
+
+
+def _of(name: str, target: str) -> Column[Any]:
+    """Refer to the row that this one goes with."""
+    return Column(name, ForeignKey(target, ondelete="CASCADE"), nullable=False)
+
+
+projects = Table(
+    "projects",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False, unique=True),
+    Column("title", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    *_times(),
+)
+
+buckets = Table(
+    "buckets",
+    metadata,
+    _id(),
+    _of("project_id", "projects.id"),
+    Column("name", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    *_times(),
+    UniqueConstraint("project_id", "name"),
+)
+
+sources = Table(
+    "sources",
+    metadata,
+    _id(),
+    _of("project_id", "projects.id"),
+    Column("name", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("should_translate", Boolean, nullable=False),
+    Column("bucket_id", ForeignKey("buckets.id", ondelete="SET NULL"), index=True),
+    Column("transform_tag", Text),
+    Column("kind", Text, nullable=False),
+    *_times(),
+    UniqueConstraint("project_id", "name"),
+)
+
+integrations = Table(
+    "integrations",
+    metadata,
+    _id(),
+    _of("project_id", "projects.id"),
+    Column("name", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("connection", Json(integration.Connection), nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("disabled_reason", Text),
+    Column("trouble", Json(Trouble)),
+    *_times(),
+    UniqueConstraint("project_id", "name"),
+)
+
+mailboxes = Table(
+    "mailboxes",
+    metadata,
+    _id(),
+    _of("integration_id", "integrations.id"),
+    Column("address", Text, nullable=False),
+    Column("bucket_id", ForeignKey("buckets.id"), nullable=False, index=True),
+    Column("enabled", Boolean, nullable=False),
+    Column("disabled_reason", Text),
+    Column("trouble", Json(Trouble)),
+    Column("start_at", Moment),
+    Column("filters", Json(Filters), nullable=False),
+    Column("sync_attachments", Boolean, nullable=False),
+    *_times(),
+    Column("last_round_at", Moment),
+    Column("next_due_at", Moment, nullable=False, index=True),
+    # Somebody asked for a round while one was running: the next is due then at the latest.
+    Column("woken_at", Moment),
+    Column("lease_owner", Text),
+    Column("lease_until", Moment),
+    # Grows with every claim: the fencing token.
+    Column("lease_epoch", Number, nullable=False),
+)
+Index(
+    "mailboxes_integration_id_address_key",
+    mailboxes.c.integration_id,
+    func.lower(mailboxes.c.address),
+    unique=True,
+)
+
+folders = Table(
+    "folders",
+    metadata,
+    Column("key", Number, primary_key=True),
+    _of("mailbox_id", "mailboxes.id"),
+    Column("folder_id", Text, nullable=False),
+    Column("path", Json(tuple[str, ...]), nullable=False),
+    Column("total", Number, nullable=False),
+    Column("well_known", Text),
+    Column("last_change", Text),
+    Column("cursor", Text),
+    Column("status", Text, nullable=False, default=FolderStatus.IN_PROGRESS),
+    Column("synced_until", Moment),
+    Column("last_synced_at", Moment),
+    Column("reading_since", Moment),
+    Column("is_gone", Boolean, nullable=False),
+    Column("trouble", Json(Trouble)),
+    Column("emails_read", Number, nullable=False),
+    UniqueConstraint("mailbox_id", "folder_id"),
+)
+
+emails = Table(
+    "emails",
+    metadata,
+    Column("key", Number, primary_key=True),
+    Column("bucket_id", ForeignKey("buckets.id"), nullable=False),
+    Column("comment_id", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    # The whole email as msgspec JSON under zstandard.
+    Column("record", Bytes, nullable=False),
+    Column("raw", Text),
+    *_times(),
+    UniqueConstraint("bucket_id", "comment_id"),
+    Index(None, "bucket_id", "key"),
+)
+
+copy_order = Sequence("copy_order", metadata=metadata)
+"""PostgreSQL numbers copies by it; SQLite, with its one writer, counts on from the highest."""
+
+copies = Table(
+    "copies",
+    metadata,
+    # Grows with each put: the copy synced last has the highest.
+    Column("order", Number, primary_key=True, autoincrement=False),
+    _of("mailbox_id", "mailboxes.id"),
+    Column("item_id", Text, nullable=False),
+    _of("folder_key", "folders.key"),
+    Column("email_key", ForeignKey("emails.key"), nullable=False, index=True),
+    # Metadata without the folder, which may be renamed, and without what changes most.
+    Column("metadata", Bytes, nullable=False),
+    Column("is_read", Boolean),
+    Column("is_gone", Boolean, nullable=False),
+    UniqueConstraint("mailbox_id", "item_id"),
+    Index(None, "folder_key", "item_id"),
+)
+
+comments = Table(
+    "comments",
+    metadata,
+    # The order in which comments became visible within a source.
+    Column("seq", Number, primary_key=True),
+    Column("source_id", ForeignKey("sources.id"), nullable=False),
+    Column("comment_id", Text, nullable=False),
+    # Sorts by `timestamp`; unique, so that pages neither skip nor repeat. See comments.py.
+    Column("time_key", Number, nullable=False),
+    Column("timestamp", Moment, nullable=False),
+    Column("thread_id", Text),
+    Column("email_key", ForeignKey("emails.key"), index=True),
+    Column("refined", Integer, nullable=False),
+    *_times(),
+    # Ready-made for the API: model/wire.py.
+    Column("json", Bytes, nullable=False),
+    UniqueConstraint("source_id", "comment_id"),
+    UniqueConstraint("source_id", "time_key"),
+    Index(None, "source_id", "thread_id", "time_key"),
+    sqlite_autoincrement=True,
+)
+
+time_index = Index("comments_time_key", comments.c.time_key, unique=True).ddl_if(dialect="sqlite")
+"""In SQLite alone a time key is also the row number in the search index."""
+
+attachments = Table(
+    "attachments",
+    metadata,
+    Column("reference", Text, primary_key=True),
+    Column("email_key", ForeignKey("emails.key"), nullable=False),
+    Column("index", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("content_type", Text, nullable=False),
+    Column("size", Number, nullable=False),
+    Column("content_hash", Text, nullable=False),
+    UniqueConstraint("email_key", "index"),
+)
+
+attachment_queue = Table(
+    "attachment_queue",
+    metadata,
+    _of("mailbox_id", "mailboxes.id"),
+    Column("item_id", Text, nullable=False),
+    Column("email_key", ForeignKey("emails.key"), nullable=False),
+    Column("index", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_try_at", Moment, nullable=False),
+    PrimaryKeyConstraint("mailbox_id", "email_key", "index"),
+    Index(None, "mailbox_id", "next_try_at"),
+)
+
+failures = Table(
+    "failures",
+    metadata,
+    _of("mailbox_id", "mailboxes.id"),
+    _of("folder_key", "folders.key"),
+    Column("item_id", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("first_at", Moment, nullable=False),
+    Column("last_at", Moment, nullable=False),
+    Column("next_try_at", Moment),
+    PrimaryKeyConstraint("mailbox_id", "item_id"),
+    Index(None, "mailbox_id", "next_try_at"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("kind", Text, nullable=False),
+    # No foreign keys: what happened stays told when what it happened to is gone.
+    Column("integration_id", Text),
+    Column("mailbox_id", Text),
+    Column("user_id", Text),
+    Column("detail", Json(dict[str, str | int | float | bool | None]), nullable=False),
+    sqlite_autoincrement=True,
+)
+
+users = Table(
+    "users",
+    metadata,
+    _id(),
+    Column("username", Text, nullable=False),
+    Column("email", Text, nullable=False),
+    Column("password_hash", Text),
+    Column("global_permissions", Json(frozenset[str]), nullable=False),
+    Column("project_permissions", Json(dict[str, frozenset[str]]), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("is_enabled", Boolean, nullable=False),
+)
+Index("users_username_key", func.lower(users.c.username), unique=True)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    _id(),
+    _of("user_id", "users.id"),
+    Column("name", Text, nullable=False),
+    Column("token_hash", Text, nullable=False, unique=True),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment),
+    Column("last_used_at", Moment),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id_hash", Text, primary_key=True),
+    _of("user_id", "users.id"),
+    Column("created_at", Moment, nullable=False),
+    Column("last_seen_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+)
+
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("ciphertext", Bytes, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+)
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+BY_HAND = {
+    "sqlite": (
+        # Contentless: the words are made from `comments.json` again when a row goes (search_index.py),
+        # so that no text is kept twice. The row number is the time key: hits come by time without sorting.
+        (
+            "CREATE VIRTUAL TABLE comment_words USING fts5"
+            "(source, words, content='', columnsize=0, tokenize='unicode61 remove_diacritics 2')"
+        ),
+    ),
+    "postgresql": (
+        (
+            "CREATE TABLE comment_words (source_id TEXT NOT NULL REFERENCES sources (id), "
+            "time_key BIGINT NOT NULL, words TSVECTOR NOT NULL, PRIMARY KEY (source_id, time_key))"
+        ),
+        "CREATE INDEX comment_words_words ON comment_words USING gin (words)",
+        # Compressed already.
+        "ALTER TABLE emails ALTER COLUMN record SET STORAGE EXTERNAL",
+        # Three times as quick as the default; a few builds of PostgreSQL come without it.
+        (
+            "DO $$ BEGIN ALTER TABLE comments ALTER COLUMN json SET COMPRESSION lz4; "
+            "EXCEPTION WHEN feature_not_supported THEN NULL; END $$"
+        ),
+    ),
+}
+"""What SQLAlchemy has no words for: the search index of comments, and how rows are compressed."""
+
+
+@event.listens_for(metadata, "after_create")
+def _finish(target: MetaData, connection: Connection, **options: object) -> None:
+    del target, options
+    for statement in BY_HAND[connection.dialect.name]:
+        connection.execute(text(statement))

@@ -1,0 +1,30 @@
+"""Secrets as ciphertext; the key is not here. Encrypting is the business of `access`."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, select
+
+from mailmine.store.schema import secrets
+from mailmine.store.upsert import upsert
+
+
+def put(tx: Connection, name: str, ciphertext: bytes, key_id: str, *, at: datetime) -> None:
+    """Keep a secret under `name`, instead of the one before."""
+    change = ("ciphertext", "key_id", "updated_at")
+    tx.execute(
+        upsert(tx, secrets, key=("name",), change=change).values(
+            name=name, ciphertext=ciphertext, key_id=key_id, updated_at=at
+        )
+    )
+
+
+def get(tx: Connection, name: str) -> tuple[bytes, str] | None:
+    """Find a secret: its ciphertext, and which key it was encrypted with."""
+    query = select(secrets.c.ciphertext, secrets.c.key_id).where(secrets.c.name == name)
+    row = tx.execute(query).one_or_none()
+    return None if row is None else (row.ciphertext, row.key_id)
+
+
+def remove(tx: Connection, name: str) -> None:
+    """Forget a secret."""
+    tx.execute(delete(secrets).where(secrets.c.name == name))

@@ -1,0 +1,59 @@
+"""What a word is, for the search index, for queries and for snippets.
+
+A word is a run of letters and digits. Chinese and Japanese are written without gaps, so each of their
+characters is a word of its own: a run of them becomes a phrase, and any part of a text is found.
+"""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+_CJK = (
+    "\u3040-\u30ff"  # kana
+    "\u31f0-\u31ff"
+    "\u3400-\u4dbf"  # ideographs
+    "\u4e00-\u9fff"
+    "\uf900-\ufaff"
+    "\uff66-\uff9f"  # half-width kana
+    "\U00020000-\U0003ffff"
+)
+WORD = re.compile(f"[{_CJK}]|[^\\W_{_CJK}]+")
+_RUN = re.compile(f"[{_CJK}]+")
+_GAP = re.compile(r"[\W_]+")
+_ACCENTS = re.compile("(?<=[a-z])[\u0300-\u036f]+")
+"""Of Latin letters alone, as SQLite's tokenizer does; elsewhere they make other letters."""
+
+
+def fold(text: str) -> str:
+    """Take away case, accents and the width of letters."""
+    text = text.lower()
+    if text.isascii():
+        return text
+    bare = _ACCENTS.sub("", unicodedata.normalize("NFKD", text))
+    return unicodedata.normalize("NFC", bare)
+
+
+@lru_cache(maxsize=4096)
+def _fold_one(character: str) -> str:
+    folded = fold(character)
+    return folded if len(folded) == 1 else character
+
+
+def fold_in_place(text: str) -> str:
+    """Fold each character on its own, so that every one stays where it is in a composed (NFC) `text`."""
+    return text.lower() if text.isascii() else "".join(map(_fold_one, text))
+
+
+def is_cjk(character: str) -> bool:
+    """Whether a character is a word of its own."""
+    return _RUN.match(character) is not None
+
+
+def spaced(text: str) -> str:
+    """Put gaps around characters that are words."""
+    return text if text.isascii() else _RUN.sub(lambda run: f" {' '.join(run[0])} ", text)
+
+
+def plain(text: str) -> str:
+    """Leave nothing but folded words, with a space between."""
+    return _GAP.sub(" ", spaced(fold(text)))
