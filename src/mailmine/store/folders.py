@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, func, literal, select, update
 
 from mailmine.model.ids import Cursor, FolderId, FolderKey, MailboxId
 from mailmine.model.integration import FolderStatus, Trouble
 from mailmine.store.errors import NotFound
 from mailmine.store.schema import folders
+from mailmine.store.types import Moment
 from mailmine.store.upsert import upsert
 
 
@@ -125,7 +126,9 @@ def save_place(
         last_change=last_change,
         synced_until=synced_until,
         last_synced_at=at,
-        reading_since=func.coalesce(folders.c.reading_since, at) if is_reading else None,
+        reading_since=func.coalesce(folders.c.reading_since, literal(at, Moment()))
+        if is_reading
+        else None,
         trouble=None,
         emails_read=folders.c.emails_read + read,
     )

@@ -9,14 +9,26 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, case, delete, func, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    and_,
+    case,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from mailmine.model.ids import BucketId, IntegrationId, MailboxId
 from mailmine.model.integration import DisabledReason, Filters, Mailbox, Trouble
 from mailmine.store.errors import LeaseLost, NotFound
 from mailmine.store.schema import integrations, mailboxes
 from mailmine.store.switch import switched
-from mailmine.store.types import new_id
+from mailmine.store.types import Moment, new_id
 from mailmine.store.upsert import insert
 
 _COLUMNS = [
@@ -150,11 +162,11 @@ def wake(tx: Connection, mailbox_id: MailboxId, at: datetime) -> None:
         update(mailboxes)
         .where(mailboxes.c.id == mailbox_id)
         .values(
-            next_due_at=case((next_due_at <= at, next_due_at), else_=at),
+            next_due_at=case((next_due_at <= at, next_due_at), else_=literal(at, Moment())),
             woken_at=case(
                 (mailboxes.c.lease_owner.is_(None), None),
                 (woken_at <= at, woken_at),
-                else_=at,
+                else_=literal(at, Moment()),
             ),
         )
     )
@@ -209,7 +221,9 @@ def release(
         "lease_owner": None,
         "lease_until": None,
         "woken_at": None,
-        "next_due_at": case((woken_at < next_due_at, woken_at), else_=next_due_at),
+        "next_due_at": case(
+            (woken_at < next_due_at, woken_at), else_=literal(next_due_at, Moment())
+        ),
     }
     if round_ended_at is not None:
         values["last_round_at"] = round_ended_at
