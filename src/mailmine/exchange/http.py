@@ -195,7 +195,17 @@ def _certificate(error: Exception) -> ssl.SSLCertVerificationError | None:
     return error if isinstance(error, ssl.SSLCertVerificationError) else None
 
 
-_WRONG_HOST: Final = 62  # X509_V_ERR_HOSTNAME_MISMATCH of OpenSSL
+def _is_broken(error: Exception) -> bool:
+    """Tell a connection that broke after it stood, also while the request was being written."""
+    return type(error) is aiohttp.ClientOSError or _is(
+        aiohttp.ServerDisconnectedError, ConnectionError, aiohttp.ClientPayloadError
+    )(error)
+
+
+_WRONG_HOST: Final = (
+    62,
+    64,
+)  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH of OpenSSL
 _EXPIRED: Final = 10  # X509_V_ERR_CERT_HAS_EXPIRED
 
 
@@ -217,7 +227,7 @@ def _is(*kinds: type[BaseException]) -> Callable[[Exception], bool]:
 
 _FAULTS: Final[Sequence[tuple[Callable[[Exception], bool], Where, Code, str]]] = (
     (
-        _is_certificate(_WRONG_HOST),
+        _is_certificate(*_WRONG_HOST),
         Where.TLS,
         Code.CERTIFICATE_WRONG_HOST,
         (
@@ -274,7 +284,7 @@ _FAULTS: Final[Sequence[tuple[Callable[[Exception], bool], Where, Code, str]]] =
         "Nothing answers at {host}. Check the address and the port, and that Exchange is running.",
     ),
     (
-        _is(aiohttp.ServerDisconnectedError, ConnectionError, aiohttp.ClientPayloadError),
+        _is_broken,
         Where.NETWORK,
         Code.RESET,
         "{host} broke the connection off. It is tried again later.",
