@@ -99,14 +99,14 @@ class Conversation:
         turn = len(self.mails)
         later = {**self.slots, "date": said.dated(said.date, at + timedelta(dice.randrange(2, 16)))}
         if turn == 0:
-            chosen = _opening(dice, topic, self.slots)
+            chosen = _opening(dice, said, topic, self.slots)
             if self.topic != "application" and dice.chance(0.45):
                 chosen.append(dice.choice(said.extras).format(**later))
         elif author is self.agent:
             first = dice.choice(said.acknowledgements).format(**later)
             news = dice.choice(topic.answer if turn == 1 else topic.resolve).format(**self.slots)
             chosen = [
-                f"{first} {news[0].upper()}{news[1:]}",
+                f"{first}{said.space}{news[0].upper()}{news[1:]}",
                 dice.choice(said.assurances).format(**later),
             ]
         else:
@@ -291,14 +291,14 @@ def transport_headers(dice: Dice, author: Person, at: datetime, message_id: str 
     return headers
 
 
-def _opening(dice: Dice, topic: Topic, slots: dict[str, str]) -> list[str]:
+def _opening(dice: Dice, said: Language, topic: Topic, slots: dict[str, str]) -> list[str]:
     """Write the paragraphs of a first mail."""
     details = dice.sample(topic.detail, k=1 if dice.chance(0.7) else 2)
     sentences = [dice.choice(topic.opening), *details, dice.choice(topic.ask)]
     filled = [sentence.format(**slots) for sentence in sentences]
     if dice.chance(0.4):
-        return [" ".join(filled)]
-    return [" ".join(filled[:-1]), filled[-1]]
+        return [said.space.join(filled)]
+    return [said.space.join(filled[:-1]), filled[-1]]
 
 
 def _second_mailbox(dice: Dice, mailbox: str) -> str | None:

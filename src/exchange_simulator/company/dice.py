@@ -30,7 +30,7 @@ class Dice(Random):
 
     def office_hours(self, at: datetime) -> datetime:
         """Find a moment on the day of `at` when people write mail; weekends are quieter."""
-        if at.weekday() >= SATURDAY and self.chance(0.8):
+        if at.weekday() >= SATURDAY and self.chance(0.9):
             at -= timedelta(days=2)
         seconds = int(self.triangular(FIRST_HOUR * 3600, LAST_HOUR * 3600, 9 * 3600))
         return at.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(seconds=seconds)

@@ -33,6 +33,8 @@ class Language:
     code: str
     utc_offset: int = 1
     """Hours: where most who write in this language live."""
+    space: str = " "
+    """What stands between two sentences."""
     weekdays: tuple[str, ...]
     weekdays_short: tuple[str, ...]
     months: tuple[str, ...]

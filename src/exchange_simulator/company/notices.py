@@ -5,7 +5,7 @@ from email.utils import format_datetime
 from html import escape
 
 from exchange_simulator.company import compose
-from exchange_simulator.company.cast import COMPANY, DOMAIN, Person
+from exchange_simulator.company.cast import COMPANY, DOMAIN, Person, colleague
 from exchange_simulator.company.compose import Headers, Part
 from exchange_simulator.company.conversation import (
     Conversation,
@@ -26,7 +26,7 @@ def forward(dice: Dice, conversation: Conversation, target: str, at: datetime) -
     agent = conversation.agent
     as_attachment = dice.chance(0.5)
     draft = Draft(
-        greeting=dice.choice(said.greetings_by_name).format(first="team", name="team"),
+        greeting=f"{colleague(dice, target.partition('@')[0]).first},",
         paragraphs=(dice.choice(said.forward_notes),),
         closing=dice.choice(said.closings).format(city=agent.city),
         signature=agent.signature,
@@ -109,9 +109,8 @@ def meeting(dice: Dice, conversation: Conversation, at: datetime) -> bytes:
     """Invite the company to a call or a visit (RFC 5546, REQUEST)."""
     said, who = conversation.language, conversation.customer
     subject = dice.choice(said.meeting).format(**conversation.slots)
-    begins = (at + timedelta(days=dice.randrange(2, 20))).replace(
-        hour=dice.randrange(8, 15), minute=0, second=0, microsecond=0
-    )
+    day = dice.office_hours(at + timedelta(days=dice.randrange(4, 20)))
+    begins = day.replace(hour=dice.randrange(8, 15), minute=0, second=0)
     draft = Draft(
         greeting=dice.choice(said.greetings),
         paragraphs=(subject, said.dated(said.header_date, begins)),
@@ -197,7 +196,7 @@ def contact_form(dice: Dice, conversation: Conversation, at: datetime) -> bytes:
     """Write what the form on the company's own site sends when somebody fills it in."""
     who, said = conversation.customer, conversation.language
     topic = said.topics[conversation.topic]
-    asked = " ".join(
+    asked = said.space.join(
         dice.choice(part).format(**conversation.slots)
         for part in (topic.opening, topic.detail, topic.ask)
     )

@@ -145,7 +145,7 @@ def _outlook(draft: Draft, quoted: Quoted | None, language: Language) -> Body:
             "<o:p></o:p></p>\n"
         )
     if draft.disclaimer:
-        html += paragraph(draft.disclaimer, "font-size:7.5pt;color:#7F7F7F")
+        html += paragraph("") + paragraph(draft.disclaimer, "font-size:7.5pt;color:#7F7F7F")
     if quoted:
         block = "<br>\n".join(
             f"<b>{name}</b> {escape(value, quote=False)}"
