@@ -1,1 +1,20 @@
-"""Who may do what: users, tokens, sessions, secrets."""
+"""Who may do what: users, their passwords, tokens and sessions; and the secrets that mailmine keeps.
+
+What other rooms use:
+
+- `first.administrator(tx, at=…)` makes the first account of a new installation, with a password to print once.
+- `signing.sign_in(database, throttle, …)` lets a person in by username and password, or raises `SignInError`,
+  whose text is for the person; `signing.sign_out(database, token)` ends the session.
+- `sessions.identify(tx, token, now=…)` tells whose session a cookie names; `sessions.COOKIE` is its name and
+  `sessions.cookie(token, secure=…)` all arguments of Starlette's `set_cookie`.
+- `tokens.issue(tx, user, name, at=…)` makes an API token, shown once; `tokens.identify(tx, token, now=…)` tells whose it is.
+- `permissions.Identity` is who asks: `may(permission, project)`, `sees(project)`, `projects_with(permission)`;
+  `Permission` and `GlobalPermission` are the names on the wire.
+- `csrf.token(session_token)` goes into every form as the field `csrf.FIELD`; `csrf.is_valid(session_token, given)` checks it.
+  The sign-in form has no session yet: `csrf.is_cross_site(headers)` guards it.
+- `passwords.hash_password`, `passwords.is_right` (some 50 ms each: never within a write transaction that others wait for).
+- `throttle.Throttle()`: one for the process, shared by all ways of signing in.
+- `secrets.Keyring.load(folder)`, then `secrets.put(tx, keyring, name, text, at=…)` and `secrets.get(tx, keyring, name)`.
+
+Tokens and session ids are 256 random bits; the store has only their SHA-256, so who reads the database cannot use them.
+"""

@@ -1,0 +1,40 @@
+"""Passwords, kept as Argon2id hashes (RFC 9106, its second recommended choice: 64 MiB of memory)."""
+
+import secrets
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+_hasher = PasswordHasher()
+
+NOBODY = _hasher.hash(secrets.token_hex())
+"""Checked in place of a user who does not exist, so that time does not tell who exists."""
+
+MINIMUM = 12
+"""Characters of a password that a person chooses (NIST SP 800-63B asks for length, not for odd characters)."""
+
+
+def generate() -> str:
+    """Make a password that can be copied by hand: 100 random bits in five groups of digits and letters."""
+    alphabet = "abcdefghijkmnpqrstuvwxyz23456789"
+    groups = ("".join(secrets.choice(alphabet) for _ in range(4)) for _ in range(5))
+    return "-".join(groups)
+
+
+def hash_password(password: str) -> str:
+    """Hash a password for keeping. Takes some 50 ms, as it shall."""
+    return _hasher.hash(password)
+
+
+def is_right(password: str, password_hash: str | None) -> bool:
+    """Check a password; None (no such user, or one without a password) takes as long and is never right."""
+    try:
+        _hasher.verify(password_hash or NOBODY, password)
+    except (VerificationError, InvalidHashError):
+        return False
+    return password_hash is not None
+
+
+def is_outdated(password_hash: str) -> bool:
+    """Whether the hash was made with weaker parameters than today's."""
+    return _hasher.check_needs_rehash(password_hash)

@@ -1,0 +1,167 @@
+"""Accounts, tokens and sessions on a database."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from mailmine.access import first, passwords, secrets, sessions, signing, tokens
+from mailmine.access.throttle import FREE, Throttle
+from mailmine.store import events, users
+from mailmine.store.database import Database
+from mailmine.store.users import User
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = Database.open(f"sqlite:///{tmp_path}/mailmine.db")
+    database.migrate()
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def admin(database: Database) -> User:
+    with database.write() as tx:
+        made = first.administrator(tx, at=NOON, password="open sesame")
+    assert made is not None
+    return made.user
+
+
+def test_the_first_start_makes_an_administrator_and_later_ones_do_not(database: Database) -> None:
+    with database.write() as tx:
+        made = first.administrator(tx, at=NOON)
+        again = first.administrator(tx, at=NOON)
+
+    assert again is None
+    assert made is not None
+    assert "root" in made.user.global_permissions
+    assert passwords.is_right(made.password, made.user.password_hash)
+    assert made.password not in repr(made)
+
+
+def sign_in(database: Database, throttle: Throttle, password: str, username: str = "admin") -> str:
+    return signing.sign_in(
+        database, throttle, username=username, password=password, address="10.0.0.1", now=NOON
+    )
+
+
+def test_a_person_signs_in_is_known_and_signs_out(database: Database, admin: User) -> None:
+    session = sign_in(database, Throttle(), "open sesame", "Admin")
+
+    with database.read() as tx:
+        known = sessions.identify(tx, session, now=NOON + timedelta(days=6))
+        assert known is not None
+        assert known.user_id == admin.id
+        assert known.is_root
+        assert sessions.identify(tx, session, now=NOON + sessions.LIFETIME) is None
+        assert sessions.identify(tx, session + "x", now=NOON) is None
+        assert "signed_in" in {event.kind for event in events.page(tx, before=None, limit=5)}
+
+    signing.sign_out(database, session)
+    with database.read() as tx:
+        assert sessions.identify(tx, session, now=NOON) is None
+
+
+@pytest.mark.usefixtures("admin")
+def test_whoever_is_not_let_in_does_not_learn_why(database: Database) -> None:
+    said = set()
+    for username, password in [("admin", "wrong"), ("nobody", "open sesame"), ("", "")]:
+        with pytest.raises(signing.SignInError) as refused:
+            sign_in(database, Throttle(), password, username)
+        said.add(str(refused.value))
+    assert said == {"The username or the password is wrong."}
+
+
+@pytest.mark.usefixtures("admin")
+def test_after_some_guesses_even_the_right_password_waits(database: Database) -> None:
+    throttle = Throttle()
+    for _ in range(FREE):
+        with pytest.raises(signing.SignInError, match="is wrong"):
+            sign_in(database, throttle, "guess")
+    with pytest.raises(signing.SignInError, match="Try again in 2 seconds"):
+        sign_in(database, throttle, "open sesame")
+
+
+def test_a_user_who_was_switched_off_is_nobody(database: Database, admin: User) -> None:
+    session = sign_in(database, Throttle(), "open sesame")
+    with database.write() as tx:
+        token = tokens.issue(tx, admin, "laptop", at=NOON)
+        users.save(tx, replace(admin, is_enabled=False))
+
+    with database.read() as tx:
+        assert tokens.identify(tx, token, now=NOON) is None
+        assert sessions.identify(tx, session, now=NOON) is None
+    with pytest.raises(signing.SignInError):
+        sign_in(database, Throttle(), "open sesame")
+
+
+def test_a_new_token_ends_the_one_before(database: Database, admin: User) -> None:
+    with database.write() as tx:
+        old = tokens.issue(tx, admin, "laptop", at=NOON)
+        new = tokens.issue(tx, admin, "laptop", at=NOON)
+
+    with database.read() as tx:
+        assert tokens.identify(tx, old, now=NOON) is None
+        known = tokens.identify(tx, new, now=NOON)
+    assert known is not None
+    assert known.username == "admin"
+
+
+def test_a_token_may_expire(database: Database, admin: User) -> None:
+    with database.write() as tx:
+        token = tokens.issue(tx, admin, "ci", at=NOON, expires_at=NOON + timedelta(days=1))
+    with database.read() as tx:
+        assert tokens.identify(tx, token, now=NOON + timedelta(hours=23)) is not None
+        assert tokens.identify(tx, token, now=NOON + timedelta(days=1)) is None
+
+
+def test_the_use_of_a_token_is_noted_now_and_then(database: Database, admin: User) -> None:
+    with database.write() as tx:
+        token = tokens.issue(tx, admin, "ci", at=NOON)
+        known = tokens.identify(tx, token, now=NOON)
+        assert known is not None
+        assert known.unnoted_token is not None
+        tokens.note_use(tx, known, at=NOON)
+
+        soon = tokens.identify(tx, token, now=NOON + timedelta(minutes=59))
+        later = tokens.identify(tx, token, now=NOON + timedelta(minutes=60))
+    assert soon is not None
+    assert soon.unnoted_token is None
+    assert later is not None
+    assert later.unnoted_token is not None
+
+
+def test_the_database_holds_nothing_that_lets_anybody_in(
+    database: Database, admin: User, tmp_path: Path
+) -> None:
+    session = sign_in(database, Throttle(), "open sesame")
+    keyring = secrets.Keyring.generate()
+    with database.write() as tx:
+        token = tokens.issue(tx, admin, "ci", at=NOON)
+        secrets.put(tx, keyring, "integration/1", "hush hush", at=NOON)
+    database.close()
+
+    kept = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    for secret in (session, token, token.removeprefix(tokens.PREFIX), "open sesame", "hush hush"):
+        assert secret.encode() not in kept
+
+
+def test_secrets_are_kept_replaced_and_missed(database: Database) -> None:
+    keyring = secrets.Keyring.generate()
+    with database.write() as tx:
+        assert secrets.get(tx, keyring, "integration/1") is None
+        secrets.put(tx, keyring, "integration/1", "old", at=NOON)
+        secrets.put(tx, keyring, "integration/1", "Пароль", at=NOON)
+        assert secrets.get(tx, keyring, "integration/1") == "Пароль"
+
+
+def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites() -> None:
+    cookie = sessions.cookie("abc", secure=True)
+    assert cookie["httponly"]
+    assert cookie["secure"]
+    assert cookie["samesite"] == "lax"
