@@ -11,7 +11,7 @@ from exchange_simulator.mailbox import Message
 class Play:
     """Puts the company's mail into an Exchange, and keeps it moving.
 
-    Create it to fill the mailboxes (about two seconds), then `run` it in a thread of its own.
+    Create it to fill the mailboxes (under a second), then `run` it in a thread of its own.
     `now` is where the history ends and the arrivals begin; by default the present.
     """
 
