@@ -291,7 +291,7 @@ async def test_many_items_come_in_order_each_once(world: World) -> None:
     assert all(isinstance(one, Item) for one in got)
 
 
-async def test_an_item_that_went_away_is_gone_and_not_an_error(world: World) -> None:
+async def test_c21_an_item_that_went_away_is_gone_and_not_an_error(world: World) -> None:
     stays = world.mailbox.deliver(eml(1), folder="Inbox")
     goes = world.mailbox.deliver(eml(2), folder="Inbox")
     wanted = [ItemId(stays.id), ItemId(goes.id)]
@@ -301,7 +301,7 @@ async def test_an_item_that_went_away_is_gone_and_not_an_error(world: World) -> 
     assert gone == ItemGone(id=wanted[1])
 
 
-async def test_one_item_that_cannot_be_read_leaves_its_neighbours(world: World) -> None:
+async def test_c12_one_item_that_cannot_be_read_leaves_its_neighbours(world: World) -> None:
     messages = [world.mailbox.deliver(eml(number), folder="Inbox") for number in range(5)]
     world.exchange.fail("GetItem", "ErrorItemCorrupt", message=messages[2], times=None)
     got = await world.fetch([ItemId(message.id) for message in messages])
@@ -310,7 +310,7 @@ async def test_one_item_that_cannot_be_read_leaves_its_neighbours(world: World) 
     assert got[2].fault.scope is Scope.ITEM
 
 
-async def test_control_characters_of_a_sender_stop_nothing(world: World) -> None:
+async def test_c10_control_characters_of_a_sender_stop_nothing(world: World) -> None:
     message = world.mailbox.deliver(
         eml().replace(b"Subject: Order 1", b"Subject: =?utf-8?q?A=1AB=0BC?="), folder="Inbox"
     )
@@ -401,7 +401,7 @@ async def test_a_wrong_password_is_said_plainly_and_not_hammered(world: World) -
     await account.aclose()
 
 
-async def test_a_mailbox_that_is_not_there_is_named(world: World) -> None:
+async def test_c24_a_mailbox_that_is_not_there_is_named_and_the_others_go_on(world: World) -> None:
     with pytest.raises(ExchangeError, match=r"nobody@example\.com") as raised:
         await world.account.reader("nobody@example.com").folders()
     assert raised.value.fault.scope is Scope.MAILBOX

@@ -107,6 +107,7 @@ class HttpPool:
                 timeout=aiohttp.ClientTimeout(total=None, connect=30, sock_connect=20),
                 headers={"User-Agent": USER_AGENT},
                 auto_decompress=True,
+                max_field_size=32_768,  # some front ends set long cookies
             )
         return self._session
 

@@ -128,9 +128,8 @@ class Line:
                     raise self._named(error) from error
                 continue
             self._keep_cookies(response)
-            if response.status != HTTPStatus.UNAUTHORIZED:
-                self.session.login_accepted()
             if judge(response):
+                self.session.login_accepted()
                 return replace(response, pieces=self._in_time(response.pieces, request.url))
             fault = fault_of_status(
                 response, connection=self.session.connection, mailbox=self.mailbox

@@ -63,7 +63,7 @@ async def test_an_attached_item_comes_as_its_mime() -> None:
     assert await content_of(answer) == mime
 
 
-async def test_a_large_attachment_is_never_held_whole() -> None:
+async def test_c9_a_large_attachment_is_never_held_whole() -> None:
     start, end = file("@").encode().split(b"@")
     piece = base64.b64encode(b"x" * 49_152)
     on = reading(lambda _: Said([start, *[piece] * 100, end]))

@@ -89,7 +89,7 @@ async def test_c11_unknown_kinds_of_items_are_changes_like_any_other() -> None:
     assert [change.item_id for change in page.changes] == kinds
 
 
-async def test_a_lost_cursor_is_no_error() -> None:
+async def test_c16_a_lost_cursor_is_no_error() -> None:
     on = reading(
         lambda _: answers("SyncFolderItems", failed("SyncFolderItems", "ErrorInvalidSyncStateData"))
     )

@@ -64,7 +64,7 @@ async def test_nothing_is_asked_for_nothing() -> None:
     assert on.exchange.asked == []
 
 
-async def test_the_next_batch_is_on_its_way_while_the_caller_works_and_no_further() -> None:
+async def test_c9_the_next_batch_is_on_its_way_while_the_caller_works_and_no_further() -> None:
     on = reading(all_messages)
     batches = on.reader.fetch(ids(*"abcdefghij" * 4))
     await anext(batches)

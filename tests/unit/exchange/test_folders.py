@@ -166,6 +166,17 @@ async def test_an_account_that_may_see_nothing_is_told_so() -> None:
     assert raised.value.fault.scope is Scope.MAILBOX
 
 
+async def test_a_mailbox_in_trouble_is_not_taken_for_one_without_rights() -> None:
+    def answer(asked: Asked) -> str:
+        if asked.operation == "FindFolder":
+            return answers("FindFolder", failed("FindFolder", "ErrorAccessDenied"))
+        moving = failed("GetFolder", "ErrorMailboxMoveInProgress")
+        return answers("GetFolder", *[moving] * 5)
+
+    with pytest.raises(ExchangeError, match="being moved"):
+        await reading(answer).reader.folders()
+
+
 NAMES = st.sampled_from("abcdefgh")
 
 

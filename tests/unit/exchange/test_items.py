@@ -112,6 +112,19 @@ def test_a_plain_text_stays_plain() -> None:
     assert (item.email.text, item.email.html) == ("a\n<b>", None)
 
 
+def test_an_address_that_says_nothing_is_none() -> None:
+    email = read("<t:From><t:Mailbox/></t:From><t:ToRecipients><t:Mailbox/></t:ToRecipients>").email
+    assert (email.from_, email.to) == (None, ())
+
+
+def test_a_comma_in_an_encoded_name_makes_no_second_address() -> None:
+    email = read(
+        '<t:InternetMessageHeaders><t:InternetMessageHeader HeaderName="From">'
+        "=?utf-8?q?=C3=84nn=2C_A=2E?= &lt;ann@x&gt;</t:InternetMessageHeader></t:InternetMessageHeaders>"
+    ).email
+    assert email.from_ == Address("Änn, A.", "ann@x")
+
+
 def test_a_sender_who_is_the_author_is_not_named_twice() -> None:
     assert read(f"<t:Sender>{ANN}</t:Sender><t:From>{ANN}</t:From>").email.sender is None
     only = read(f"<t:Sender>{ANN}</t:Sender>").email

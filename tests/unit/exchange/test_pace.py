@@ -146,6 +146,16 @@ async def test_c1_a_refused_password_is_tried_twice_and_never_again() -> None:
     assert len(on.exchange.asked) == 2
 
 
+async def test_c1_a_front_end_that_fails_in_between_gives_no_further_tries() -> None:
+    says = [401, 502, 401, 502, 401, 502]
+    on = reading(lambda _: Said(status=says.pop(0)))
+    for _ in range(6):
+        with pytest.raises(ExchangeError):
+            await on.reader.changes(INBOX, None, limit=1)
+        on.clock.time += 600
+    assert len(on.exchange.asked) == 3
+
+
 async def test_c1_a_401_of_an_overloaded_server_passes() -> None:
     says: list[Said | str] = [changes(), Said(status=401), changes(), Said(status=401), changes()]
     on = reading(lambda _: says.pop(0))

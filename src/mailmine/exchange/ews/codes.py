@@ -161,19 +161,25 @@ WORDS: Final[Mapping[str, tuple[Scope, str]]] = {
         Scope.MAILBOX,
         "{host} did not accept the request. Please report this.",
     ),
-    "ErrorFolderNotFound": (Scope.FOLDER, "The folder is gone, or the account may not see it."),
-    "ErrorSyncFolderNotFound": (Scope.FOLDER, "The folder is gone, or the account may not see it."),
+    "ErrorFolderNotFound": (
+        Scope.FOLDER,
+        "A folder of {mailbox} is gone, or the account may not see it.",
+    ),
+    "ErrorSyncFolderNotFound": (
+        Scope.FOLDER,
+        "A folder of {mailbox} is gone, or the account may not see it.",
+    ),
     "ErrorInvalidSyncStateData": (
         Scope.FOLDER,
-        "{host} lost our place in the folder: it is read from the beginning, nothing is doubled.",
+        "{host} lost our place in a folder of {mailbox}: it is read from the beginning, nothing is doubled.",
     ),
-    "ErrorItemNotFound": (Scope.ITEM, "The email is gone: deleted or moved."),
-    "ErrorMessageNotFound": (Scope.ITEM, "The email is gone: deleted or moved."),
+    "ErrorItemNotFound": (Scope.ITEM, "An email of {mailbox} is gone: deleted or moved."),
+    "ErrorMessageNotFound": (Scope.ITEM, "An email of {mailbox} is gone: deleted or moved."),
     "ErrorBatchProcessingStopped": (Scope.MAILBOX, f"{{host}} stopped half-way. {_LATER}"),
     "ErrorRequestStreamTooBig": (Scope.MAILBOX, "The request was too long for {host}."),
     **dict.fromkeys(
         NOT_CONVERTED,
-        (Scope.ITEM, "Exchange cannot convert this email. Open it in Outlook to see it."),
+        (Scope.ITEM, "{host} cannot convert an email of {mailbox}. Open it in Outlook to see it."),
     ),
 }
 REACHES_BEYOND_FOLDER: Final = frozenset(

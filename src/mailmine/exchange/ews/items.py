@@ -38,9 +38,8 @@ def read_item(element: Element, id_: ItemId) -> Item | ItemSkipped:
     item_class = raw.get("item_class") or "IPM.Note"
     if not is_mail(item_class):
         return ItemSkipped(id=id_, item_class=item_class)
-    headers: tuple[tuple[str, str], ...] = raw.get("headers", ())
     if raw.get("message_id") is None or raw.get("from_") is None:
-        _fill_from_headers(raw, headers)
+        _fill_from_headers(raw)
     from_, sender = raw.get("from_"), raw.get("sender")
     return Item(
         id=id_,
@@ -56,7 +55,7 @@ def read_item(element: Element, id_: ItemId) -> Item | ItemSkipped:
             sent_at=raw.get("sent_at"),
             in_reply_to=next(iter(raw.get("in_reply_to", ())), None),
             references=raw.get("references", ()),
-            headers=headers,
+            headers=tuple([(name, decode(value)) for name, value in raw.get("headers", ())]),
             **raw.get("body", {}),
             attachments=raw.get("attachments", ()),
             item_class=item_class,
@@ -150,18 +149,19 @@ def _strings(element: Element) -> tuple[str, ...]:
     return tuple(child.text for child in element if child.text)
 
 
-def _address(element: Element) -> Address:
+def _address(element: Element) -> Address | None:
+    """Read a mailbox; None for one that says nothing."""
     name = address = ""
     for child in element:
         if child.tag == _NAME:
             name = child.text or ""
         elif child.tag == _EMAIL_ADDRESS:
             address = child.text or ""
-    return Address(name, address)
+    return Address(name, address) if name or address else None
 
 
 def _addresses(element: Element) -> tuple[Address, ...]:
-    return tuple([_address(mailbox) for mailbox in element])
+    return tuple([address for mailbox in element if (address := _address(mailbox)) is not None])
 
 
 def _one_address(element: Element) -> Address | None:
@@ -169,9 +169,7 @@ def _one_address(element: Element) -> Address | None:
 
 
 def _headers(element: Element) -> tuple[tuple[str, str], ...]:
-    return tuple(
-        [(header.get("HeaderName") or "", decode(header.text or "")) for header in element]
-    )
+    return tuple([(header.get("HeaderName") or "", header.text or "") for header in element])
 
 
 def _body(element: Element) -> dict[str, str]:
@@ -252,10 +250,10 @@ _CHILDREN: Final[_Table] = {
 }
 
 
-def _fill_from_headers(raw: dict[str, Any], headers: tuple[tuple[str, str], ...]) -> None:
+def _fill_from_headers(raw: dict[str, Any]) -> None:
     """Take from the headers what an item of unknown kind does not carry as properties (2010: reports)."""
     first: dict[str, str] = {}
-    for name, value in headers:
+    for name, value in raw.get("headers", ()):
         first.setdefault(name.lower(), value)
     if raw.get("message_id") is None:
         raw["message_id"] = next(iter(read_message_ids(first.get("message-id"))), None)
@@ -269,5 +267,7 @@ def _fill_from_headers(raw: dict[str, Any], headers: tuple[tuple[str, str], ...]
 
 def _parse_addresses(value: str | None) -> tuple[Address, ...]:
     return tuple(
-        Address(name, address) for name, address in getaddresses([value or ""]) if name or address
+        Address(decode(name), address)
+        for name, address in getaddresses([value or ""])
+        if name or address
     )

@@ -94,6 +94,8 @@ class EwsReader:
         answers = await self._client.call(get_folders(wanted))
         found: list[ListedFolder | None] = []
         for answer in answers:
+            if answer.fault is not None and answer.fault.code in codes.REACHES_BEYOND_FOLDER:
+                raise ExchangeError(answer.fault)
             element = answer.element.find(f"{M}Folders/*") if answer.fault is None else None
             found.append(read_folder(element) if element is not None else None)
         return found
