@@ -19,7 +19,7 @@ def clean(raw: bytes) -> dict[str, Any]:
     email = parsed.email
     refined = refine(email)
     return {
-        "text": "" if refined.shows_forwarded else refined.text,
+        "text": refined.text,
         "reply": refined.reply,
         "signature": refined.signature,
         "quoted": "\n".join(zone.text for zone in refined.zones if zone.kind in HISTORY),

@@ -3,7 +3,7 @@
 from itertools import groupby
 
 from mailmine.model.email import Email
-from mailmine.refine import html, lines as line_model, quotes, signature
+from mailmine.refine import history, html, lines as line_model, quotes, signature
 from mailmine.refine.language import language
 from mailmine.refine.lines import Line
 from mailmine.refine.result import VERSION, Earlier, Kind, Refined, Zone
@@ -20,15 +20,17 @@ def refine(email: Email) -> Refined:
     lines = html.lines(email.html) if email.html else []
     if not any(line.raw for line in lines):
         lines = line_model.of_text(email.text or "")
-    labelled = quotes.label(lines)
-    kinds = labelled.kinds
-    signature.label(lines, kinds, email.from_)
+    done = quotes.label(lines)
+    lines, kinds = done.lines, done.kinds
+    signature.label(lines, kinds)
     text = _text(lines, kinds, {Kind.NEW})
-    reply = _text(lines, kinds, _OWN)
+    reply = _text(lines, kinds, _OWN, up_to=_history_begins(kinds))
+    earlier = history.earlier(done)
     shows_forwarded = not text
     if not text:
         # Mail that has text never becomes an empty comment.
-        text = reply or _text(lines, kinds, _HISTORY) or _text(lines, kinds, frozenset(Kind))
+        text = reply or (earlier.text if earlier else "") or _text(lines, kinds, _HISTORY)
+        text = text or _text(lines, kinds, frozenset(Kind))
         shows_forwarded = bool(text) and not reply
     return Refined(
         text=text,
@@ -39,17 +41,28 @@ def refine(email: Email) -> Refined:
             Zone(kind, "\n".join(line.raw for line, _ in run))
             for kind, run in groupby(zip(lines, kinds, strict=True), key=lambda pair: pair[1])
         ),
-        is_forward=labelled.is_forward,
+        is_forward=done.is_forward,
         shows_forwarded=shows_forwarded,
-        earlier=quotes.earlier(lines, labelled),
+        earlier=earlier,
     )
 
 
-def _text(lines: list[Line], kinds: list[Kind], wanted: frozenset[Kind] | set[Kind]) -> str:
-    """Put lines together, one blank line at most between them."""
+def _history_begins(kinds: list[Kind]) -> int:
+    """Find where the first history begins: a signature below it is none of the reply's."""
+    return next((at for at, kind in enumerate(kinds) if kind not in _OWN), len(kinds))
+
+
+def _text(
+    lines: list[Line],
+    kinds: list[Kind],
+    wanted: frozenset[Kind] | set[Kind],
+    *,
+    up_to: int | None = None,
+) -> str:
+    """Put lines together, one blank line at most between them; signatures only `up_to` a line."""
     out: list[str] = []
-    for line, kind in zip(lines, kinds, strict=True):
-        if kind in wanted:
+    for at, (line, kind) in enumerate(zip(lines, kinds, strict=True)):
+        if kind in wanted and (up_to is None or at < up_to or kind is Kind.NEW):
             text = line.text.rstrip()
             if text or (out and out[-1]):
                 out.append(text)

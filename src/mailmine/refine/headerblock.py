@@ -20,17 +20,24 @@ MAX_LABEL = 40
 MAX_BLOCK = 400
 """Lines of one block; some mail names hundreds of recipients."""
 
+MAX_ONE_LINE = 5_000
+_LONGEST_LABEL = 25
+
+_WRAPPED = 60
+"""Lines over which the recipients of one label may be wrapped."""
+
 _AHEAD = 3
 """Blank lines between two labels."""
 
 _LABEL_EDGE = " \t*_>|\xa0\u200e\u200f\u202a\u202b\u202c\u202d\u202e\ufeff"
+_HALF_DATE = re.compile(r"\d{1,2}:\d{2}(?::\d{2})?(?: ?[AP]M)?$")
+_BIDI = dict.fromkeys(map(ord, "\u200e\u200f\u202a\u202b\u202c\u202d\u202e"))
 _COLON = re.compile(r"[:\uff1a]")
 _TIME = re.compile(r"\d{1,2}[:.]\d{2}")
 _NOTES_DATE = re.compile(
     r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}[ \t]+(?:at )?\d{1,2}:\d{2}|"
     r"\d{1,2} \w{3,9} \d{4}[ \t]+\d{1,2}:\d{2}"
 )
-_YAHOO = re.compile(r"(?<=[>\w\d])(?=(?:To|Cc|Sent|Subject): )")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,49 +55,58 @@ def field(text: str) -> tuple[str, str] | None:
     colon = _COLON.search(text, 0, MAX_LABEL)
     if not colon:
         return None
-    label = text[: colon.start()].strip(_LABEL_EDGE).lower()
-    name = labels.header_fields().get(label)
+    label = text[: colon.start()].strip(_LABEL_EDGE)
+    name = labels.header_fields().get(label.lower()) or _of_garbled(label)
     if name is None:
         return None
-    return name, text[colon.end() :].strip(_LABEL_EDGE)
+    value = text[colon.end() :]
+    if not value.isascii():
+        value = value.translate(_BIDI)
+    return name, value.strip(_LABEL_EDGE)
+
+
+def _of_garbled(label: str) -> str | None:
+    """Look up a label whose UTF-8 some client on the way took for Latin-1."""
+    if "\xc3" not in label:
+        return None
+    try:
+        return labels.header_fields().get(label.encode("cp1252").decode().lower())
+    except UnicodeError:
+        return None
 
 
 def find(lines: Sequence[Line], first: int) -> Block | None:
     """Read the block that begins at this line; None where there is none."""
+    fields, end = _read(lines, first)
+    if not _is_plausible(fields):
+        return None
+    start = first if "from" in fields else _notes_head(lines, first, fields)
+    return None if start is None else Block(start, end, fields)
+
+
+def _read(lines: Sequence[Line], first: int) -> tuple[dict[str, str], int]:
     depth = lines[first].depth
     fields: dict[str, str] = {}
     last = ""
     at = end = first
-    limit = min(len(lines), first + MAX_BLOCK)
-    while at < limit:
-        line = lines[at]
-        if line.depth != depth:
-            break
-        text = line.text
+    while 0 <= at < min(len(lines), first + MAX_BLOCK) and lines[at].depth == depth:
+        text = lines[at].text
         if not text.strip():
             at = _next_label(lines, at, depth)
-            if at < 0:
-                break
             continue
         found = field(text)
         if found:
-            name, value = found
-            if name in fields and name != "other":
+            last, value = found
+            if last in fields and last != "other":
                 break  # another block, or the text
-            fields[name] = value
-            last = name
-        elif not last or not _goes_on(lines, at, depth, last, fields[last]):
-            break
-        else:
+            fields[last] = value
+        elif last and _goes_on(lines, at, depth, last, fields[last]):
             fields[last] = f"{fields[last]} {text.strip(_LABEL_EDGE)}".strip()
+        else:
+            break
         at += 1
         end = at
-    if not _is_plausible(fields):
-        return None
-    start = first if "from" in fields else _notes_head(lines, first, depth, fields)
-    if start is None:
-        return None
-    return Block(start, end, fields)
+    return fields, end
 
 
 def _next_label(lines: Sequence[Line], at: int, depth: int) -> int:
@@ -113,10 +129,12 @@ def _goes_on(lines: Sequence[Line], at: int, depth: int, last: str, value: str) 
 
 
 def _labels_follow(lines: Sequence[Line], at: int, depth: int) -> bool:
-    for ahead in range(at + 1, min(at + 12, len(lines))):
+    for ahead in range(at + 1, min(at + _WRAPPED, len(lines))):
         line = lines[ahead]
-        if line.depth != depth or not line.text.strip():
+        if line.depth != depth:
             return False
+        if not line.text.strip():
+            return _next_label(lines, ahead, depth) >= 0
         if field(line.text):
             return True
     return False
@@ -137,10 +155,9 @@ def _is_plausible(fields: dict[str, str]) -> bool:
     )
 
 
-def _notes_head(
-    lines: Sequence[Line], first: int, depth: int, fields: dict[str, str]
-) -> int | None:
+def _notes_head(lines: Sequence[Line], first: int, fields: dict[str, str]) -> int | None:
     """Find the name and the date that Notes writes above `To:` without a label."""
+    depth = lines[first].depth
     at = first - 1
     seen = 0
     while at >= 0 and seen < 4:  # noqa: PLR2004  # name, sent by, date, blank
@@ -153,6 +170,11 @@ def _notes_head(
             at -= 1
             continue
         date = _NOTES_DATE.search(text)
+        if not date and at > 0 and _HALF_DATE.match(text):
+            # The date itself was wrapped.
+            text = f"{lines[at - 1].text.strip()} {text}"
+            date = _NOTES_DATE.search(text)
+            at -= 1
         if not date:
             break
         fields["sent"] = text[date.start() :]
@@ -178,3 +200,23 @@ def _name_above(lines: Sequence[Line], at: int, depth: int) -> int:
                 return above
             break
     return at
+
+
+def of_one_line(text: str) -> dict[str, str]:
+    """Read labels and values that run together on one line, as Yahoo writes them.
+
+    `From: Ann <a@b>To: Bob <b@c>Sent: Monday, 10:15Subject: Order 12`
+    """
+    found: list[tuple[int, int, str]] = []
+    for colon in _COLON.finditer(text, 0, MAX_ONE_LINE):
+        for start in range(max(0, colon.start() - _LONGEST_LABEL), colon.start()):
+            label = text[start : colon.start()].strip(_LABEL_EDGE)
+            name = labels.header_fields().get(label.lower()) if text[start] == label[:1] else None
+            if name and label[0].upper() == label[0] and not any(name == one[2] for one in found):
+                found.append((start, colon.end(), name))
+                break
+    ends = [start for start, _, _ in found[1:]] + [len(text)] * bool(found)
+    return {
+        name: text[value:end].strip(_LABEL_EDGE)
+        for (_, value, name), end in zip(found, ends, strict=True)
+    }

@@ -58,9 +58,16 @@ def wrote() -> re.Pattern[str]:
 
 @cache
 def starts() -> re.Pattern[str]:
-    """Match, at its beginning, a line with which an attribution may begin."""
+    """Match, at its beginning, a line with which an attribution may begin: a word, soon a number."""
     words = "|".join(_escaped(word) for word in _words("attribution", "starts"))
-    return re.compile(rf"(?:{words})(?!\w)|[\d\[(<]", re.IGNORECASE)
+    return re.compile(rf"(?:(?:{words})(?!\w)|(?=[\d\[(<])).{{0,30}}?\d", re.IGNORECASE)
+
+
+@cache
+def starts_within() -> re.Pattern[str]:
+    """Match an attribution's beginning in the middle of a line, where a client made no new one."""
+    words = "|".join(_escaped(word) for word in _words("attribution", "starts") if word.isalpha())
+    return re.compile(rf"(?:(?<=\s)|-{{2,}}[ \t]?)(?=(?i:{words})\s[^\n]{{0,14}}\d)")
 
 
 @cache
@@ -98,3 +105,9 @@ def device() -> re.Pattern[str]:
     """Match, from its beginning, a line that a telephone or an app appended."""
     words = "|".join(_escaped(word) for word in _words("signature", "device"))
     return re.compile(rf"(?:{words})", re.IGNORECASE)
+
+
+@cache
+def excuses() -> re.Pattern[str]:
+    """Match what such a line may go on with after a comma."""
+    return re.compile(_one_of(_words("signature", "excuses")), re.IGNORECASE)

@@ -40,11 +40,22 @@ class Line:
 
 def of_text(text: str) -> list[Line]:
     """Split a plain-text body."""
-    pieces = text.split("\n", MAX_LINES)
-    lines = []
-    for raw in pieces:
-        if ">" in raw[:9] and (prefix := _QUOTE_PREFIX.match(raw)):
-            lines.append(Line(raw[prefix.end() :], raw, prefix[0].count(">")))
-        else:
-            lines.append(Line(raw, raw))
+    lines: list[Line] = []
+    above = ""
+    for raw in text.split("\n", MAX_LINES):
+        line = Line(raw, raw)
+        if ">" in raw[:9] and (prefix := _QUOTE_PREFIX.match(raw)) and not _is_tail(above, raw):
+            line = Line(raw[prefix.end() :], raw, prefix[0].count(">"))
+        lines.append(line)
+        above = raw if raw and not line.depth else ""
     return lines
+
+
+def _is_tail(above: str, raw: str) -> bool:
+    """Whether `>` only closes an address that was wrapped, or is an ornament (`>>> here <<<`)."""
+    return above.rfind("<") > above.rfind(">") or raw.rstrip().endswith("<<") or _is_stamp(raw)
+
+
+def _is_stamp(raw: str) -> bool:
+    """Whether a line is GroupWise's attribution: `>>> Ann <a@b> 12/14/00 08:47AM >>>`."""
+    return raw.startswith(">>> ") and raw.rstrip().endswith(" >>>")

@@ -1,12 +1,14 @@
 """What stands below the words: a signature, a line of the device, a footer of the list.
 
-Looked for from the bottom of the new lines only, and never so much that no words are left.
+Looked for from the bottom of the new lines only. What people write themselves each time (`Thanks,
+Ann`) stays with their words; what their client appends goes: the block of contact data, whatever
+stands below `-- `, `Sent from my phone`.
 """
 
 import re
 from collections.abc import Sequence
+from itertools import groupby
 
-from mailmine.model.email import Address
 from mailmine.refine import labels
 from mailmine.refine.lines import Line, Mark
 from mailmine.refine.result import Kind
@@ -17,65 +19,137 @@ MAX_LINES = 20
 MAX_LINE = 80
 """Characters of a line in a signature; longer ones are sentences or disclaimers."""
 
-_DELIMITER = re.compile(r"(?:--|\u2014|\u2013\u2013|__) ?$")
+MAX_WORDS = 9
+"""Words of a line in a block of contact data."""
+
+_DELIMITER = re.compile(r"[ \t]*(?:--|\u2014|\u2013\u2013|__)[ \t]*$")
 _DASHES = re.compile(r"[ \t]*(?:[-\u2013\u2014]{2,}|_{3,}|={3,}|\*{3,}|~{3,})[ \t]*$")
-_DASH_NAME = re.compile(r"(?:-{1,2}|[\u2013\u2014~])[ \t]?[^\W\d_][\w .'-]{0,30}$")
+_DASH_NAME = re.compile(r"[ \t]*(?:-{1,2}|[\u2013~\u2014])[ \t]?[^\W\d_][\w .'-]{0,30}$")
+_CONTACT = re.compile(
+    r"\+?\(?\d[\d \t()./-]{6,}\d"  # a telephone number
+    r"|\b[xX][ -]?\d{4,5}\b|\b\d-\d{4}\b"  # an extension
+    r"|[\w.+-]{1,64}@[\w-]{1,64}\."
+    r"|\bwww\.|https?://"
+    r"|\b(?:tel|fax|phone|mobile|mobil|cell|pager|handy|t\u00e9l|telefon|tlf|skype|aim)\b[ .:)]"
+    r"|\b(?:Inc|Corp|LLC|LLP|GmbH|Ltd|AG|S\.A|B\.V|AB|Oy|ApS|SpA|Sarl|Co)\b\.?[,]?(?:$| )",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"[.!?;]$")
+_ABBREVIATED = re.compile(r"(?:\b\w{1,4}|\.\w{2,3})\.$")
+_MARKDOWN_LINK = re.compile(r"\[([^\[\]]{1,100})\]\([^()]{0,500}\)|<?https?:\S*")
 
 
-def label(lines: Sequence[Line], kinds: list[Kind], _sender: Address | None) -> None:
-    """Find the signature among the new lines, and change their kinds."""
-    new = [at for at, kind in enumerate(kinds) if kind is Kind.NEW]
-    while new and not lines[new[-1]].text.strip():
-        new.pop()
-    if not new:
-        return
-    for at in new:
-        if lines[at].mark is Mark.SIGNATURE:
+def label(lines: Sequence[Line], kinds: list[Kind]) -> None:
+    """Find signatures among the new lines, and change their kinds."""
+    for at, line in enumerate(lines):
+        if line.mark is Mark.SIGNATURE and kinds[at] is Kind.NEW:
             kinds[at] = Kind.SIGNATURE
-    _device_lines(lines, kinds, new)
-    own = [at for at in new if lines[at].text.strip() and kinds[at] is Kind.NEW]
-    start = _delimiter(lines, own) or _closing(lines, own)
+    first = True
+    for start, end in _regions(kinds):
+        own = [at for at in range(start, end) if lines[at].text.strip()]
+        if own:
+            _label_region(lines, kinds, own, end, is_first=first)
+            first = False
+
+
+def _regions(kinds: Sequence[Kind]) -> list[tuple[int, int]]:
+    """Find the runs of new lines: above a history, between quotes, below."""
+    regions = []
+    at = 0
+    for is_new, run in groupby(kinds, key=lambda kind: kind is Kind.NEW):
+        length = len(list(run))
+        if is_new:
+            regions.append((at, at + length))
+        at += length
+    return regions
+
+
+def _label_region(
+    lines: Sequence[Line], kinds: list[Kind], own: list[int], end: int, *, is_first: bool
+) -> None:
+    _device_lines(lines, kinds, own)
+    own = [at for at in own if kinds[at] is Kind.NEW]
+    if not own:
+        return
+    start = _delimited(lines, own, is_first=is_first)
+    if start is None:
+        start = _contact_block(lines, own)
     if start is not None:
-        for at in new:
-            if at >= start and kinds[at] is Kind.NEW:
+        for at in range(start, end):
+            if kinds[at] is Kind.NEW:
                 kinds[at] = Kind.SIGNATURE
 
 
-def _device_lines(lines: Sequence[Line], kinds: list[Kind], new: list[int]) -> None:
-    seen = 0
-    for at in reversed(new):
-        text = lines[at].text.strip(" \t*_-\u2013\u2014[]<>")
-        if not text:
-            continue
-        seen += 1
-        if seen > 3:  # noqa: PLR2004  # a device writes last
-            break
-        if len(text) < 120 and labels.device().match(text):  # noqa: PLR2004
+def _device_lines(lines: Sequence[Line], kinds: list[Kind], own: list[int]) -> None:
+    """Mark the lines of devices at the end; and what follows one that stands alone."""
+    last = len(own)
+    for count in range(len(own) - 1, -1, -1):
+        at = own[count]
+        if _is_device_line(lines[at].text):
+            alone = at > 0 and not lines[at - 1].text.strip()
+            if count + 1 < last and not (alone and count):
+                break
+            for below in own[count + 1 : last]:
+                kinds[below] = Kind.QUOTED
             kinds[at] = Kind.DEVICE_LINE
-            seen -= 1
+            last = count
 
 
-def _delimiter(lines: Sequence[Line], own: list[int]) -> int | None:
-    """Find `-- ` (RFC 3676, 4.3), or a line of dashes, with little below it."""
+def _is_device_line(text: str) -> bool:
+    if len(text) > 4 * MAX_LINE:
+        return False
+    text = _MARKDOWN_LINK.sub(r"\1", text).strip(" \t*_-\u2013\u2014[]<>()")
+    if not text or len(text) > 1.5 * MAX_LINE or not labels.device().match(text):
+        return False
+    _, comma, more = text.partition(", ")
+    return not comma or bool(labels.excuses().search(more))
+
+
+def _delimited(lines: Sequence[Line], own: list[int], *, is_first: bool) -> int | None:
+    """Find `-- ` (RFC 3676, 4.3), a line of dashes with little below it, or `- Ann`."""
     found = None
     for count, at in enumerate(reversed(own)):
         if count > MAX_LINES:
             break
         text = lines[at].text
-        if _DELIMITER.match(text) or (count and _DASHES.match(text)):
+        if (
+            _DELIMITER.match(text)
+            or (count and _DASHES.match(text))
+            or (count == 0 and _DASH_NAME.match(text))
+        ):
             found = at
-    return found if found is not None and found != own[0] else None
+        elif len(text) > MAX_LINE:
+            break
+    if found is None or (is_first and found == own[0]):
+        return None
+    return found
 
 
-def _closing(lines: Sequence[Line], own: list[int]) -> int | None:
-    """Find a closing (`Kind regards,`) with short lines below it."""
+def _contact_block(lines: Sequence[Line], own: list[int]) -> int | None:
+    """Find the block of short lines at the end that says who somebody is and where to reach him."""
     known = labels.closings()
-    for count, at in enumerate(reversed(own[1:])):
+    start = None
+    has_contact = False
+    for count, at in enumerate(reversed(own)):
         text = lines[at].text.strip()
-        if count > MAX_LINES or len(text) > MAX_LINE:
-            return None
-        if text.rstrip(" ,.!;:-\u2013\u2014").lower() in known:
-            return at
-        if count == 0 and _DASH_NAME.match(text):
-            return at
-    return None
+        if count >= MAX_LINES or len(text) > MAX_LINE or text.rstrip(" ,.!;:-").lower() in known:
+            break
+        contact = bool(_CONTACT.search(text))
+        if not contact and (
+            len(text.split()) > MAX_WORDS
+            or text.endswith((":", ","))
+            or (_SENTENCE_END.search(text) and not _ABBREVIATED.search(text))
+        ):
+            break
+        if start is not None and not contact and at + 1 < start and not _goes_on(lines, start):
+            break
+        has_contact = has_contact or contact
+        start = at
+    if not has_contact or start is None:
+        return None
+    return start if start != own[0] else None
+
+
+def _goes_on(lines: Sequence[Line], start: int) -> bool:
+    """Whether the block found so far may be only the lower half: its first line is no name."""
+    return bool(_CONTACT.search(lines[start].text))
