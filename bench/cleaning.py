@@ -8,9 +8,10 @@ import hashlib
 from typing import Any
 
 from mailmine.model.email import Address
-from mailmine.refine import Kind, Refined, html, mime, refine
+from mailmine.refine import Kind, Refined, Zone, html, mime, refine
 
 HISTORY = {Kind.QUOTED, Kind.FORWARDED, Kind.HEADER_BLOCK, Kind.ATTRIBUTION, Kind.DIVIDER}
+OWN = {Kind.NEW, Kind.SIGNATURE, Kind.DEVICE_LINE}
 
 
 def clean(raw: bytes) -> dict[str, Any]:
@@ -57,20 +58,24 @@ def _people(people: tuple[Address, ...]) -> list[list[str]]:
 
 def _forwarded(refined: Refined) -> dict[str, Any] | None:
     earlier = refined.earlier
-    if not earlier:
+    if not earlier or not refined.is_forward:
         return None
+    kinds = [zone.kind for zone in refined.zones]
+    first = next((at for at, kind in enumerate(kinds) if kind in HISTORY), len(kinds))
     return {
         "from": earlier.from_,
         "to": earlier.to,
         "cc": earlier.cc,
+        "reply-to": earlier.reply_to,
         "subject": earlier.subject,
         "date": earlier.date,
         "text": earlier.text,
-        "text_top": "" if refined.shows_forwarded else refined.text,
+        "text_top": _of(refined.zones[:first], OWN),
+        "text_bottom": _of(refined.zones[first:], OWN),
         "type": "forward",
-        "raw": "\n".join(
-            zone.text
-            for zone in refined.zones
-            if zone.kind in (Kind.HEADER_BLOCK, Kind.QUOTED, Kind.FORWARDED)
-        ),
+        "raw": _of(refined.zones, {Kind.HEADER_BLOCK, Kind.QUOTED, Kind.FORWARDED}),
     }
+
+
+def _of(zones: tuple[Zone, ...], kinds: set[Kind]) -> str:
+    return "\n".join(zone.text for zone in zones if zone.kind in kinds)

@@ -25,7 +25,7 @@ def refine(email: Email) -> Refined:
     signature.label(lines, kinds)
     text = _text(lines, kinds, {Kind.NEW})
     reply = _text(lines, kinds, _OWN, up_to=_history_begins(kinds))
-    earlier = history.earlier(done)
+    earlier = history.earlier(done, email.subject)
     shows_forwarded = not text
     if not text:
         # Mail that has text never becomes an empty comment.
@@ -41,7 +41,7 @@ def refine(email: Email) -> Refined:
             Zone(kind, "\n".join(line.raw for line, _ in run))
             for kind, run in groupby(zip(lines, kinds, strict=True), key=lambda pair: pair[1])
         ),
-        is_forward=done.is_forward,
+        is_forward=history.is_forward(done, earlier, email),
         shows_forwarded=shows_forwarded,
         earlier=earlier,
     )

@@ -21,7 +21,6 @@ MAX_BLOCK = 400
 """Lines of one block; some mail names hundreds of recipients."""
 
 MAX_ONE_LINE = 5_000
-_LONGEST_LABEL = 25
 
 _WRAPPED = 60
 """Lines over which the recipients of one label may be wrapped."""
@@ -31,6 +30,7 @@ _AHEAD = 3
 
 _LABEL_EDGE = " \t*_>|\xa0\u200e\u200f\u202a\u202b\u202c\u202d\u202e\ufeff"
 _HALF_DATE = re.compile(r"\d{1,2}:\d{2}(?::\d{2})?(?: ?[AP]M)?$")
+_VALUE_END = " \t*_|\xa0"
 _BIDI = dict.fromkeys(map(ord, "\u200e\u200f\u202a\u202b\u202c\u202d\u202e"))
 _COLON = re.compile(r"[:\uff1a]")
 _TIME = re.compile(r"\d{1,2}[:.]\d{2}")
@@ -62,7 +62,7 @@ def field(text: str) -> tuple[str, str] | None:
     value = text[colon.end() :]
     if not value.isascii():
         value = value.translate(_BIDI)
-    return name, value.strip(_LABEL_EDGE)
+    return name, value.lstrip(_LABEL_EDGE).rstrip(_VALUE_END)
 
 
 def _of_garbled(label: str) -> str | None:
@@ -207,16 +207,10 @@ def of_one_line(text: str) -> dict[str, str]:
 
     `From: Ann <a@b>To: Bob <b@c>Sent: Monday, 10:15Subject: Order 12`
     """
-    found: list[tuple[int, int, str]] = []
-    for colon in _COLON.finditer(text, 0, MAX_ONE_LINE):
-        for start in range(max(0, colon.start() - _LONGEST_LABEL), colon.start()):
-            label = text[start : colon.start()].strip(_LABEL_EDGE)
-            name = labels.header_fields().get(label.lower()) if text[start] == label[:1] else None
-            if name and label[0].upper() == label[0] and not any(name == one[2] for one in found):
-                found.append((start, colon.end(), name))
-                break
-    ends = [start for start, _, _ in found[1:]] + [len(text)] * bool(found)
-    return {
-        name: text[value:end].strip(_LABEL_EDGE)
-        for (_, value, name), end in zip(found, ends, strict=True)
-    }
+    fields: dict[str, str] = {}
+    found = list(labels.glued_field().finditer(text, 0, MAX_ONE_LINE))
+    ends = [label.start() for label in found[1:]] + [len(text)] * bool(found)
+    for label, end in zip(found, ends, strict=True):
+        name = labels.header_fields()[(label[1] or label[2]).lower()]
+        fields.setdefault(name, text[label.end() : end].lstrip(_LABEL_EDGE).rstrip(_VALUE_END))
+    return fields

@@ -4,7 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from mailmine.model.email import Email
 from mailmine.refine import headerblock, labels, quotes
+from mailmine.refine.headerblock import Block
 from mailmine.refine.lines import Line
 from mailmine.refine.quotes import Labelled
 from mailmine.refine.result import Earlier, Kind
@@ -13,22 +15,76 @@ _ADDRESS = re.compile(
     r"[<\[(]?(?:mailto:)?([^\s<>\[\]()\"']{1,200}@[^\s<>\[\]()\"',;:]{1,200})[>\])]?"
 )
 _MAILTO = re.compile(r"[<\[]?mailto:([^\s<>\[\]]{1,300})[>\]]{0,2}")
+_TWICE = re.compile(r"(<[^<>]{1,200})<mailto:[^<>]{1,300}>>?")
+_IN_QUOTES = re.compile(
+    '["\u00ab\u201e\u201c\u201d]\\s?([^"\u00ab\u00bb\u201c\u201d\u201e]{1,100}?)\\s?["\u00bb\u201c\u201d][\\s<(]*$'
+)
+_NAME_GAP = re.compile(
+    r"\d[\w:.]*,?\s+(?:[AP]M,?\s+)?(?:id\u0151pontban\s|\u043f\u043e\u043b\u044c\u0437\u043e\u0432\u0430\u0442\u0435\u043b\u044c\s)?|,\s+"
+)
+_MAX_PREFIXES = 10
+_PREAMBLE = 6
+"""Lines that may stand above the header block inside a quote."""
+
 _EDGE = ' \t\xa0*_|,:;-\u2013\u2014"\ufeff\u200e\u200f\u202a\u202b\u202c\u202d\u202e'
 
 
-def earlier(done: Labelled) -> Earlier | None:
-    """Read the email directly below the new words, as far as its header block or attribution tells."""
-    if done.block:
-        return _of_fields(done.block.fields, done.lines[done.block.end :])
-    found = _of_attribution(done) or _of_one_line(done)
-    return found or _of_quoted(done)
+def earlier(done: Labelled, subject: str) -> Earlier | None:
+    """Read the email directly below the new words, as far as its header block or attribution tells.
+
+    `subject` is that of the email itself: it names the other one, too, where nothing else does.
+    """
+    found = (
+        (
+            _of_fields(done.block.fields, done.lines[done.block.start :], done.block)
+            if done.block
+            else None
+        )
+        or _of_one_line(done)
+        or _of_attribution(done)
+        or _of_quoted(done)
+        or _of_divider(done)
+    )
+    if found and not found.subject:
+        return replace(found, subject=bare_subject(subject))
+    return found
 
 
-def _of_fields(fields: dict[str, str], below: Sequence[Line]) -> Earlier:
+def is_forward(done: Labelled, found: Earlier | None, email: Email) -> bool:
+    """Tell passing on from replying: both look alike in Outlook, and the subject tells."""
+    if done.is_forward or labels.prefix("forward").match(email.subject):
+        return True
+    if found is None or email.in_reply_to:
+        return False
+    is_reply = bool(labels.prefix("reply").match(email.subject))
+    if not done.block and not found.to:  # only an attribution tells of it
+        return not is_reply and not any(line.depth for line in done.lines)
+    return not is_reply or bare_subject(found.subject) != bare_subject(email.subject)
+
+
+def bare_subject(subject: str) -> str:
+    """Give a subject without the prefixes of replies and forwards."""
+    for _ in range(_MAX_PREFIXES):
+        prefix = labels.prefix("reply").match(subject) or labels.prefix("forward").match(subject)
+        if not prefix:
+            break
+        subject = subject[prefix.end() :]
+    return subject.strip()
+
+
+def _of_fields(
+    fields: dict[str, str], lines: Sequence[Line], block: Block | None = None
+) -> Earlier:
+    """Compose it of the labels; `lines` begin with the block, if there is one."""
+    below = lines
+    if block:
+        depth = lines[0].depth
+        below = [_unquoted(line, depth) for line in lines[block.end - block.start :]]
     return Earlier(
         from_=_plain(fields.get("from", "")),
         to=_plain(fields.get("to", "")),
         cc=_plain(fields.get("cc", "")),
+        reply_to=_plain(fields.get("reply_to", "")),
         subject=fields.get("subject", ""),
         date=fields.get("sent", ""),
         text=_joined(below),
@@ -54,12 +110,12 @@ def _of_attribution(done: Labelled) -> Earlier | None:
         end += 1
     text = " ".join(done.lines[at].text.strip() for at in range(span[0], end + 1))
     below = [
-        _unquoted(line)
+        _unquoted(line, 1)
         for line, kind in zip(done.lines[end + 1 :], done.kinds[end + 1 :], strict=True)
         if kind is Kind.QUOTED
     ]
     who, when = _who_and_when(text)
-    return Earlier(from_=who, to="", cc="", subject="", date=when, text=_joined(below))
+    return Earlier(from_=who, to="", cc="", reply_to="", subject="", date=when, text=_joined(below))
 
 
 def _who_and_when(text: str) -> tuple[str, str]:
@@ -69,44 +125,51 @@ def _who_and_when(text: str) -> tuple[str, str]:
     if not found:
         return "", text
     before, after = text[: found.start()].strip(_EDGE), text[found.end() :].strip(_EDGE)
-    name_at = max(
-        (gap.end() for gap in re.finditer(r"\d[\w:.]*,?\s+(?:[AP]M,?\s+)?|,\s+", before)), default=0
-    )
-    name = before[name_at:].strip(_EDGE)
+    in_quotes = _IN_QUOTES.search(text[: found.start()])
+    if in_quotes:
+        name, before = in_quotes[1], text[: in_quotes.start()].strip(_EDGE)
+    else:
+        name_at = max((gap.end() for gap in _NAME_GAP.finditer(before)), default=0)
+        name, before = before[name_at:].strip(_EDGE), before[:name_at].strip(_EDGE)
     if not any(char.isalpha() for char in name):
         name = ""
-    when = f"{before[:name_at]} {after}".strip(_EDGE)
-    return (f"{name} <{found[1]}>" if name else found[1]), when
+    return (f"{name} <{found[1]}>" if name else found[1]), f"{before} {after}".strip(_EDGE)
 
 
 def _of_quoted(done: Labelled) -> Earlier | None:
-    """Look for a header block inside what is quoted (Apple Mail, Ionos)."""
+    """Look for a header block or an attribution inside what is quoted (Apple Mail, Ionos)."""
     quoted = [
-        _unquoted(line)
+        _unquoted(line, 1)
         for line, kind in zip(done.lines, done.kinds, strict=True)
-        if kind is Kind.QUOTED and line.depth
+        if kind is Kind.QUOTED
     ]
     if not quoted:
         return None
     inner = quotes.label(quoted)
-    if inner.block and not any(
-        kind is Kind.NEW and line.text.strip()
-        for line, kind in zip(inner.lines, inner.kinds, strict=True)
-    ):
-        return _of_fields(inner.block.fields, inner.lines[inner.block.end :])
-    return None
+    done.is_forward = done.is_forward or inner.is_forward
+    if inner.block and inner.block.start < _PREAMBLE:
+        block = inner.block
+        return _of_fields(block.fields, inner.lines[block.start :], block)
+    return _of_attribution(inner)
 
 
-def _unquoted(line: Line) -> Line:
-    return replace(line, depth=max(0, line.depth - 1), mark=None)
+def _of_divider(done: Labelled) -> Earlier | None:
+    """Take all below a divider that no header block follows."""
+    if not done.is_forward or Kind.DIVIDER not in done.kinds:
+        return None
+    at = done.kinds.index(Kind.DIVIDER)
+    return _of_fields({}, done.lines[at + 1 :])
+
+
+def _unquoted(line: Line, depth: int) -> Line:
+    return replace(line, depth=max(0, line.depth - depth), mark=None)
 
 
 def _plain(value: str) -> str:
     """Write `Ann [mailto:ann@example.com]` as everybody else does."""
     if "mailto:" not in value:
         return value
-    value = re.sub(r"(<[^<>]{1,200})<mailto:[^<>]{1,300}>", r"\1", value)
-    return _MAILTO.sub(r"<\1>", value)
+    return _MAILTO.sub(r"<\1>", _TWICE.sub(r"\1>", value))
 
 
 def _joined(lines: Sequence[Line]) -> str:

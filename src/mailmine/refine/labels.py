@@ -51,6 +51,27 @@ def header_fields() -> dict[str, str]:
 
 
 @cache
+def glued_field() -> re.Pattern[str]:
+    """Match a label with its colon where several stand on one line, even without a space between.
+
+    After another value the colon may be missing: `…CETAssunto Order 12`.
+    """
+    fields = ("from", "sent", "to", "cc", "bcc", "subject", "reply_to")
+    words = {word for tables in _tables() for field in fields for word in tables["header"][field]}
+    whole = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+    return re.compile(rf"(?:^|(?<=\s))({whole})\s?[:\uff1a]|(?<=\S)({whole})(?:\s?[:\uff1a]|\s)")
+
+
+@cache
+def prefix(kind: str) -> re.Pattern[str]:
+    """Match the prefixes of a subject, repeated ones too; `kind` is `reply` or `forward`."""
+    return re.compile(
+        rf"\s*(?:{_one_of(_words('header', f'{kind}_prefix'))}(?:\[\d+\])?\s?[:\uff1a]\s*)+",
+        re.IGNORECASE,
+    )
+
+
+@cache
 def wrote() -> re.Pattern[str]:
     """Match the verb of an attribution."""
     return re.compile(_one_of(_words("attribution", "wrote")), re.IGNORECASE)

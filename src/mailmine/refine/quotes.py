@@ -160,6 +160,11 @@ def _opens(done: Labelled, at: int) -> bool:
             _cut_at_block(done, block)
             return True
     kind = kind or _bare_divider(text)
+    if kind and _quote_follows(done.lines, at + 1):
+        # What it announces is marked, so there may be more words below.
+        done.kinds[at] = Kind.DIVIDER
+        done.is_forward = done.is_forward or kind is Kind.FORWARDED
+        return False
     if kind:
         _cut(done, at, kind)
     return kind is not None
@@ -337,7 +342,7 @@ def _attributions_in_containers(done: Labelled) -> None:
 def _mend(done: Labelled) -> None:
     """Look at the whole again: what single lines could not tell."""
     lines, kinds = done.lines, done.kinds
-    _mend_wraps(lines, kinds)
+    _mend_wraps(done)
     written = [at for at, line in enumerate(lines) if line.text.strip()]
     own = [at for at in written if kinds[at] is Kind.NEW]
     plain = not any(kind in (Kind.ATTRIBUTION, Kind.HEADER_BLOCK, Kind.DIVIDER) for kind in kinds)
@@ -374,12 +379,13 @@ def tells_of_history(lines: Sequence[Line]) -> bool:
     return False
 
 
-def _mend_wraps(lines: Sequence[Line], kinds: list[Kind]) -> None:
+def _mend_wraps(done: Labelled) -> None:
     """Take a short line between two quoted ones for one that was wrapped off the first."""
+    lines, kinds = done.lines, done.kinds
     for at in range(1, len(lines) - 1):
         if kinds[at] is not Kind.NEW or not lines[at - 1].depth or not lines[at + 1].depth:
             continue
         text = lines[at].text
         wrapped = len(lines[at - 1].raw) >= 60 and len(text) < 25  # noqa: PLR2004
-        if text.strip() and (wrapped or _LINK.match(text)):
+        if text.strip() and (wrapped or done.is_forward or _LINK.match(text)):
             kinds[at] = Kind.QUOTED

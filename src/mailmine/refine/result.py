@@ -40,6 +40,7 @@ class Earlier:
     from_: str
     to: str
     cc: str
+    reply_to: str
     subject: str
     date: str
     text: str

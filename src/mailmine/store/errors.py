@@ -8,8 +8,6 @@ StoreError
  └── BlobMissing            no such content
 """
 
-# ruff: noqa: N818 - they are called what happened
-
 
 class StoreError(Exception):
     """Something could not be kept or read."""
