@@ -165,6 +165,17 @@ def thread(
     return stored(tx.execute(query.limit(limit)))
 
 
+def thread_sizes(
+    tx: Connection, source_id: SourceId, threads: Collection[ThreadId]
+) -> dict[ThreadId, int]:
+    """Count the comments of each conversation, for a page of a list."""
+    if not threads:
+        return {}
+    mine = (comments.c.source_id == source_id) & comments.c.thread_id.in_(threads)
+    query = select(comments.c.thread_id, func.count()).where(mine).group_by(comments.c.thread_id)
+    return {ThreadId(thread): size for thread, size in tx.execute(query)}
+
+
 def count(tx: Connection, source_id: SourceId) -> int:
     """Count the comments of a source."""
     counted = select(func.count()).select_from(comments).where(comments.c.source_id == source_id)
