@@ -1,0 +1,43 @@
+"""The pages as one application, to be mounted beside the API."""
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.routing import Route
+
+from mailmine.access.throttle import Throttle
+from mailmine.store.database import Database
+from mailmine.store.errors import StoreError
+from mailmine.web import comment, comments, errors, events, home, integrations, sign_in
+from mailmine.web.security import SecureHeaders
+from mailmine.web.site import Site
+
+
+def create(database: Database, *, throttle: Throttle | None = None) -> Starlette:
+    """Make the application; mount it last, at the root of the server or below any prefix.
+
+    `throttle` is the one that all ways of signing in share. Before the server ends, call
+    `app.state.site.live.stop()`: open pages hold a stream of events, which then ends.
+    """
+    site = Site.build(database, throttle or Throttle())
+    app = Starlette(
+        routes=[
+            Route("/", home.show, name="home"),
+            Route("/sign-in", sign_in.show, name="sign_in"),
+            Route("/sign-in", sign_in.submit, methods=["POST"]),
+            Route("/sign-out", sign_in.leave, methods=["POST"], name="sign_out"),
+            Route("/integrations", integrations.show, name="integrations"),
+            Route("/sources/{owner}/{name}", comments.show, name="source"),
+            Route("/sources/{owner}/{name}/comments/{id}", comment.show, name="comment"),
+            Route("/events", events.show, name="events"),
+            Route("/static/{digest}/{name}", site.assets.show, name="static"),
+        ],
+        middleware=[Middleware(SecureHeaders)],
+        exception_handlers={
+            HTTPException: errors.http,
+            StoreError: errors.unavailable,
+            Exception: errors.broken,
+        },
+    )
+    app.state.site = site
+    return app

@@ -1,0 +1,92 @@
+"""One comment: its words, what was cut off them, its files, its places, and its conversation."""
+
+import shlex
+from dataclasses import dataclass
+
+import orjson
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from mailmine.model.ids import CommentId
+from mailmine.refine import Kind, Zone, refine
+from mailmine.store import comments, copies, emails
+from mailmine.store.comments import StoredComment
+from mailmine.store.copies import Copy
+from mailmine.store.sources import Source
+from mailmine.web.comments import first_message
+from mailmine.web.site import api_path
+from mailmine.web.visit import Visit, page
+
+CUT = {
+    Kind.HEADER_BLOCK: "Header of a quoted email",
+    Kind.ATTRIBUTION: "Who wrote what follows",
+    Kind.DIVIDER: "Divider",
+    Kind.QUOTED: "Quoted",
+    Kind.FORWARDED: "Forwarded",
+    Kind.DISCLAIMER: "Disclaimer",
+    Kind.LIST_FOOTER: "Footer of a mailing list",
+}
+"""What is named as cut; the new words and the signature are shown on their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A run of lines that is no part of the new words."""
+
+    words: str
+    text: str
+
+
+@page
+def show(visit: Visit) -> Response:
+    """Answer `/sources/{owner}/{name}/comments/{id}`."""
+    source = visit.source()
+    comment_id = CommentId(visit.request.path_params["id"])
+    stored = comments.get(visit.tx, source.id, comment_id)
+    if stored is None:
+        raise HTTPException(404)
+    comment = stored.comment
+    message = first_message(comment)
+    return visit.render(
+        "comment.html",
+        here=source.id,
+        title=message.subject or "(no subject)",
+        source=source,
+        stored=stored,
+        comment=comment,
+        message=message,
+        cut=_cut(visit, stored),
+        places=_places(visit, stored),
+        thread=_thread(visit, source, stored),
+        json=orjson.dumps(orjson.loads(stored.json), option=orjson.OPT_INDENT_2).decode(),
+        curl=_curl(visit, source, comment_id),
+    )
+
+
+def _cut(visit: Visit, stored: StoredComment) -> list[Cut]:
+    """Refine the kept email once more, to show what was left out and why."""
+    email = emails.get(visit.tx, stored.email_key) if stored.email_key is not None else None
+    zones: tuple[Zone, ...] = refine(email.email).zones if email else ()
+    return [
+        Cut(CUT[zone.kind], zone.text) for zone in zones if zone.kind in CUT and zone.text.strip()
+    ]
+
+
+def _places(visit: Visit, stored: StoredComment) -> tuple[Copy, ...]:
+    """Find where the email lies; the place synced last comes first."""
+    if stored.email_key is None:
+        return ()
+    return copies.of_emails(visit.tx, [stored.email_key]).get(stored.email_key, ())
+
+
+def _thread(visit: Visit, source: Source, stored: StoredComment) -> list[StoredComment]:
+    thread_id = stored.comment.thread_id
+    return list(comments.thread(visit.tx, source.id, thread_id)) if thread_id else [stored]
+
+
+def _curl(visit: Visit, source: Source, comment_id: CommentId) -> str:
+    route = api_path(
+        visit.request, "v1", "sources", source.project, source.name, "comments", comment_id
+    )
+    address = f"{visit.request.url.scheme}://{visit.request.url.netloc}{route}"
+    return f'curl -H "Authorization: Bearer $MAILMINE_TOKEN" {shlex.quote(address)}'

@@ -1,0 +1,59 @@
+"""Pages that say what went wrong, and what to do. No traceback reaches a reader."""
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from mailmine.web.site import render
+
+SAYINGS = {
+    400: (
+        "That did not work",
+        "The form was incomplete or too old. Go back, load the page again and try once more.",
+    ),
+    403: (
+        "Not for your eyes",
+        "Your account does not have the permission for this page. Whoever manages mailmine here can give it to you.",
+    ),
+    404: (
+        "Nothing here",
+        "There is no such page, or it is not shown to your account. It may have been moved or removed.",
+    ),
+    405: ("That did not work", "This address cannot be used in that way."),
+    500: (
+        "Something broke",
+        "The fault is ours, and it has been written to the log. Try again; if it stays, tell whoever manages mailmine here.",
+    ),
+    503: (
+        "The data cannot be reached",
+        "The database does not answer just now. No mail is lost: it stays in Exchange until it can be kept. Try again in a moment.",
+    ),
+}
+
+
+async def http(request: Request, error: Exception) -> Response:
+    """Answer a status that a route asked for."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    headers = getattr(error, "headers", None)
+    response = _page(request, status)
+    response.headers.update(headers or {})
+    return response
+
+
+async def unavailable(request: Request, error: Exception) -> Response:
+    """Answer while the store cannot be used."""
+    del error
+    response = _page(request, 503)
+    response.headers["Retry-After"] = "5"
+    return response
+
+
+async def broken(request: Request, error: Exception) -> Response:
+    """Answer when a page has a fault; the server logs it."""
+    del error
+    return _page(request, 500)
+
+
+def _page(request: Request, status: int) -> Response:
+    title, saying = SAYINGS.get(status, SAYINGS[500 if status >= 500 else 400])  # noqa: PLR2004
+    return render(request, "error.html", status=status, title=title, saying=saying, code=status)

@@ -1,0 +1,131 @@
+"""How far a mailbox is, in one word and a few figures. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mailmine.model.integration import DisabledReason, FolderStatus, Integration, Mailbox, Trouble
+from mailmine.store.folders import FolderState
+
+
+class State(StrEnum):
+    """What a person sees of a mailbox or an integration; the most urgent first."""
+
+    DISABLED = "disabled"
+    """Switched off because of trouble; somebody has to switch it on again."""
+    TROUBLE = "trouble"
+    """Something is wrong, and it is tried again."""
+    READING = "reading"
+    """Mail of the past is being read."""
+    WAITING = "waiting"
+    """No round has ended yet."""
+    UP_TO_DATE = "up_to_date"
+    OFF = "off"
+    """Switched off by a person."""
+
+
+WORDS = {
+    State.DISABLED: "Stopped",
+    State.TROUBLE: "Needs attention",
+    State.READING: "Reading history",
+    State.WAITING: "Waiting for its first round",
+    State.UP_TO_DATE: "Up to date",
+    State.OFF: "Switched off",
+}
+
+REASONS = {
+    DisabledReason.USER: "Switched off by a person.",
+    DisabledReason.QUOTA: "Stopped because a quota is reached.",
+    DisabledReason.SYNC_ERROR: "Stopped because it could not be read.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """One mailbox as the pages show it."""
+
+    integration: Integration
+    mailbox: Mailbox
+    folders: tuple[FolderState, ...]
+    state: State
+    trouble: Trouble | None
+    """What is wrong, where a person should know; already the one that explains `state`."""
+    reason: str
+    """Why it is off; empty where it runs."""
+    read: int
+    total: int
+    """Emails in its folders as Exchange counted them."""
+    failed: int
+    """Items that could not be read."""
+
+    @property
+    def words(self) -> str:
+        """Say the state."""
+        return WORDS[self.state]
+
+    @property
+    def needs_attention(self) -> bool:
+        """Tell whether a person should look."""
+        return self.state in {State.DISABLED, State.TROUBLE}
+
+
+def of_mailbox(
+    integration: Integration, mailbox: Mailbox, folders: Sequence[FolderState], *, failed: int
+) -> Progress:
+    """Tell how far `mailbox` is."""
+    present = tuple(folder for folder in folders if not folder.is_gone)
+    state = _state(integration, mailbox, present)
+    trouble = mailbox.trouble
+    if state in {State.TROUBLE, State.DISABLED} and trouble is None:
+        trouble = next((folder.trouble for folder in present if folder.trouble), None)
+    return Progress(
+        integration=integration,
+        mailbox=mailbox,
+        folders=present,
+        state=state,
+        trouble=trouble,
+        reason=_reason(mailbox),
+        # A folder may have been read more often than it holds: mail that moved on was read too.
+        read=sum(min(folder.emails_read, folder.total) for folder in present),
+        total=sum(folder.total for folder in present),
+        failed=failed,
+    )
+
+
+def of_integration(integration: Integration, mailboxes: Sequence[Progress]) -> State:
+    """Sum up: the most urgent state of its mailboxes, unless it is itself off or in trouble."""
+    if not integration.enabled:
+        return State.OFF if _is_off_by_choice(integration) else State.DISABLED
+    if integration.trouble:
+        return State.TROUBLE
+    # A mailbox that stopped is trouble of the integration, which itself goes on.
+    running = [
+        State.TROUBLE if mailbox.needs_attention else mailbox.state
+        for mailbox in mailboxes
+        if mailbox.state is not State.OFF
+    ]
+    return min(running, key=list(State).index, default=State.WAITING)
+
+
+def _state(integration: Integration, mailbox: Mailbox, folders: Sequence[FolderState]) -> State:
+    if not mailbox.enabled:
+        return State.OFF if _is_off_by_choice(mailbox) else State.DISABLED
+    if not integration.enabled:
+        return State.OFF
+    if mailbox.trouble or any(folder.trouble for folder in folders):
+        return State.TROUBLE
+    if any(
+        folder.status is FolderStatus.IN_PROGRESS and folder.reading_since for folder in folders
+    ):
+        return State.READING
+    return State.UP_TO_DATE if mailbox.last_round_at else State.WAITING
+
+
+def _is_off_by_choice(thing: Integration | Mailbox) -> bool:
+    return thing.disabled_reason in {None, DisabledReason.USER} and thing.trouble is None
+
+
+def _reason(mailbox: Mailbox) -> str:
+    if mailbox.enabled:
+        return ""
+    return REASONS[mailbox.disabled_reason or DisabledReason.USER]

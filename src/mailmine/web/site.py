@@ -1,0 +1,100 @@
+"""What every page stands on: the store, the templates, the files, and the paths between pages."""
+
+import functools
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from mailmine.access import csrf
+from mailmine.access.throttle import Throttle
+from mailmine.store.database import Database
+from mailmine.web import words
+from mailmine.web.assets import Assets
+from mailmine.web.live import Live
+
+FRAGMENT = "mailmine-fragment"
+"""With this header a script asks for the live part of a page alone."""
+
+FILTERS = (
+    words.ago,
+    words.when,
+    words.full,
+    words.size,
+    words.count,
+    words.plain,
+    words.first_words,
+    words.name_of,
+    words.folder_path,
+    words.property_name,
+    words.is_blank,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What all pages share for as long as the process runs."""
+
+    database: Database
+    throttle: Throttle
+    live: Live
+    assets: Assets
+    templates: Environment
+    live_parts: frozenset[str]
+    """Names of the pages that have a live part."""
+
+    @classmethod
+    def build(cls, database: Database, throttle: Throttle) -> "Site":
+        """Load templates and assets."""
+        templates = Environment(
+            loader=PackageLoader("mailmine.web"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        templates.filters.update({word.__name__: word for word in FILTERS})
+        templates.globals["csrf_field"] = csrf.FIELD
+        parts = (name.partition("live/") for name in templates.list_templates())
+        return cls(
+            database=database,
+            throttle=throttle,
+            live=Live(database),
+            assets=Assets.load(),
+            templates=templates,
+            live_parts=frozenset(page for _, found, page in parts if found),
+        )
+
+    def now(self) -> datetime:
+        """Tell the time."""
+        return datetime.now(UTC)
+
+
+def path(request: Request, route: str, /, **params: object) -> str:
+    """Write the path of a route, under whatever prefix the pages are served."""
+    quoted = {key: quote(str(value), safe="") for key, value in params.items()}
+    return f"{request.scope.get('root_path', '')}{request.app.url_path_for(route, **quoted)}"
+
+
+def api_path(request: Request, *parts: str) -> str:
+    """Write the path of a route of the API, which is served beside the pages, under `/api`."""
+    root = str(request.scope.get("app_root_path", request.scope.get("root_path", "")))
+    return root + "/api/" + "/".join(quote(part, safe="") for part in parts)
+
+
+def render(request: Request, page: str, *, status: int = 200, **context: Any) -> HTMLResponse:
+    """Fill in a page, or its live part alone where a script asks for that."""
+    site: Site = request.app.state.site
+    is_part = FRAGMENT in request.headers and page in site.live_parts
+    html = site.templates.get_template(f"live/{page}" if is_part else page).render(
+        now=site.now(),
+        path=functools.partial(path, request),
+        api_path=functools.partial(api_path, request),
+        static=lambda name: path(request, "static", digest=site.assets.digest, name=name),
+        **context,
+    )
+    return HTMLResponse(html, status_code=status, headers={"Vary": f"Cookie, {FRAGMENT}"})

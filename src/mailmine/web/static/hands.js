@@ -1,0 +1,35 @@
+// Keys and small comforts.
+function typing(target) {
+  return target.closest("input, textarea, select, [contenteditable]");
+}
+
+export function help() {
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+    const search = document.querySelector('input[type="search"]');
+    if (!search) return;
+    event.preventDefault();
+    search.focus();
+    search.select();
+  });
+
+  for (const button of document.querySelectorAll("button[data-copy]")) {
+    button.hidden = !navigator.clipboard;
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+      const word = button.textContent;
+      button.textContent = "Copied";
+      setTimeout(() => (button.textContent = word), 1500);
+    });
+  }
+
+  for (const button of document.querySelectorAll("button[data-expand]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      const all = document.querySelectorAll(`#${button.dataset.expand} details`);
+      const open = [...all].some((details) => !details.open);
+      for (const details of all) details.open = open;
+      button.textContent = open ? "Collapse all" : "Expand all";
+    });
+  }
+}

@@ -1,0 +1,102 @@
+"""One request of a person who is signed in: who it is, and what of the store he may see."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+from sqlalchemy import Connection
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from mailmine.access import csrf, sessions
+from mailmine.access.permissions import Identity, Permission
+from mailmine.store import sources
+from mailmine.store.sources import Source
+from mailmine.web.site import FRAGMENT, Site, path, render
+
+LISTED_SOURCES = 15
+"""Sources that the side bar names; the overview names all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """The page's transaction lasts as long as the visit: everything on a page is of one moment."""
+
+    request: Request
+    tx: Connection
+    identity: Identity
+    csrf: str
+    """For the forms on the page."""
+    sources: tuple[Source, ...] = field(init=False)
+    """Those he may see."""
+
+    def __post_init__(self) -> None:
+        """Look the sources up, which every page lists."""
+        seen = (source for source in sources.list_all(self.tx) if self.sees(source))
+        object.__setattr__(self, "sources", tuple(seen))
+
+    @property
+    def username(self) -> str:
+        """Name the visitor."""
+        return self.identity.username
+
+    @property
+    def sees_integrations(self) -> bool:
+        """Tell whether there are integrations that he might see."""
+        return self.identity.may_anywhere(Permission.INTEGRATIONS_READ)
+
+    @property
+    def listed_sources(self) -> tuple[Source, ...]:
+        """Give the sources for the side bar."""
+        return self.sources[:LISTED_SOURCES]
+
+    def sees(self, source: Source) -> bool:
+        """Tell whether he may see `source`."""
+        return self.identity.may(Permission.SOURCES_READ, source.project)
+
+    def source(self) -> Source:
+        """Find the source that the address names; 404 too where he may not know of it."""
+        wanted = self.request.path_params
+        for source in self.sources:
+            if (source.project, source.name) == (wanted["owner"], wanted["name"]):
+                return source
+        raise HTTPException(404)
+
+    def render(self, template: str, **context: Any) -> HTMLResponse:
+        """Fill a page in."""
+        return render(self.request, template, visit=self, **context)
+
+
+def identify(request: Request, tx: Connection) -> Identity | None:
+    """Tell who asks, by the cookie of the session."""
+    site: Site = request.app.state.site
+    token = request.cookies.get(sessions.COOKIE)
+    return sessions.identify(tx, token, now=site.now()) if token else None
+
+
+def page(show: Callable[[Visit], Response]) -> Callable[[Request], Response]:
+    """Make a route of a page: whoever is not signed in is sent to sign in, and comes back."""
+
+    @functools.wraps(show)
+    def answer(request: Request) -> Response:
+        site: Site = request.app.state.site
+        with site.database.read() as tx:
+            identity = identify(request, tx)
+            if identity is None:
+                return _to_sign_in(request)
+            token = csrf.token(request.cookies[sessions.COOKIE])
+            return show(Visit(request, tx, identity, token))
+
+    return answer
+
+
+def _to_sign_in(request: Request) -> Response:
+    if FRAGMENT in request.headers:
+        return Response(status_code=401)
+    root = str(request.scope.get("root_path", ""))
+    wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    query = "" if wanted in {root, f"{root}/"} else "?" + urlencode({"next": wanted})
+    return RedirectResponse(path(request, "sign_in") + query, status_code=303)
