@@ -242,6 +242,27 @@ attachment_queue = Table(
     Index(None, "mailbox_id", "next_try_at"),
 )
 
+rechecks = Table(
+    "rechecks",
+    metadata,
+    _of("folder_key", "folders.key"),
+    Column("kind", Text, nullable=False),
+    Column("item_id", Text, nullable=False),
+    PrimaryKeyConstraint("folder_key", "kind", "item_id"),
+)
+
+strikes = Table(
+    "strikes",
+    metadata,
+    # A mailbox or an integration.
+    Column("subject", Text, primary_key=True),
+    Column("code", Text, nullable=False),
+    Column("times", Integer, nullable=False),
+    Column("since", Moment, nullable=False),
+    Column("last_at", Moment, nullable=False),
+    Column("hold_until", Moment),
+)
+
 failures = Table(
     "failures",
     metadata,
