@@ -5,13 +5,26 @@ that were made elsewhere, and the state of those that it names but does not chan
 """
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Connection as Transaction
 
-from mailmine.model.integration import Connection, Filters
+from mailmine.model.ids import BucketId, IntegrationId
+from mailmine.model.integration import Connection, DisabledReason, Filters, Integration, Mailbox
+from mailmine.store import (
+    buckets,
+    events,
+    folders,
+    integrations,
+    mailboxes,
+    projects,
+    rechecks,
+    sources,
+    strikes,
+)
 
 
 class ConfigurationError(Exception):
@@ -102,4 +115,185 @@ def apply(tx: Transaction, configuration: Configuration, *, at: datetime) -> tup
 
     Raises ConfigurationError where the configuration contradicts itself.
     """
-    raise NotImplementedError((tx, configuration, at))
+    _check(configuration)
+    changes: list[Change] = []
+    for wanted in configuration.integrations:
+        integration = _integration(tx, wanted, changes, at)
+        existing = {
+            one.address.lower(): one for one in mailboxes.of_integration(tx, integration.id)
+        }
+        for mailbox in wanted.mailboxes:
+            bucket_id = _bucket(tx, mailbox, changes)
+            _mailbox(
+                tx,
+                integration.id,
+                existing.get(mailbox.address.lower()),
+                mailbox,
+                bucket_id,
+                changes=changes,
+                at=at,
+            )
+    if changes:
+        detail = {f"{change.kind} {change.name}": change.is_new for change in changes[:50]}
+        events.append(tx, "configured", at=at, detail=detail)
+    return tuple(changes)
+
+
+def _check(configuration: Configuration) -> None:
+    """Refuse what cannot be meant."""
+    names = [f"{one.project}/{one.name}" for one in configuration.integrations]
+    if twice := _first_double(names):
+        raise ConfigurationError(f"The integration {twice} is configured twice: rename one of them")
+    for integration in configuration.integrations:
+        addresses = [mailbox.address.lower() for mailbox in integration.mailboxes]
+        if twice := _first_double(addresses):
+            raise ConfigurationError(
+                f"The mailbox {twice} is twice in the integration {integration.name}: remove one of them"
+            )
+        for mailbox in integration.mailboxes:
+            if "@" not in mailbox.address:
+                raise ConfigurationError(
+                    f"{mailbox.address!r} is no address of a mailbox (integration {integration.name})"
+                )
+            if mailbox.start_at is not None and mailbox.start_at.tzinfo is None:
+                raise ConfigurationError(
+                    f"The start of {mailbox.address} says no time zone: write it with one, as in "
+                    "2026-01-31T00:00:00Z"
+                )
+
+
+def _first_double(names: Iterable[str]) -> str | None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
+
+
+def _bucket(tx: Transaction, wanted: MailboxConfiguration, changes: list[Change]) -> BucketId:
+    """Give the bucket, made with its project and its source where they are missing."""
+    is_known = projects.get(tx, wanted.project) is not None
+    project = projects.ensure(tx, wanted.project)
+    if not is_known:
+        changes.append(Change("project", project.name, is_new=True))
+    is_known = buckets.get(tx, project.name, wanted.bucket) is not None
+    bucket = buckets.ensure(tx, project.id, wanted.bucket)
+    if not is_known:
+        changes.append(Change("bucket", f"{project.name}/{bucket.name}", is_new=True))
+    name = wanted.source or wanted.bucket
+    source = sources.get(tx, project.name, name)
+    if source is None:
+        sources.ensure(tx, project.id, name, bucket_id=bucket.id)
+        changes.append(Change("source", f"{project.name}/{name}", is_new=True))
+    elif source.bucket_id != bucket.id:
+        raise ConfigurationError(
+            f"The source {project.name}/{name} does not show the bucket {bucket.name}: name another "
+            f"source for {wanted.address}"
+        )
+    return bucket.id
+
+
+def _integration(
+    tx: Transaction, wanted: IntegrationConfiguration, changes: list[Change], at: datetime
+) -> Integration:
+    """Give the integration, as it is wanted."""
+    known = integrations.get(tx, wanted.project, wanted.name)
+    title = wanted.title or (known.title if known else wanted.name)
+    if known is None or (known.title, known.connection) != (title, wanted.connection):
+        is_new_project = projects.get(tx, wanted.project) is None
+        project = projects.ensure(tx, wanted.project)
+        if is_new_project:
+            changes.append(Change("project", project.name, is_new=True))
+        saved = integrations.save(
+            tx,
+            project.id,
+            wanted.name,
+            title=title,
+            connection=wanted.connection,
+            enabled=_enabled(wanted.enabled, known),
+        )
+        _mend_integration(tx, saved, at)
+        changes.append(
+            Change("integration", f"{wanted.project}/{wanted.name}", is_new=known is None)
+        )
+        return saved
+    if _is_switched(wanted.enabled, known):
+        on = bool(wanted.enabled)
+        integrations.set_enabled(tx, known.id, on, reason=None if on else DisabledReason.USER)
+        changes.append(Change("integration", f"{wanted.project}/{wanted.name}", is_new=False))
+    return known
+
+
+def _mend_integration(tx: Transaction, integration: Integration, at: datetime) -> None:
+    """Let what was changed be tried at once: earlier trouble no longer counts."""
+    integrations.set_trouble(tx, integration.id, None)
+    strikes.clear(tx, integration.id)
+    for mailbox in mailboxes.of_integration(tx, integration.id):
+        strikes.clear(tx, mailbox.id)
+        mailboxes.wake(tx, mailbox.id, at)
+
+
+def _mailbox(
+    tx: Transaction,
+    integration_id: IntegrationId,
+    known: Mailbox | None,
+    wanted: MailboxConfiguration,
+    bucket_id: BucketId,
+    *,
+    changes: list[Change],
+    at: datetime,
+) -> None:
+    """Save the mailbox, as it is wanted."""
+    if known is not None and known.bucket_id != bucket_id:
+        # Its copies are those of emails in the other bucket, which keeps its emails and comments.
+        mailboxes.remove(tx, known.id)
+        known = None
+    is_as_wanted = known is not None and (
+        known.start_at == wanted.start_at
+        and known.filters == wanted.filters
+        and known.sync_attachments == wanted.sync_attachments
+    )
+    if known is not None and is_as_wanted:
+        if _is_switched(wanted.enabled, known):
+            on = bool(wanted.enabled)
+            mailboxes.set_enabled(tx, known.id, on, reason=None if on else DisabledReason.USER)
+            changes.append(Change("mailbox", wanted.address, is_new=False))
+        return
+    saved = mailboxes.save(
+        tx,
+        integration_id,
+        wanted.address,
+        bucket_id=bucket_id,
+        enabled=_enabled(wanted.enabled, known),
+        start_at=wanted.start_at,
+        filters=wanted.filters,
+        sync_attachments=wanted.sync_attachments,
+    )
+    mailboxes.set_trouble(tx, saved.id, None)
+    strikes.clear(tx, saved.id)
+    if known is not None:
+        read_anew(tx, saved)
+    mailboxes.wake(tx, saved.id, at)
+    changes.append(Change("mailbox", wanted.address, is_new=known is None))
+
+
+def read_anew(tx: Transaction, mailbox: Mailbox) -> None:
+    """Let all folders be read from their beginning: other mail is wanted than before. Nothing is doubled."""
+    for folder in folders.of_mailbox(tx, mailbox.id):
+        rechecks.begin(tx, folder.key, rechecks.Kind.UNSEEN)
+        folders.forget_place(tx, folder.key)
+
+
+def _enabled(wanted: bool | None, known: Integration | Mailbox | None) -> bool:  # noqa: FBT001
+    """Switch on what is new or was stopped by trouble that the change may have mended."""
+    if wanted is not None:
+        return wanted
+    return known is None or known.disabled_reason is not DisabledReason.USER
+
+
+def _is_switched(wanted: bool | None, known: Integration | Mailbox) -> bool:  # noqa: FBT001
+    """Tell whether `wanted` says otherwise; what trouble stopped is not started by an unchanged file."""
+    if wanted is None or wanted == known.enabled:
+        return False
+    return not wanted or known.disabled_reason is DisabledReason.USER

@@ -27,9 +27,9 @@ class SyncSettings:
     """Text that is held before it is stored, though its page may not be complete."""
     newest: int = 100
     """Emails that the fresh lane takes from one folder at a time, while its history is being read."""
-    item_tries: int = 5
-    """How often an email, or an attachment, that cannot be read is asked for before it is given up."""
     attachments: int = 50
     """Attachments fetched in one round before other mailboxes have their turn."""
+    first_pause: timedelta = timedelta(seconds=10)
+    """How long a mailbox is left alone after a failure; doubled with each further one in a row."""
     drain: timedelta = timedelta(seconds=20)
     """How long running rounds may go on after the stop."""

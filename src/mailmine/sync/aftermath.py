@@ -1,0 +1,214 @@
+"""What a round that failed does to its mailbox and integration: the policy applied, in one transaction.
+
+State, the trouble shown to people, the event and the next time are written together.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import Connection as Transaction
+
+from mailmine.exchange.faults import Fault, Scope, Where
+from mailmine.model.integration import DisabledReason, Integration, Mailbox, Trouble
+from mailmine.store import events, integrations, mailboxes, strikes
+from mailmine.store.mailboxes import Lease
+from mailmine.store.strikes import Strikes
+from mailmine.sync import policy
+from mailmine.sync.policy import Action, Rule
+
+Pause = Callable[[int, timedelta | None], timedelta]
+"""How long to stay away after so many failures in a row, and the server's own wish."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One failed round."""
+
+    mailbox: Mailbox
+    integration: Integration
+    fault: Fault
+    rule: Rule
+    at: datetime
+
+    @property
+    def is_of_integration(self) -> bool:
+        """Every mailbox of the integration is concerned."""
+        if self.rule.action is Action.DISABLE_MAILBOX:
+            return False
+        return (
+            self.fault.scope is Scope.CONNECTION or self.rule.action is Action.DISABLE_INTEGRATION
+        )
+
+
+def failed(
+    tx: Transaction,
+    lease: Lease,
+    mailbox: Mailbox,
+    integration: Integration,
+    fault: Fault,
+    *,
+    at: datetime,
+    pause: Pause,
+) -> None:
+    """Write down that a round failed because of `fault`, do what the policy says, give the lease back."""
+    mailboxes.guard(tx, lease)
+    case = _Case(mailbox, integration, fault, policy.rule_for(fault), at)
+    counted = _count(tx, case, pause)
+    if case.is_of_integration:
+        _tell_integration(tx, case, counted)
+    else:
+        _tell_mailbox(tx, case, counted)
+    hold = counted.hold_until or at + pause(counted.times, fault.retry_after)
+    mailboxes.release(tx, lease, next_due_at=hold, round_ended_at=None)
+
+
+def went_well(
+    tx: Transaction,
+    lease: Lease,
+    mailbox: Mailbox,
+    integration: Integration,
+    *,
+    next_due_at: datetime,
+    at: datetime,
+) -> None:
+    """Write down that a round reached its end: what was wrong before is over."""
+    strikes.clear(tx, mailbox.id)
+    strikes.clear(tx, integration.id)
+    if mailbox.trouble is not None:
+        mailboxes.set_trouble(tx, mailbox.id, None)
+        events.append(
+            tx,
+            "mailbox_mended",
+            at=at,
+            integration_id=integration.id,
+            mailbox_id=mailbox.id,
+            detail={"code": mailbox.trouble.code, "since": mailbox.trouble.since.isoformat()},
+        )
+    if integration.trouble is not None:
+        integrations.set_trouble(tx, integration.id, None)
+        events.append(
+            tx,
+            "integration_mended",
+            at=at,
+            integration_id=integration.id,
+            detail={
+                "code": integration.trouble.code,
+                "since": integration.trouble.since.isoformat(),
+            },
+        )
+    mailboxes.release(tx, lease, next_due_at=next_due_at, round_ended_at=at)
+
+
+def _count(tx: Transaction, case: _Case, pause: Pause) -> Strikes:
+    """Count this failure with those before it, and say until when nothing is asked.
+
+    Of the integration's failures only one counts until its hold is over: rounds that were under way
+    together, or that were not let out at all (a refused password is held back), say nothing new.
+    """
+    subject = case.integration.id if case.is_of_integration else case.mailbox.id
+    code, at = case.fault.code, case.at
+    before = strikes.of(tx, subject)
+    if before is None or before.code != code:
+        counted = Strikes(code=code, times=1, since=at, last_at=at, hold_until=None)
+    elif _says_nothing_new(case, before):
+        counted = before
+    else:
+        counted = replace(before, times=before.times + 1, last_at=at)
+    until = at + pause(counted.times, case.fault.retry_after)
+    if case.is_of_integration:
+        counted = replace(counted, hold_until=max(until, counted.hold_until or until))
+    strikes.put(tx, subject, counted)
+    return counted
+
+
+def _says_nothing_new(case: _Case, before: Strikes) -> bool:
+    if not case.is_of_integration:
+        return False
+    was_held_back = (
+        case.rule.action is Action.DISABLE_INTEGRATION and case.fault.retry_after is not None
+    )
+    is_held = before.hold_until is not None and case.at < before.hold_until
+    return was_held_back or is_held
+
+
+def _trouble(case: _Case, counted: Strikes) -> Trouble:
+    message = f"{case.rule.title}. {case.fault.message} {case.rule.remedy}"
+    return Trouble(code=case.fault.code, message=message, since=counted.since)
+
+
+def _tell_mailbox(tx: Transaction, case: _Case, counted: Strikes) -> None:
+    mailbox, rule = case.mailbox, case.rule
+    trouble = _trouble(case, counted)
+    is_over = rule.action is Action.DISABLE_MAILBOX and policy.is_due(
+        rule, times=counted.times, since=counted.since, now=case.at
+    )
+    if is_over:
+        reason = DisabledReason.SYNC_ERROR
+        mailboxes.set_enabled(tx, mailbox.id, False, reason=reason, trouble=trouble)
+        log.error("mailbox disabled", code=trouble.code, times=counted.times)
+    elif trouble != mailbox.trouble:
+        mailboxes.set_trouble(tx, mailbox.id, trouble)
+    if is_over or mailbox.trouble is None or mailbox.trouble.code != trouble.code:
+        events.append(
+            tx,
+            "mailbox_disabled" if is_over else "mailbox_troubled",
+            at=case.at,
+            integration_id=case.integration.id,
+            mailbox_id=mailbox.id,
+            detail={"code": trouble.code, "message": trouble.message},
+        )
+
+
+def _tell_integration(tx: Transaction, case: _Case, counted: Strikes) -> None:
+    integration, rule = case.integration, case.rule
+    trouble = _trouble(case, counted)
+    is_over = rule.action is Action.DISABLE_INTEGRATION and policy.is_due(
+        rule, times=counted.times, since=counted.since, now=case.at
+    )
+    known = integrations.by_id(tx, integration.id) or integration
+    if is_over and known.enabled:
+        reason = DisabledReason.SYNC_ERROR
+        integrations.set_enabled(tx, integration.id, False, reason=reason, trouble=trouble)
+        log.error("integration disabled", code=trouble.code, times=counted.times)
+    elif trouble != known.trouble and known.enabled:
+        integrations.set_trouble(tx, integration.id, trouble)
+    is_news = known.trouble is None or known.trouble.code != trouble.code
+    if known.enabled and (is_over or is_news):
+        events.append(
+            tx,
+            "integration_disabled" if is_over else "integration_troubled",
+            at=case.at,
+            integration_id=integration.id,
+            detail={"code": trouble.code, "message": trouble.message},
+        )
+
+
+BUG = "internal_error"
+
+
+def fault_of_bug(error: Exception) -> Fault:
+    """Say that mailmine itself failed; only the kind of error is told, its words may hold words of an email."""
+    return Fault(
+        where=Where.CLIENT,
+        code=BUG,
+        message=f"mailmine failed at this mailbox ({type(error).__name__}).",
+        scope=Scope.MAILBOX,
+    )
+
+
+SECRET_MISSING = "secret_missing"  # noqa: S105
+
+
+def fault_of_secret(error: Exception) -> Fault:
+    """Say that the integration's password cannot be had."""
+    return Fault(
+        where=Where.CLIENT,
+        code=SECRET_MISSING,
+        message=str(error),
+        scope=Scope.CONNECTION,
+        retry_after=timedelta(seconds=30),
+    )

@@ -1,0 +1,62 @@
+"""Tells whether a password was changed since it was refused, without keeping it."""
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy import Connection as Transaction
+
+from mailmine.model.ids import IntegrationId
+from mailmine.model.integration import DisabledReason, Integration
+from mailmine.store import events, integrations, mailboxes, settings, strikes
+
+REFUSED = "http_401"
+
+
+def version(secret: str, integration_id: IntegrationId) -> str:
+    """Give what differs when the password does; too slow to be guessed from."""
+    digest = hashlib.scrypt(
+        secret.encode(), salt=integration_id.encode(), n=1 << 14, r=8, p=1, dklen=16
+    )
+    return digest.hex()
+
+
+def remember_refused(tx: Transaction, integration: Integration, secret: str) -> None:
+    """Note which password was refused."""
+    settings.put(tx, _name(integration.id), version(secret, integration.id))
+
+
+def welcome_new_secrets(
+    tx: Transaction, secret_of: Callable[[Integration], str], *, at: datetime
+) -> None:
+    """Switch integrations on again that a refused password stopped, where there is another one now."""
+    for integration in integrations.list_all(tx):
+        trouble = integration.trouble
+        if (
+            integration.enabled
+            or integration.disabled_reason is not DisabledReason.SYNC_ERROR
+            or trouble is None
+            or trouble.code != REFUSED
+        ):
+            continue
+        try:
+            secret = secret_of(integration)
+        except Exception:  # noqa: BLE001, S112 - no password is no new password
+            continue
+        if settings.get(tx, _name(integration.id)) == version(secret, integration.id):
+            continue
+        integrations.set_enabled(tx, integration.id, True)
+        strikes.clear(tx, integration.id)
+        for mailbox in mailboxes.of_integration(tx, integration.id):
+            mailboxes.wake(tx, mailbox.id, at)
+        events.append(
+            tx,
+            "integration_enabled",
+            at=at,
+            integration_id=integration.id,
+            detail={"reason": "new password"},
+        )
+
+
+def _name(integration_id: IntegrationId) -> str:
+    return f"refused_secret:{integration_id}"

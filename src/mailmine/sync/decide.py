@@ -1,0 +1,227 @@
+"""What is to be done about what a folder's changes say. Pure: no I/O, no clock.
+
+    seen in a page  + copies known              -> what to fetch, and intents for the rest
+    fetched         + copies and emails known   -> intents
+
+The order of intents, of pages and of folders does not matter, and neither does doing them again: a copy is
+added under the id of its item, or marked gone, and where a comment lies follows from its copies alone
+(`shown`). So a move is safe however Exchange tells it: delete before create, after it, or never.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from mailmine.exchange.reader import Change, ChangeKind, Item
+from mailmine.model.email import Metadata
+from mailmine.model.ids import CommentId, EmailKey, FolderKey, ItemId
+from mailmine.model.integration import Filters
+from mailmine.refine import identity
+from mailmine.store.copies import Copy
+from mailmine.store.emails import KnownEmail
+from mailmine.sync import filters as wanted
+
+
+class Reason(StrEnum):
+    """Why there is nothing to do."""
+
+    KNOWN = "known"
+    TOO_OLD = "too_old"
+    """Came before the mailbox's start."""
+    UNWANTED = "unwanted"
+    """The lists of participants leave it out."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewEmail:
+    """An email that its bucket does not have yet, and its first copy."""
+
+    comment_id: CommentId
+    fingerprint: str
+    item: Item
+
+
+@dataclass(frozen=True, slots=True)
+class NewCopy:
+    """A further copy of an email that its bucket has."""
+
+    comment_id: CommentId
+    item: Item
+
+
+@dataclass(frozen=True, slots=True)
+class MovedCopy:
+    """A copy that took the place of another, in the same mailbox, that is gone."""
+
+    comment_id: CommentId
+    item: Item
+    moved_from: FolderKey
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedCopy:
+    """A known copy whose flags or categories changed; its subject and body stay as they were read first."""
+
+    email_key: EmailKey
+    item_id: ItemId
+    metadata: Metadata
+
+
+@dataclass(frozen=True, slots=True)
+class GoneCopy:
+    """A copy that no longer lies in its folder. Its email and comment stay."""
+
+    item_id: ItemId
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFlag:
+    """A known copy was marked as read or unread, and nothing else."""
+
+    item_id: ItemId
+    is_read: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """Seen, and no concern of ours."""
+
+    item_id: ItemId
+    reason: Reason
+
+
+Intent = NewEmail | NewCopy | MovedCopy | ChangedCopy | GoneCopy | ReadFlag | Nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a page of changes asks for."""
+
+    fetch: tuple[ItemId, ...]
+    """To be read from the server, in order, each once."""
+    items: tuple[Item, ...]
+    """Came with the page."""
+    intents: tuple[Intent, ...]
+
+
+def select(
+    changes: Sequence[Change],
+    known: Mapping[ItemId, Copy],
+    *,
+    folder: FolderKey,
+    start_at: datetime | None = None,
+) -> Selection:
+    """Tell what must be fetched from what is settled by the page itself.
+
+    Only items that are unknown, gone or elsewhere are fetched, and known ones that the server calls changed.
+    The last word about an item counts, should a page name it more than once.
+    """
+    fetch: list[ItemId] = []
+    items: list[Item] = []
+    intents: list[Intent] = []
+    for item_id, change in {change.item_id: change for change in changes}.items():
+        copy = known.get(item_id)
+        is_here = copy is not None and not copy.is_gone and copy.folder_key == folder
+        if change.kind is ChangeKind.GONE:
+            intents.append(GoneCopy(item_id))
+        elif is_here and change.is_read is not None:
+            intents.append(ReadFlag(item_id, change.is_read))
+        elif is_here and not change.is_changed:
+            intents.append(Nothing(item_id, Reason.KNOWN))
+        elif change.item is not None:
+            items.append(change.item)
+        elif _is_too_old(change.received_at, start_at) and copy is None:
+            intents.append(Nothing(item_id, Reason.TOO_OLD))
+        else:
+            fetch.append(item_id)
+    return Selection(tuple(fetch), tuple(items), tuple(intents))
+
+
+def _is_too_old(received_at: datetime | None, start_at: datetime | None) -> bool:
+    return start_at is not None and received_at is not None and received_at < start_at
+
+
+def candidates(items: Iterable[Item]) -> set[CommentId]:
+    """Give the ids under which the emails of these items may be known already."""
+    ids: set[CommentId] = set()
+    for item in items:
+        plain = identity.of(item.email)
+        ids.update((plain, identity.suffixed(plain, identity.fingerprint(item.email))))
+    return ids
+
+
+def decide(
+    items: Sequence[Item],
+    *,
+    folder: FolderKey,
+    emails: Mapping[CommentId, KnownEmail],
+    copies: Mapping[ItemId, Copy],
+    others: Mapping[EmailKey, Sequence[Copy]],
+    filters: Filters | None = None,
+    start_at: datetime | None = None,
+) -> tuple[Intent, ...]:
+    """Tell what to do about fetched `items` of `folder`.
+
+    `emails` are those known under any of `candidates(items)`, `copies` the known copies under the items' own
+    ids, `others` the known copies, in the same mailbox, of those emails.
+    """
+    known = {comment_id: email.fingerprint for comment_id, email in emails.items()}
+    intents: list[Intent] = []
+    for item in items:
+        copy = copies.get(item.id)
+        if copy is not None and not copy.is_gone and copy.folder_key == folder:
+            intents.append(ChangedCopy(copy.email_key, item.id, item.metadata))
+            continue
+        if not wanted.is_recent_enough(item.email, item.metadata, start_at) and copy is None:
+            intents.append(Nothing(item.id, Reason.TOO_OLD))
+            continue
+        if filters is not None and not wanted.is_email_wanted(item.email, filters):
+            intents.append(Nothing(item.id, Reason.UNWANTED))
+            continue
+        comment_id, fingerprint = _identify(item, known)
+        if comment_id not in known:
+            known[comment_id] = fingerprint
+            intents.append(NewEmail(comment_id, fingerprint, item))
+        elif moved_from := _left(comment_id, item, copy, emails, others):
+            intents.append(MovedCopy(comment_id, item, moved_from))
+        else:
+            intents.append(NewCopy(comment_id, item))
+    return tuple(intents)
+
+
+def _identify(item: Item, known: Mapping[CommentId, str]) -> tuple[CommentId, str]:
+    """Name the comment of this item: another email under the same Message-ID does not get the same one.
+
+    Exchange lets anybody send under a Message-ID that was used before (exchange.md, part C, row 26).
+    """
+    comment_id = identity.of(item.email)
+    fingerprint = identity.fingerprint(item.email)
+    if known.get(comment_id, fingerprint) != fingerprint:
+        comment_id = identity.suffixed(comment_id, fingerprint)
+    return comment_id, fingerprint
+
+
+def _left(
+    comment_id: CommentId,
+    item: Item,
+    copy: Copy | None,
+    emails: Mapping[CommentId, KnownEmail],
+    others: Mapping[EmailKey, Sequence[Copy]],
+) -> FolderKey | None:
+    """Give the folder that the email left, as far as it can be told yet."""
+    if copy is not None:
+        return copy.folder_key
+    email = emails.get(comment_id)
+    for other in others.get(email.key, ()) if email else ():
+        if other.is_gone and other.item_id != item.id:
+            return other.folder_key
+    return None
+
+
+def shown(copies: Collection[Copy]) -> Copy | None:
+    """Give the copy whose folder and flags the comment shows: the one synced last of those that are still there.
+
+    Where none is, the one synced last of all: the comment stays as it was.
+    """
+    return max(copies, key=lambda copy: (not copy.is_gone, copy.order), default=None)

@@ -1,0 +1,378 @@
+"""What arrives in a bucket goes one way: it is kept, refined, and shown as comments of the bucket's sources.
+
+prepare   refines, outside any transaction; whatever an email does to it becomes a value
+take_in   writes all that a page of a folder brought, within one transaction of the caller's
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import structlog
+from sqlalchemy import Connection as Transaction
+
+from mailmine.exchange.reader import Item
+from mailmine.model.comment import Comment
+from mailmine.model.email import AttachmentKind, Email
+from mailmine.model.ids import BucketId, CommentId, EmailKey, ItemId, SourceId
+from mailmine.model.integration import Mailbox
+from mailmine.refine import Refined, comment, refine
+from mailmine.store import attachments, comments, copies, emails, failures, sources
+from mailmine.store.attachments import StoredAttachment, WantedAttachment
+from mailmine.store.comments import NewComment, StoredComment
+from mailmine.store.copies import Copy, NewCopy as CopyRow
+from mailmine.store.emails import NewEmail as EmailRow
+from mailmine.store.errors import Conflict
+from mailmine.store.folders import FolderState
+from mailmine.sync import decide, schedule
+
+log = structlog.get_logger(__name__)
+
+REFINE_FAILED = "refine_failed"
+STORE_FAILED = "store_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An item, and what was refined of its email."""
+
+    item: Item
+    refined: Refined
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """An item that could not be read or understood."""
+
+    item_id: ItemId
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What one folder brought, to be written in one transaction."""
+
+    folder: FolderState
+    items: tuple[Prepared, ...] = ()
+    intents: tuple[decide.Intent, ...] = ()
+    """Settled without reading the item: gone copies and read flags."""
+    failed: tuple[Failed, ...] = ()
+    settled: tuple[ItemId, ...] = ()
+    """Asked for and not there any more, or no mail: nothing is kept, earlier failures are over."""
+    tried: Mapping[ItemId, int] = field(default_factory=dict)
+    """How often the items that failed before were asked for."""
+
+
+@dataclass(slots=True)
+class Taken:
+    """What was written."""
+
+    new: int = 0
+    copies: int = 0
+    moved: int = 0
+    changed: int = 0
+    gone: int = 0
+    failed: int = 0
+
+    def add(self, other: "Taken") -> None:
+        """Count `other` in."""
+        self.new += other.new
+        self.copies += other.copies
+        self.moved += other.moved
+        self.changed += other.changed
+        self.gone += other.gone
+        self.failed += other.failed
+
+
+@dataclass(slots=True)
+class _Page:
+    """What the intents of a page come to."""
+
+    new: dict[CommentId, decide.NewEmail] = field(default_factory=dict)
+    placed: list[tuple[CommentId, Item]] = field(default_factory=list)
+    changed: list[decide.ChangedCopy] = field(default_factory=list)
+    gone: list[ItemId] = field(default_factory=list)
+    read: dict[ItemId, bool] = field(default_factory=dict)
+    taken: Taken = field(default_factory=Taken)
+
+    def sort(self, intents: Iterable[decide.Intent]) -> None:
+        """Put each intent where it belongs."""
+        for intent in intents:
+            match intent:
+                case decide.NewEmail(comment_id, _, item):
+                    self.new[comment_id] = intent
+                    self.placed.append((comment_id, item))
+                    self.taken.new += 1
+                case decide.NewCopy(comment_id, item):
+                    self.placed.append((comment_id, item))
+                    self.taken.copies += 1
+                case decide.MovedCopy(comment_id, item, _):
+                    self.placed.append((comment_id, item))
+                    self.taken.moved += 1
+                case decide.ChangedCopy():
+                    self.changed.append(intent)
+                    self.taken.changed += 1
+                case decide.GoneCopy(item_id):
+                    self.gone.append(item_id)
+                case decide.ReadFlag(item_id, is_read):
+                    self.read[item_id] = is_read
+                case decide.Nothing():
+                    pass
+
+
+def prepare(items: Iterable[Item]) -> tuple[list[Prepared], list[Failed]]:
+    """Refine each item. One that makes it fail, which it must not, stops none of the others."""
+    prepared: list[Prepared] = []
+    failed: list[Failed] = []
+    for item in items:
+        try:
+            prepared.append(Prepared(item, refine(item.email)))
+        except Exception as error:  # noqa: BLE001 - a bug in refining must not stop a mailbox
+            # The words of the error may hold words of the email.
+            log.warning("refining failed", item=item.id, error=type(error).__name__)
+            failed.append(
+                Failed(
+                    item.id,
+                    REFINE_FAILED,
+                    "mailmine could not make a comment of this email. Please report it.",
+                )
+            )
+    return prepared, failed
+
+
+def take_in(tx: Transaction, mailbox: Mailbox, delivery: Delivery, *, at: datetime) -> Taken:
+    """Write `delivery`. Done again, it changes nothing. Raises Conflict where another was quicker: do it again."""
+    folder = delivery.folder
+    items = [prepared.item for prepared in delivery.items]
+    known = emails.known(tx, mailbox.bucket_id, decide.candidates(items)) if items else {}
+    lying = copies.of_emails(tx, {email.key for email in known.values()}) if known else {}
+    page = _Page()
+    page.sort(
+        decide.decide(
+            items,
+            folder=folder.key,
+            emails=known,
+            copies=copies.by_items(tx, mailbox.id, [item.id for item in items]) if items else {},
+            others={
+                key: [copy for copy in some if copy.mailbox_id == mailbox.id]
+                for key, some in lying.items()
+            },
+            filters=mailbox.filters,
+            start_at=mailbox.start_at,
+        )
+    )
+    page.sort(delivery.intents)
+    keys = {comment_id: email.key for comment_id, email in known.items()}
+    refined = {prepared.item.id: prepared.refined for prepared in delivery.items}
+    keys |= _keep_new(tx, mailbox, folder, page, refined, at=at)
+    touched = _place(tx, mailbox, folder, page, keys)
+    _show_again(
+        tx,
+        mailbox.bucket_id,
+        touched - {keys[comment_id] for comment_id in page.new},
+        at=at,
+        made_of={
+            keys[comment_id]: (comment_id, item.email, refined[item.id])
+            for comment_id, item in page.placed
+        },
+    )
+    if mailbox.sync_attachments:
+        _want_attachments(tx, mailbox, page, keys, at)
+    _note_failures(tx, mailbox, delivery, page, at)
+    return page.taken
+
+
+def _keep_new(
+    tx: Transaction,
+    mailbox: Mailbox,
+    folder: FolderState,
+    page: _Page,
+    refined: Mapping[ItemId, Refined],
+    *,
+    at: datetime,
+) -> dict[CommentId, EmailKey]:
+    """Keep new emails, and make their comments."""
+    if not page.new:
+        return {}
+    rows = [
+        EmailRow(comment_id=new.comment_id, fingerprint=new.fingerprint, email=new.item.email)
+        for new in page.new.values()
+    ]
+    keys = emails.put(tx, mailbox.bucket_id, rows, at=at)
+    for comment_id, email in emails.known(tx, mailbox.bucket_id, keys).items():
+        if email.fingerprint != page.new[comment_id].fingerprint:
+            raise Conflict("Another email with the same Message-ID arrived at the same moment")
+    latest = dict(page.placed)
+    made = [
+        NewComment(
+            comment=comment.make(
+                new.item.email,
+                refined[new.item.id],
+                replace(latest[new.comment_id].metadata, folder=folder.path),
+                mailbox=mailbox.address,
+                comment_id=new.comment_id,
+            ),
+            email_key=keys[new.comment_id],
+            refined=refined[new.item.id].version,
+        )
+        for new in page.new.values()
+    ]
+    for source in sources.of_bucket(tx, mailbox.bucket_id):
+        comments.put(tx, source.id, made, at=at)
+    return dict(keys)
+
+
+def _place(
+    tx: Transaction,
+    mailbox: Mailbox,
+    folder: FolderState,
+    page: _Page,
+    keys: Mapping[CommentId, EmailKey],
+) -> set[EmailKey]:
+    """Write where the copies lie now; give the emails whose comments may show something else now."""
+    rows = [(item.id, keys[comment_id], item.metadata) for comment_id, item in page.placed]
+    rows += [(intent.item_id, intent.email_key, intent.metadata) for intent in page.changed]
+    copies.put(
+        tx,
+        [
+            CopyRow(
+                mailbox_id=mailbox.id,
+                folder_key=folder.key,
+                item_id=item_id,
+                email_key=key,
+                metadata=metadata,
+            )
+            for item_id, key, metadata in rows
+        ],
+    )
+    touched = {key for _, key, _ in rows}
+    if page.read:
+        marked = copies.by_items(tx, mailbox.id, page.read)
+        copies.set_read(tx, mailbox.id, page.read)
+        touched.update(copy.email_key for copy in marked.values())
+    if page.gone:
+        gone = copies.mark_gone(tx, mailbox.id, folder.key, page.gone)
+        page.taken.gone += len(gone)
+        touched.update(gone)
+    return touched
+
+
+def show_again(
+    tx: Transaction, bucket_id: BucketId, keys: Collection[EmailKey], *, at: datetime
+) -> None:
+    """Let the comments of these emails show the copy that counts now."""
+    _show_again(tx, bucket_id, keys, at=at, made_of={})
+
+
+def _show_again(
+    tx: Transaction,
+    bucket_id: BucketId,
+    keys: Collection[EmailKey],
+    *,
+    at: datetime,
+    made_of: Mapping[EmailKey, tuple[CommentId, Email, Refined]],
+) -> None:
+    """Do as `show_again`; an email that is at hand also becomes the comment that a source lacks."""
+    if not keys:
+        return
+    lying = copies.of_emails(tx, keys)
+    existing: dict[EmailKey, dict[SourceId, StoredComment]] = defaultdict(dict)
+    for stored in comments.of_emails(tx, keys):
+        if stored.email_key is not None:
+            existing[stored.email_key][stored.source_id] = stored
+    for source in sources.of_bucket(tx, bucket_id):
+        rows: list[NewComment] = []
+        for key in keys:
+            copy = decide.shown(lying.get(key, ()))
+            if copy is None:
+                continue
+            known = existing[key].get(source.id)
+            if known is not None:
+                moved = comment.moved(known.comment, copy.metadata, copy.mailbox)
+                rows.append(NewComment(comment=moved, email_key=key, refined=known.refined))
+            elif key in made_of:
+                rows.append(_made_late(tx, copy, *made_of[key]))
+        if rows:
+            comments.put(tx, source.id, rows, at=at)
+
+
+def _made_late(
+    tx: Transaction,
+    copy: Copy,
+    comment_id: CommentId,
+    email: Email,
+    refined: Refined,
+) -> NewComment:
+    """Make the comment of an email that its bucket had before the source was there."""
+    kept = attachments.of_email(tx, copy.email_key)
+    made = comment.make(
+        email,
+        refined,
+        copy.metadata,
+        mailbox=copy.mailbox,
+        comment_id=comment_id,
+        references={attachment.index: attachment.reference for attachment in kept},
+        hashes={attachment.index: attachment.content_hash for attachment in kept},
+    )
+    return NewComment(comment=made, email_key=copy.email_key, refined=refined.version)
+
+
+def _want_attachments(
+    tx: Transaction,
+    mailbox: Mailbox,
+    page: _Page,
+    keys: Mapping[CommentId, EmailKey],
+    at: datetime,
+) -> None:
+    """Line up the contents of attachments to be fetched later, those that are not there yet."""
+    wanted: list[WantedAttachment] = []
+    for comment_id, item in page.placed:
+        indexes = [
+            index
+            for index, attachment in enumerate(item.email.attachments)
+            if attachment.kind is not AttachmentKind.REFERENCE
+        ]
+        if indexes:
+            key = keys[comment_id]
+            kept = {attachment.index for attachment in attachments.of_email(tx, key)}
+            wanted += [
+                WantedAttachment(item_id=item.id, email_key=key, index=index)
+                for index in indexes
+                if index not in kept
+            ]
+    attachments.queue(tx, mailbox.id, wanted, at=at)
+
+
+def _note_failures(
+    tx: Transaction, mailbox: Mailbox, delivery: Delivery, page: _Page, at: datetime
+) -> None:
+    """Write down what could not be read, and cross out what could be after all."""
+    over = [prepared.item.id for prepared in delivery.items]
+    failures.resolve(tx, mailbox.id, [*over, *delivery.settled, *page.gone])
+    for failed in delivery.failed:
+        failures.record(
+            tx,
+            mailbox.id,
+            delivery.folder.key,
+            failed.item_id,
+            code=failed.code,
+            message=failed.message,
+            at=at,
+            next_try_at=schedule.item_retry(at, delivery.tried.get(failed.item_id, 0) + 1),
+        )
+        page.taken.failed += 1
+
+
+def with_content(comment: Comment, index: int, kept: StoredAttachment) -> Comment:
+    """Give the comment with the content of one attachment."""
+    listed = list(comment.attachments)
+    if index < len(listed):
+        listed[index] = replace(
+            listed[index],
+            attachment_reference=kept.reference,
+            content_hash=kept.content_hash,
+            size=kept.size,
+        )
+    return replace(comment, attachments=tuple(listed))

@@ -1,0 +1,302 @@
+"""What is done about each fault: data, not code.
+
+A row says for one (where, code) how it is dealt with, and how often and for how long it must have been so before
+something is switched off. Throttling, time-outs and failures of the server never switch anything off.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from mailmine.exchange.faults import Code, Fault, Where
+
+
+class Action(StrEnum):
+    """How a fault is dealt with."""
+
+    RETRY_NOW = "retry_now"
+    """In this round; where it happens again, later."""
+    RETRY_LATER = "retry_later"
+    SKIP_ITEM = "skip_item"
+    """Ask for this one a few times more, then give it up; the others go on."""
+    SKIP_FOLDER = "skip_folder"
+    """Leave the folder out until the next full pass; the others go on."""
+    DISABLE_MAILBOX = "disable_mailbox"
+    DISABLE_INTEGRATION = "disable_integration"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One row of the table."""
+
+    action: Action
+    tries: int = 1
+    """How often in a row, before something is switched off; until then it is tried later."""
+    lasting: timedelta = timedelta()
+    """And for how long since the first time."""
+    title: str
+    """What is wrong, in a few words, above the fault's own message."""
+    remedy: str
+    """What a person should do."""
+
+
+_TRANSIENT: Final = (
+    "It mends itself as a rule. If it lasts for hours, ask the administrator of Exchange."
+)
+_REPORT: Final = "Please report this: mailmine and this Exchange do not understand each other."
+_RIGHTS: Final = "Give the account the right to read the mailbox, then switch the mailbox on again."
+_HALF_AN_HOUR: Final = timedelta(minutes=30)
+_TEN_MINUTES: Final = timedelta(minutes=10)
+_TWO_HOURS: Final = timedelta(hours=2)
+
+
+def _later(title: str, remedy: str = _TRANSIENT) -> Rule:
+    return Rule(action=Action.RETRY_LATER, title=title, remedy=remedy)
+
+
+def _item(title: str, remedy: str = "Open it in Outlook to see what it holds.") -> Rule:
+    return Rule(action=Action.SKIP_ITEM, title=title, remedy=remedy)
+
+
+def _all(where: Where, codes: Iterable[str], rule: Rule) -> dict[tuple[Where, str], Rule]:
+    return {(where, code): rule for code in codes}
+
+
+TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
+    **_all(
+        Where.EWS,
+        ("ErrorServerBusy", "ErrorExceededConnectionCount"),
+        _later("Exchange wants a pause", "Nothing: mail arrives a little later."),
+    ),
+    **_all(
+        Where.EWS,
+        (
+            "ErrorTimeoutExpired",
+            "ErrorMailboxMoveInProgress",
+            "ErrorMailboxFailover",
+            "ErrorMailboxStoreUnavailable",
+            "ErrorInternalServerError",
+            "ErrorInternalServerTransientError",
+            "ErrorInsufficientResources",
+            "ErrorNotEnoughMemory",
+            "ErrorTooManyObjectsOpened",
+            "ErrorADUnavailable",
+            "ErrorADOperation",
+            "ErrorConnectionFailed",
+            "ErrorNoRespondingCASInDestinationSite",
+            "ErrorBatchProcessingStopped",
+        ),
+        _later("Exchange fails at the moment"),
+    ),
+    **_all(
+        Where.EWS,
+        (
+            "ErrorNonExistentMailbox",
+            "ErrorCannotFindUser",
+            "ErrorMissingEmailAddress",
+            "ErrorInvalidSmtpAddress",
+        ),
+        Rule(
+            action=Action.DISABLE_MAILBOX,
+            tries=2,
+            title="There is no such mailbox",
+            remedy="Correct the address, then switch the mailbox on again.",
+        ),
+    ),
+    **_all(
+        Where.EWS,
+        ("ErrorAccessDenied",),
+        Rule(
+            action=Action.DISABLE_MAILBOX,
+            tries=3,
+            lasting=_TEN_MINUTES,
+            title="The account may not read the mailbox",
+            remedy=_RIGHTS,
+        ),
+    ),
+    # A right to impersonate comes and goes by itself for an hour (exchange.md, part C, row 25).
+    **_all(
+        Where.EWS,
+        (
+            "ErrorImpersonateUserDenied",
+            "ErrorImpersonationDenied",
+            "ErrorImpersonationFailed",
+            "ErrorInvalidExchangeImpersonationHeaderData",
+        ),
+        Rule(
+            action=Action.DISABLE_MAILBOX,
+            tries=5,
+            lasting=_TWO_HOURS,
+            title="The account may not act for the mailbox",
+            remedy="Give the account the role ApplicationImpersonation for it, then switch the mailbox on again.",
+        ),
+    ),
+    **_all(
+        Where.EWS,
+        (
+            "ErrorAccountDisabled",
+            "ErrorInvalidLicense",
+            "ErrorMailboxConfiguration",
+            "ErrorArchiveMailboxNotEnabled",
+        ),
+        Rule(
+            action=Action.DISABLE_MAILBOX,
+            tries=3,
+            lasting=_TEN_MINUTES,
+            title="The mailbox is not in use on Exchange",
+            remedy="Have it enabled there, then switch the mailbox on again.",
+        ),
+    ),
+    **_all(
+        Where.EWS,
+        (
+            "ErrorInvalidServerVersion",
+            "ErrorIncorrectSchemaVersion",
+            "ErrorInvalidSchemaVersionForMailboxVersion",
+        ),
+        Rule(
+            action=Action.DISABLE_MAILBOX,
+            tries=3,
+            lasting=_TEN_MINUTES,
+            title="Exchange is too old",
+            remedy="Move the mailbox to Exchange 2010 or later, then switch the mailbox on again.",
+        ),
+    ),
+    **_all(
+        Where.EWS,
+        ("ErrorSchemaValidation", "ErrorInvalidRequest", "ErrorRequestStreamTooBig"),
+        _later("Exchange does not understand us", _REPORT),
+    ),
+    **_all(
+        Where.EWS,
+        ("ErrorFolderNotFound", "ErrorSyncFolderNotFound"),
+        Rule(
+            action=Action.SKIP_FOLDER,
+            title="The folder is gone",
+            remedy="Nothing, if it was deleted. Otherwise give the account the right to see it.",
+        ),
+    ),
+    (Where.EWS, "ErrorInvalidSyncStateData"): Rule(
+        action=Action.RETRY_NOW,
+        title="Exchange lost our place in the folder",
+        remedy="Nothing: the folder is read from its beginning, and nothing is doubled.",
+    ),
+    **_all(
+        Where.EWS,
+        ("ErrorItemNotFound", "ErrorMessageNotFound"),
+        _item("The email is gone", "Nothing: it was deleted or moved."),
+    ),
+    **_all(
+        Where.EWS,
+        (
+            "ErrorItemCorrupt",
+            "ErrorCorruptData",
+            "ErrorContentConversionFailed",
+            "ErrorMimeContentConversionFailed",
+            "ErrorUnsupportedMimeConversion",
+            "ErrorMessageSizeExceeded",
+            "ErrorDataSizeLimitExceeded",
+            "ErrorMimeContentInvalid",
+            "ErrorMimeContentInvalidBase64String",
+        ),
+        _item("Exchange cannot give the email"),
+    ),
+    # Also said when Exchange is overloaded; a lock-out is worse than a late email (part C, row 1).
+    (Where.HTTP, "http_401"): Rule(
+        action=Action.DISABLE_INTEGRATION,
+        tries=2,
+        title="Exchange refused the user name or the password",
+        remedy="Enter the password again, and see that the account is not locked out.",
+    ),
+    (Where.HTTP, "http_403"): Rule(
+        action=Action.DISABLE_MAILBOX,
+        tries=3,
+        lasting=_TEN_MINUTES,
+        title="Exchange forbids this way of reading the mailbox",
+        remedy="Have EWS allowed for the mailbox and for mailmine, then switch the mailbox on again.",
+    ),
+    (Where.HTTP, "http_404"): Rule(
+        action=Action.DISABLE_INTEGRATION,
+        tries=3,
+        lasting=_HALF_AN_HOUR,
+        title="There is no Exchange at this address",
+        remedy="Correct the address of the integration; it usually ends with /EWS/Exchange.asmx",
+    ),
+    (Where.HTTP, "http_407"): _later(
+        "The proxy wants a password", "Put the password into the proxy's URL."
+    ),
+    (Where.HTTP, "http_429"): _later(
+        "Exchange wants a pause", "Nothing: mail comes a little later."
+    ),
+    (Where.DNS, Code.NAME_NOT_FOUND): _later(
+        "The name of the server is not known",
+        "Check the address of the integration, and the name servers of this machine.",
+    ),
+    **_all(
+        Where.NETWORK,
+        (Code.REFUSED, Code.RESET, Code.TIMED_OUT, Code.UNREACHABLE),
+        _later(
+            "The server cannot be reached",
+            "Check the address of the integration, the network and the firewall.",
+        ),
+    ),
+    (Where.NETWORK, Code.PROXY_FAILED): _later(
+        "The proxy fails", "Check the proxy of the integration."
+    ),
+    **_all(
+        Where.TLS,
+        (
+            Code.CERTIFICATE_NOT_TRUSTED,
+            Code.CERTIFICATE_WRONG_HOST,
+            Code.CERTIFICATE_EXPIRED,
+            Code.TLS_FAILED,
+        ),
+        _later(
+            "The server's certificate is not trusted",
+            "Have it renewed, or name the certificate authority of your company in the integration.",
+        ),
+    ),
+    (Where.TLS, Code.CA_FILE_UNREADABLE): _later(
+        "The file of the certificate authority cannot be read",
+        "Correct its path in the integration, or give mailmine the right to read it.",
+    ),
+    **_all(
+        Where.CLIENT,
+        (Code.HTTPS_REQUIRED, Code.BAD_ENDPOINT, Code.NOT_EXCHANGE, Code.REDIRECTED),
+        Rule(
+            action=Action.DISABLE_INTEGRATION,
+            tries=3,
+            lasting=_HALF_AN_HOUR,
+            title="The address of Exchange is not right",
+            remedy="Correct the address of the integration; it usually ends with /EWS/Exchange.asmx",
+        ),
+    ),
+    (Where.CLIENT, Code.SERVER_ERROR_PAGE): _later("Exchange has an outage"),
+    (Where.CLIENT, Code.MALFORMED_ANSWER): _later("Exchange's answer was not understood", _REPORT),
+    (Where.CLIENT, Code.ANSWER_TOO_LARGE): _item("The email is too large"),
+    **_all(
+        Where.CLIENT,
+        (Code.NO_CONTENT, Code.DAMAGED_CONTENT),
+        _item("The attachment cannot be read"),
+    ),
+}
+
+OTHERWISE: Final = _later("Something went wrong at Exchange")
+"""For what is not in the table: wait and see, switch nothing off."""
+
+
+def rule(where: Where, code: str) -> Rule:
+    """Find the row for a code."""
+    return TABLE.get((where, code), OTHERWISE)
+
+
+def rule_for(fault: Fault) -> Rule:
+    """Find the row for a fault."""
+    return rule(fault.where, fault.code)
+
+
+def is_due(rule: Rule, *, times: int, since: datetime, now: datetime) -> bool:
+    """Tell whether it happened often enough, and for long enough, to act."""
+    return times >= rule.tries and now - since >= rule.lasting

@@ -1,0 +1,349 @@
+"""Runs the rounds of all mailboxes, in the embedded process.
+
+What is due stands in the store's rows, and so does who reads which mailbox: the runner holds nothing that a
+crash could lose, and several processes share the work by the same leases.
+"""
+
+import asyncio
+import random
+import secrets
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Protocol
+
+import structlog
+from sqlalchemy import Connection as Transaction
+
+from mailmine.exchange import open_account
+from mailmine.exchange.faults import ExchangeError
+from mailmine.exchange.reader import Account, Reader
+from mailmine.model.ids import IntegrationId, MailboxId
+from mailmine.model.integration import Connection, Integration, Mailbox
+from mailmine.store import integrations, mailboxes, strikes
+from mailmine.store.blobs import Blobs
+from mailmine.store.database import Database
+from mailmine.store.errors import LeaseLost, StoreError
+from mailmine.store.mailboxes import Lease
+from mailmine.sync import aftermath, schedule
+from mailmine.sync.credentials import REFUSED, remember_refused, welcome_new_secrets
+from mailmine.sync.desk import Desk
+from mailmine.sync.round import Memory, Round, utc_now
+from mailmine.sync.settings import SyncSettings
+
+log = structlog.get_logger(__name__)
+
+LONGEST_SLEEP = timedelta(seconds=2)
+"""What is due may be changed by another process: it is looked up this often, which costs one small query."""
+AFTER_STORE_ERROR = timedelta(seconds=5)
+
+
+class Runs(Protocol):
+    """Whatever brings rounds to run: this module in one process, a queue in a cluster."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run rounds until `stop`; those under way may end in peace."""
+        ...
+
+    def wake(self) -> None:
+        """Look at once what is due. May be called from any thread."""
+        ...
+
+
+@dataclass(slots=True)
+class _Open:
+    """An account in use, and what is known of its mailboxes."""
+
+    connection: Connection
+    secret: str = field(repr=False)
+    account: Account
+    readers: dict[MailboxId, Reader] = field(default_factory=dict)
+    rounds: int = 0
+    is_replaced: bool = False
+
+
+class Runner:
+    """Runs rounds in this process. `secret_of` gives the password of an integration's account."""
+
+    def __init__(
+        self,
+        database: Database,
+        blobs: Blobs,
+        *,
+        secret_of: Callable[[Integration], str],
+        settings: SyncSettings | None = None,
+        open_account: Callable[[Connection, str], Account] = open_account,
+        now: Callable[[], datetime] = utc_now,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._secret_of = secret_of
+        self._settings = settings or SyncSettings()
+        self._open_account = open_account
+        self._now = now
+        self._jitter = jitter
+        self._owner = secrets.token_hex(8)
+        self._accounts: dict[IntegrationId, _Open] = {}
+        self._memories: dict[MailboxId, Memory] = {}
+        self._running: dict[MailboxId, asyncio.Task[None]] = {}
+        self._of: dict[MailboxId, IntegrationId] = {}
+        self._wake = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run rounds until `stop`; those under way may end in peace, those that take too long are cut off.
+
+        A cut-off round is repeated later: nothing is lost.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._desk = Desk(self._database)
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            await self._desk.write(
+                lambda tx: welcome_new_secrets(tx, self._secret_of, at=self._now())
+            )
+            while not stop.is_set():
+                await self._start_due()
+                await self._pause(stopped)
+        finally:
+            stopped.cancel()
+            await self._drain()
+            for opened in self._accounts.values():
+                await opened.account.aclose()
+            self._accounts.clear()
+            await asyncio.to_thread(self._desk.close)
+
+    def wake(self) -> None:
+        """Look at once what is due. May be called from any thread."""
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop is closed: nobody is left to be woken
+                self._loop.call_soon_threadsafe(self._wake.set)
+
+    # -- what is due
+
+    async def _start_due(self) -> None:
+        """Claim mailboxes that are due and start their rounds, as many as may run."""
+        if len(self._running) >= self._settings.rounds:
+            return
+        try:
+            claimed = await self._desk.write(self._claim)
+        except StoreError as error:
+            log.warning("schedule not read", error=str(error))
+            await asyncio.sleep(AFTER_STORE_ERROR.total_seconds())
+            return
+        for lease, mailbox, integration in claimed:
+            task = asyncio.create_task(self._watch(lease, mailbox, integration))
+            self._running[mailbox.id] = task
+            self._of[mailbox.id] = integration.id
+            task.add_done_callback(partial(self._ended, mailbox.id))
+
+    def _claim(self, tx: Transaction) -> list[tuple[Lease, Mailbox, Integration]]:
+        """Claim what is due; no integration takes all the room, and none is asked while it is held."""
+        now = self._now()
+        busy = Counter(self._of[mailbox_id] for mailbox_id in self._running)
+        room = self._settings.rounds - len(self._running)
+        claimed: list[tuple[Lease, Mailbox, Integration]] = []
+        for mailbox_id in mailboxes.due(tx, now, limit=8 * self._settings.rounds):
+            if room == len(claimed):
+                break
+            mailbox = mailboxes.by_id(tx, mailbox_id)
+            if mailbox is None or mailbox_id in self._running:
+                continue
+            integration = integrations.by_id(tx, mailbox.integration_id)
+            if integration is None or busy[integration.id] >= self._settings.rounds_per_integration:
+                continue
+            until = now + self._settings.lease
+            lease = mailboxes.claim(tx, mailbox_id, owner=self._owner, now=now, until=until)
+            if lease is None:
+                continue
+            held = strikes.of(tx, integration.id)
+            if held is not None and held.hold_until is not None and held.hold_until > now:
+                mailboxes.release(tx, lease, next_due_at=held.hold_until, round_ended_at=None)
+                continue
+            busy[integration.id] += 1
+            claimed.append((lease, mailbox, integration))
+        return claimed
+
+    def _ended(self, mailbox_id: MailboxId, task: "asyncio.Task[None]") -> None:
+        del self._running[mailbox_id]
+        del self._of[mailbox_id]
+        self._wake.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("round ended badly", mailbox=mailbox_id, error=type(error).__name__)
+
+    async def _pause(self, stopped: "asyncio.Task[bool]") -> None:
+        """Sleep until a mailbox is due, a round has ended, or somebody wakes us."""
+        wait = LONGEST_SLEEP
+        if len(self._running) < self._settings.rounds:
+            with suppress(StoreError):
+                due_at = await self._desk.read(mailboxes.next_due)
+                if due_at is not None:
+                    # A mailbox that is due but not claimed waits for a round to end.
+                    left = max(due_at - self._now(), timedelta(milliseconds=50))
+                    wait = min(wait, left)
+        woken = asyncio.create_task(self._wake.wait())
+        await asyncio.wait(
+            {woken, stopped},
+            timeout=wait.total_seconds(),
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        woken.cancel()
+        self._wake.clear()
+
+    async def _drain(self) -> None:
+        """Let rounds under way end, for a while."""
+        if not self._running:
+            return
+        running = set(self._running.values())
+        _, late = await asyncio.wait(running, timeout=self._settings.drain.total_seconds())
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late)
+
+    # -- one round
+
+    async def _watch(self, lease: Lease, mailbox: Mailbox, integration: Integration) -> None:
+        """Run a round, and keep its lease meanwhile; without the lease the round is cut off."""
+        with structlog.contextvars.bound_contextvars(
+            integration=f"{integration.project}/{integration.name}",
+            mailbox=mailbox.address,
+            round=lease.epoch,
+        ):
+            round_ = asyncio.create_task(self._round(lease, mailbox, integration))
+            keeper = asyncio.create_task(self._keep(lease))
+            try:
+                await asyncio.wait({round_, keeper}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in (round_, keeper):
+                    task.cancel()
+                results = await asyncio.gather(round_, keeper, return_exceptions=True)
+            for result in results:
+                match result:
+                    case LeaseLost():
+                        log.warning("mailbox taken over")
+                    case StoreError():
+                        log.error("round not stored", error=str(result))
+                    case asyncio.CancelledError() | None:
+                        pass
+                    case BaseException():
+                        raise result
+
+    async def _keep(self, lease: Lease) -> None:
+        while True:
+            await asyncio.sleep(self._settings.lease_renewal.total_seconds())
+            await self._desk.write(partial(self._renew, lease))
+
+    def _renew(self, lease: Lease, tx: Transaction) -> Lease:
+        return mailboxes.renew(tx, lease, until=self._now() + self._settings.lease)
+
+    async def _round(self, lease: Lease, mailbox: Mailbox, integration: Integration) -> None:
+        """Run a round, and write down how it went."""
+        started_at = self._now()
+        try:
+            opened = await self._opened(integration)
+        except Exception as error:  # noqa: BLE001 - whatever keeps the password from us is told to a person
+            fault = aftermath.fault_of_secret(error)
+            log.warning("password not had", error=type(error).__name__)
+            await self._failed(lease, mailbox, integration, ExchangeError(fault))
+            return
+        opened.rounds += 1
+        try:
+            reader = opened.readers.get(mailbox.id)
+            if reader is None:
+                reader = opened.readers[mailbox.id] = opened.account.reader(mailbox.address)
+            outcome = await Round(
+                mailbox,
+                lease,
+                desk=self._desk,
+                blobs=self._blobs,
+                reader=reader,
+                settings=self._settings,
+                memory=self._memories.setdefault(mailbox.id, Memory()),
+                now=self._now,
+            ).run()
+        except ExchangeError as error:
+            await self._failed(lease, mailbox, integration, error)
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a bug at one mailbox must not stop the others
+            log.warning("round broken", error=type(error).__name__, place=_place_of(error))
+            fault = aftermath.fault_of_bug(error)
+            await self._failed(lease, mailbox, integration, ExchangeError(fault))
+        else:
+            now = self._now()
+            next_due_at = schedule.after_success(
+                started_at, now, self._settings.poll_interval, is_unfinished=outcome.is_unfinished
+            )
+            await self._desk.write(
+                lambda tx: aftermath.went_well(
+                    tx, lease, mailbox, integration, next_due_at=next_due_at, at=now
+                )
+            )
+            taken = outcome.taken
+            level = log.info if taken.new or taken.moved or taken.failed else log.debug
+            level(
+                "round ended",
+                new=taken.new,
+                copies=taken.copies,
+                moved=taken.moved,
+                gone=taken.gone,
+                failed=taken.failed,
+                unfinished=outcome.is_unfinished,
+                seconds=round((now - started_at).total_seconds(), 3),
+            )
+        finally:
+            opened.rounds -= 1
+            if opened.is_replaced and not opened.rounds:
+                await opened.account.aclose()
+
+    async def _failed(
+        self, lease: Lease, mailbox: Mailbox, integration: Integration, error: ExchangeError
+    ) -> None:
+        fault = error.fault
+        log.warning("round failed", where=fault.where, code=fault.code, request=fault.request_id)
+        opened = self._accounts.get(integration.id)
+
+        def write(tx: Transaction) -> None:
+            now = self._now()
+            if fault.code == REFUSED and opened is not None:
+                remember_refused(tx, integration, opened.secret)
+            aftermath.failed(tx, lease, mailbox, integration, fault, at=now, pause=self._how_long)
+
+        await self._desk.write(write)
+
+    def _how_long(self, times: int, retry_after: timedelta | None) -> timedelta:
+        first = self._settings.first_pause
+        return schedule.pause(times, retry_after, first=first, jitter=self._jitter())
+
+    async def _opened(self, integration: Integration) -> _Open:
+        """Give the account of an integration; a new one when its connection or its password changed."""
+        secret = await asyncio.to_thread(self._secret_of, integration)
+        opened = self._accounts.get(integration.id)
+        if opened is not None and (opened.connection, opened.secret) == (
+            integration.connection,
+            secret,
+        ):
+            return opened
+        if opened is not None:
+            opened.is_replaced = True
+            if not opened.rounds:
+                await opened.account.aclose()
+        opened = _Open(
+            connection=integration.connection,
+            secret=secret,
+            account=self._open_account(integration.connection, secret),
+        )
+        self._accounts[integration.id] = opened
+        return opened
+
+
+def _place_of(error: Exception) -> str:
+    """Say where an error arose, without its words, which may hold words of an email."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{last.filename}:{last.lineno}"

@@ -1,0 +1,1 @@
+"""The sync, against the simulated Exchange and a real store."""

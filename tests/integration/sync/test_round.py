@@ -1,0 +1,266 @@
+from datetime import UTC, datetime, timedelta
+
+from mailmine.model.integration import Filters, FolderStatus
+from mailmine.store import failures, folders
+from mailmine.sync.settings import SyncSettings
+from tests.integration.sync.conftest import ACCOUNT, CLAIMS, ORDERS, World, eml
+
+
+async def test_mail_becomes_comments(world: World) -> None:
+    orders = world.exchange.mailbox(ORDERS)
+    for number in range(25):
+        orders.deliver(eml(number), folder="Inbox/Orders" if number % 2 else "Inbox")
+    world.configure()
+    await world.sync()
+    found = world.comments()
+    assert len(found) == 25
+    assert {comment.messages[0].subject for comment in found} == {
+        f"Order {number}" for number in range(25)
+    }
+    assert world.folder_of(0) == "Inbox"
+    assert world.folder_of(1) == "Orders"
+
+
+async def test_an_idle_mailbox_costs_one_request(world: World) -> None:
+    world.exchange.mailbox(ORDERS).deliver(eml(1))
+    world.configure()
+    account = world.account()
+    reader = account.reader(ORDERS)
+    for minute in range(2):
+        world.now = datetime.now(UTC) + timedelta(minutes=minute)
+        await world.round(reader=reader)
+    world.exchange.requests.clear()
+    await world.round(reader=reader)
+    await account.aclose()
+    assert len(world.exchange.requests) == 1
+
+
+async def test_a_move_changes_the_folder_of_the_one_comment(world: World) -> None:
+    message = world.exchange.mailbox(ORDERS).deliver(eml(1))
+    world.configure()
+    await world.sync()
+    world.exchange.mailbox(ORDERS).make_folder("Done")
+    message.move("Done")
+    await world.sync()
+    assert len(world.comments()) == 1
+    assert world.folder_of(1) == "Done"
+    message.move("Inbox")
+    await world.sync()
+    assert world.folder_of(1) == "Inbox"
+    assert len(world.comments()) == 1
+
+
+async def test_a_deleted_email_keeps_its_comment(world: World) -> None:
+    message = world.exchange.mailbox(ORDERS).deliver(eml(1))
+    world.configure()
+    await world.sync()
+    message.delete()
+    await world.sync()
+    assert world.folder_of(1) == "Inbox"
+
+
+async def test_a_copy_that_stays_is_shown_when_the_other_goes(world: World) -> None:
+    orders = world.exchange.mailbox(ORDERS)
+    orders.make_folder("Done")
+    message = orders.deliver(eml(1))
+    world.configure()
+    await world.sync()
+    copy = message.copy("Done")
+    await world.sync()
+    assert world.folder_of(1) == "Done"
+    copy.delete()
+    await world.sync()
+    assert world.folder_of(1) == "Inbox"
+
+
+async def test_the_same_email_in_two_mailboxes_is_one_comment(world: World) -> None:
+    for address in (ORDERS, CLAIMS):
+        world.exchange.mailbox(address).deliver(eml(1))
+    world.configure(ORDERS, CLAIMS)
+    await world.sync(ORDERS, CLAIMS)
+    (comment,) = world.comments()
+    assert comment.user_properties["string:Mailbox"] == CLAIMS
+
+
+async def test_another_email_under_the_same_message_id_is_kept_too(world: World) -> None:
+    orders = world.exchange.mailbox(ORDERS)
+    orders.deliver(eml(1, message_id="<same@example.com>"))
+    orders.deliver(eml(2, message_id="<same@example.com>", sender="Bob <bob@example.com>"))
+    world.configure()
+    await world.sync()
+    found = world.comments()
+    assert {comment.messages[0].subject for comment in found} == {"Order 1", "Order 2"}
+    assert len({comment.id for comment in found}) == 2
+
+
+async def test_a_renamed_folder_renames_it_in_its_comments(world: World) -> None:
+    orders = world.exchange.mailbox(ORDERS)
+    orders.make_folder("Inbox/New")
+    orders.make_folder("Inbox/New/Sub")
+    orders.deliver(eml(1), folder="Inbox/New/Sub")
+    orders.deliver(eml(2), folder="Inbox/New")
+    world.configure()
+    await world.sync()
+    orders.rename_folder("Inbox/New", "Old")
+    await world.sync()
+    shown = {comment.user_properties["string:Folder"] for comment in world.comments()}
+    assert shown == {"Sub (/ Inbox / Old / Sub)", "Old (/ Inbox / Old)"}
+
+
+async def test_a_deleted_folder_loses_nothing(world: World) -> None:
+    orders = world.exchange.mailbox(ORDERS)
+    orders.make_folder("Done")
+    message = orders.deliver(eml(1))
+    world.configure()
+    await world.sync()
+    message.copy("Done")
+    await world.sync()
+    assert world.folder_of(1) == "Done"
+    orders.delete_folder("Done")
+    await world.sync()
+    assert len(world.comments()) == 1
+    assert world.folder_of(1) == "Inbox"
+
+
+async def test_a_lost_place_doubles_nothing_and_finds_what_is_gone(world: World) -> None:
+    orders = world.exchange.mailbox(ORDERS)
+    for number in range(10):
+        orders.deliver(eml(number))
+    world.configure()
+    await world.sync()
+    copies = [orders.deliver(eml(number), folder="Done") for number in (3, 4)]
+    await world.sync()
+    assert (world.folder_of(3), world.folder_of(4)) == ("Done", "Done")
+    copies[0].delete()
+    orders.deliver(eml(11), folder="Done")
+    world.exchange.fail("SyncFolderItems", "ErrorInvalidSyncStateData")
+    world.exchange.requests.clear()
+    await world.sync()
+    assert len(world.comments()) == 11
+    assert (world.folder_of(3), world.folder_of(4)) == ("Inbox", "Done")
+    assert world.exchange.requests.count("GetItem") == 1
+
+
+async def test_read_flags_are_followed_without_fetching(world: World) -> None:
+    message = world.exchange.mailbox(ORDERS).deliver(eml(1))
+    world.configure()
+    await world.sync()
+    before = world.comments()[0].user_properties["string:Is Read"]
+    world.exchange.requests.clear()
+    message.mark_read()
+    await world.sync()
+    assert world.comments()[0].user_properties["string:Is Read"] != before
+    assert world.exchange.requests.count("GetItem") == 0
+
+
+async def test_an_edit_in_exchange_does_not_reach_subject_and_body(world: World) -> None:
+    message = world.exchange.mailbox(ORDERS).deliver(eml(1))
+    world.configure()
+    await world.sync()
+    message.edit(subject="Bye")
+    await world.sync()
+    (comment,) = world.comments()
+    assert comment.messages[0].subject == "Order 1"
+
+
+async def test_mail_before_the_start_is_left_out(world: World) -> None:
+    orders = world.exchange.mailbox(ORDERS)
+    orders.deliver(eml(1), at=datetime(2026, 1, 1, tzinfo=UTC))
+    orders.deliver(eml(2), at=datetime(2026, 3, 1, tzinfo=UTC))
+    world.configure(start_at=datetime(2026, 2, 1, tzinfo=UTC))
+    await world.sync()
+    assert [comment.messages[0].subject for comment in world.comments()] == ["Order 2"]
+    world.configure(start_at=datetime(2025, 2, 1, tzinfo=UTC))
+    await world.sync()
+    assert len(world.comments()) == 2
+
+
+async def test_only_wanted_folders_and_people(world: World) -> None:
+    orders = world.exchange.mailbox(ORDERS)
+    orders.make_folder("Inbox/Private")
+    orders.deliver(eml(1))
+    orders.deliver(eml(2), folder="Inbox/Private")
+    orders.deliver(eml(3, sender="Spam <x@spam.example>"))
+    world.configure(
+        filters=Filters(
+            folder_denylist=(("inbox", "private"),), participant_domain_denylist=("SPAM.example",)
+        )
+    )
+    await world.sync()
+    assert [comment.messages[0].subject for comment in world.comments()] == ["Order 1"]
+
+
+async def test_one_bad_email_is_a_row_and_stops_none(world: World) -> None:
+    orders = world.exchange.mailbox(ORDERS)
+    messages = [orders.deliver(eml(number)) for number in range(12)]
+    world.exchange.fail("GetItem", "ErrorItemCorrupt", message=messages[5], times=None)
+    world.configure()
+    await world.sync()
+    assert len(world.comments()) == 11
+    with world.database.read() as tx:
+        (failure,) = failures.of_mailbox(tx, world.mailbox().id, 10)
+    assert failure.code == "ErrorItemCorrupt"
+    world.exchange.heal()
+    world.now = datetime.now(UTC) + timedelta(minutes=2)
+    await world.sync()
+    assert len(world.comments()) == 12
+    with world.database.read() as tx:
+        assert failures.count(tx, world.mailbox().id) == 0
+
+
+async def test_new_mail_comes_first_while_history_is_read(world: World) -> None:
+    orders = world.exchange.mailbox(ORDERS)
+    for number in range(60):
+        orders.deliver(eml(number), at=datetime(2026, 3, 2, tzinfo=UTC))
+    world.configure()
+    world.settings = SyncSettings(page=10, slice=timedelta())
+    assert (await world.round()).is_unfinished
+    before = len(world.comments())
+    assert 10 <= before < 60
+    orders.deliver(eml(1000))
+    await world.round()
+    assert world.folder_of(1000) == "Inbox"
+    assert len(world.comments()) < 61
+    await world.sync()
+    assert len(world.comments()) == 61
+    with world.database.read() as tx:
+        states = folders.of_mailbox(tx, world.mailbox().id)
+    assert {state.status for state in states} == {FolderStatus.UP_TO_DATE}
+
+
+async def test_attachments_are_fetched_apart(world: World) -> None:
+    orders = world.exchange.mailbox(ORDERS)
+    content = b"%PDF-1.7 " + bytes(range(256)) * 4000
+    orders.deliver(eml(1, attachment=content))
+    world.configure(sync_attachments=True)
+    await world.sync()
+    (attachment,) = world.comments()[0].attachments
+    assert attachment.attachment_reference
+    assert attachment.content_hash
+    pieces = [piece async for piece in world.blobs.read(attachment.content_hash)]
+    assert b"".join(pieces) == content
+
+
+async def test_an_attachment_that_fails_never_loses_its_email(world: World) -> None:
+    orders = world.exchange.mailbox(ORDERS)
+    message = orders.deliver(eml(1, attachment=b"first"))
+    world.exchange.fail("GetAttachment", "ErrorItemCorrupt", times=1)
+    world.configure(sync_attachments=True)
+    await world.sync()
+    (attachment,) = world.comments()[0].attachments
+    assert attachment.attachment_reference is None
+    message.move("Drafts")
+    world.now = datetime.now(UTC) + timedelta(minutes=2)
+    await world.sync()
+    (attachment,) = world.comments()[0].attachments
+    assert attachment.attachment_reference
+    assert world.folder_of(1) == "Drafts"
+
+
+async def test_a_delegate_who_sees_the_inbox_alone_syncs_it(world: World) -> None:
+    world.exchange.revoke(ACCOUNT, mailbox=ORDERS)
+    world.exchange.grant(ACCOUNT, mailbox=ORDERS, folder="Inbox")
+    world.exchange.mailbox(ORDERS).deliver(eml(1))
+    world.configure()
+    await world.sync()
+    assert world.folder_of(1) == "Inbox"

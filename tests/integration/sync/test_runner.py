@@ -1,0 +1,182 @@
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import pytest
+
+from exchange_simulator import Account
+from mailmine.model.integration import DisabledReason
+from mailmine.store import events, integrations, mailboxes
+from mailmine.sync.runner import Runner
+from mailmine.sync.settings import SyncSettings
+from tests.integration.sync.conftest import CLAIMS, ORDERS, World, eml
+
+QUICK = SyncSettings(
+    poll_interval=timedelta(seconds=0.2),
+    first_pause=timedelta(seconds=0.1),
+    drain=timedelta(seconds=5),
+)
+
+
+@asynccontextmanager
+async def running(world: World, settings: SyncSettings = QUICK) -> AsyncIterator[Runner]:
+    stop = asyncio.Event()
+    runner = Runner(
+        world.database,
+        world.blobs,
+        secret_of=lambda _: world.password,
+        settings=settings,
+        now=world.time,
+        jitter=lambda: 0.0,
+    )
+    task = asyncio.create_task(runner.run(stop))
+    try:
+        yield runner
+    finally:
+        stop.set()
+        await task
+
+
+async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    """Wait for a condition, with a deadline."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return
+        await asyncio.sleep(0.02)
+    raise TimeoutError("what was waited for did not happen")
+
+
+def rounds_of(world: World) -> list[int]:
+    """Give the mailboxes that had a round and are to wait now."""
+    with world.database.read() as tx:
+        later = world.time() + timedelta(minutes=1)
+        return [1 for one in mailboxes.list_all(tx) if one.next_due_at > later]
+
+
+async def test_mail_keeps_arriving(world: World) -> None:
+    for address in (ORDERS, CLAIMS):
+        for number in range(5):
+            world.exchange.mailbox(address).deliver(eml(number, message_id=f"<{number}{address}>"))
+    world.configure(ORDERS, CLAIMS)
+    async with running(world):
+        await until(lambda: len(world.comments()) == 10)
+        world.exchange.mailbox(CLAIMS).deliver(eml(100))
+        await until(lambda: len(world.comments()) == 11)
+    with world.database.read() as tx:
+        assert all(mailbox.last_round_at for mailbox in mailboxes.list_all(tx))
+
+
+async def test_new_mail_is_there_within_the_poll_interval_and_two_seconds(world: World) -> None:
+    world.configure()
+    settings = SyncSettings(poll_interval=timedelta(seconds=1))
+    async with running(world, settings):
+        await until(lambda: world.mailbox().last_round_at is not None)
+        world.exchange.mailbox(ORDERS).deliver(eml(1))
+        await until(lambda: len(world.comments()) == 1, seconds=3)
+
+
+async def test_a_mailbox_that_is_configured_later_is_read_at_once(world: World) -> None:
+    world.exchange.mailbox(CLAIMS).deliver(eml(1))
+    world.configure(ORDERS)
+    async with running(world, SyncSettings(poll_interval=timedelta(hours=1))) as runner:
+        await until(lambda: world.mailbox().last_round_at is not None)
+        world.configure(ORDERS, CLAIMS)
+        runner.wake()
+        await until(lambda: len(world.comments()) == 1)
+
+
+async def test_a_wrong_password_is_tried_twice_for_all_mailboxes_together(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+    sign_in = world.exchange.sign_in
+
+    def counted(name: str, password: str) -> Account | None:
+        tried.append(name)
+        return sign_in(name, password)
+
+    monkeypatch.setattr(world.exchange, "sign_in", counted)
+    world.configure(ORDERS, CLAIMS, password="wrong")
+    async with running(world):
+        await until(lambda: world.integration().trouble is not None)
+        await until(lambda: len(rounds_of(world)) == 2)
+    assert len(tried) == 1
+    assert world.integration().enabled
+    world.now = world.time() + timedelta(minutes=6)
+    async with running(world):  # a restart forgets nothing
+        await until(lambda: not world.integration().enabled)
+    assert len(tried) == 2
+    trouble = world.integration().trouble
+    assert trouble is not None
+    assert trouble.code == "http_401"
+    assert "password" in trouble.message
+    async with running(world):
+        await asyncio.sleep(0.3)
+    assert len(tried) == 2
+
+
+async def test_a_new_password_switches_the_integration_on_again(world: World) -> None:
+    world.exchange.mailbox(ORDERS).deliver(eml(1))
+    world.configure(password="wrong")
+    async with running(world):
+        await until(lambda: bool(world.integration().trouble))
+    integration = world.integration()
+    with world.database.write() as tx:
+        integrations.set_enabled(
+            tx,
+            integration.id,
+            enabled=False,
+            reason=DisabledReason.SYNC_ERROR,
+            trouble=integration.trouble,
+        )
+    async with running(world):
+        await asyncio.sleep(0)
+    assert not world.integration().enabled
+    world.password = "secret"
+    async with running(world):
+        await until(lambda: len(world.comments()) == 1)
+    assert world.integration().enabled
+    assert world.integration().trouble is None
+
+
+async def test_an_unknown_mailbox_is_disabled_and_the_others_go_on(world: World) -> None:
+    world.exchange.mailbox(ORDERS).deliver(eml(1))
+    world.configure(ORDERS, "nobody@example.com")
+    async with running(world):
+        await until(lambda: len(world.comments()) == 1)
+        await until(lambda: world.mailbox("nobody@example.com").trouble is not None)
+        await until(lambda: not world.mailbox("nobody@example.com").enabled, seconds=30)
+    mailbox = world.mailbox("nobody@example.com")
+    assert mailbox.disabled_reason is DisabledReason.SYNC_ERROR
+    assert mailbox.trouble is not None
+    assert "nobody@example.com" in mailbox.trouble.message
+    with world.database.read() as tx:
+        kinds = {event.kind for event in events.page(tx, before=None, limit=20)}
+    assert {"configured", "mailbox_troubled", "mailbox_disabled"} <= kinds
+
+
+async def test_a_busy_exchange_disables_nothing(world: World) -> None:
+    world.exchange.mailbox(ORDERS).deliver(eml(1))
+    world.exchange.throttle(times=1, back_off=0.1)
+    world.configure()
+    async with running(world):
+        await until(lambda: len(world.comments()) == 1, seconds=60)
+    assert world.mailbox().enabled
+    assert world.integration().enabled
+    assert world.mailbox().trouble is None
+
+
+async def test_a_mailbox_that_another_process_reads_is_left_alone(world: World) -> None:
+    world.exchange.mailbox(ORDERS).deliver(eml(1))
+    world.configure()
+    now = world.time()
+    with world.database.write() as tx:
+        until_ = now + timedelta(seconds=2)
+        assert mailboxes.claim(tx, world.mailbox().id, owner="another", now=now, until=until_)
+    async with running(world):
+        await asyncio.sleep(0.5)
+        assert world.exchange.requests.count() == 0
+        await until(lambda: len(world.comments()) == 1)
