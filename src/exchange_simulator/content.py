@@ -98,13 +98,16 @@ def parse(mime: bytes, spool: Spool) -> Content:
     body = _Body(spool)
     body.walk(message, 0)
     text, html = body.bodies()
+    kind = item_class(message)
+    if kind.startswith("IPM.Note.SMIME"):
+        body.attachments = [_sealed(message, mime, spool)]
     subject = _decoded(first.get("subject"))
     topic = normalized_subject(subject)
     from_ = _addresses(headers, "from")
     sender = _addresses(headers, "sender")
     meeting = _meeting(body.calendar)
     return Content(
-        item_class=item_class(message),
+        item_class=kind,
         subject=subject,
         message_id=(first.get("message-id") or "").strip() or None,
         sender=next(iter(sender or from_), None),
@@ -169,6 +172,20 @@ def item_class(message: Message) -> str:
         "CANCEL": "IPM.Schedule.Meeting.Canceled",
         "REPLY": "IPM.Schedule.Meeting.Resp.Pos",
     }.get(method or "", "IPM.Note")
+
+
+def _sealed(message: Message, mime: bytes, spool: Spool) -> Attached:
+    """Make the one attachment that Exchange shows of a signed or encrypted mail."""
+    data = mime if message.is_multipart() else _part_bytes(message)
+    return Attached(
+        name="smime.p7m",
+        content_type=message.get_content_type(),
+        content_id=None,
+        content_location=None,
+        is_inline=False,
+        is_item=False,
+        data=spool.put(data),
+    )
 
 
 def _direct_parts(message: Message) -> list[Message]:

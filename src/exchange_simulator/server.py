@@ -134,7 +134,9 @@ def run(
 
 
 @contextmanager
-def serving(exchange: Exchange, *, host: str, port: int, tls: bool) -> Iterator[str]:
+def serving(
+    exchange: Exchange, *, host: str, port: int, tls: bool, control_token: str | None = None
+) -> Iterator[str]:
     """Serve in a thread of its own; gives the address once it listens, and stops at the end."""
     listening = threading.Event()
     addresses: list[str] = []
@@ -153,7 +155,15 @@ def serving(exchange: Exchange, *, host: str, port: int, tls: bool) -> Iterator[
 
     def work() -> None:
         try:
-            run(exchange, host=host, port=port, tls=tls, when_listening=note, until=stopped)
+            run(
+                exchange,
+                host=host,
+                port=port,
+                tls=tls,
+                control_token=control_token,
+                when_listening=note,
+                until=stopped,
+            )
         except OSError as error:
             failures.append(error)
         finally:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import exchangelib
 import pytest
 
 from exchange_simulator import Exchange
@@ -31,4 +32,7 @@ def test_every_real_mail_is_read_back(
         for id_, item in found.items():
             assert item.mime_content == raw[id_]
             for attachment in item.attachments:
-                assert attachment.name
+                if isinstance(attachment, exchangelib.FileAttachment):
+                    assert attachment.content is not None
+                else:
+                    assert attachment.item.mime_content

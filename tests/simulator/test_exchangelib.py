@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import exchangelib
@@ -88,3 +89,42 @@ def test_follows_what_changes(filled: Callable[[str], Exchange], version: str) -
         assert changes == ["delete", "create"]
         tree = [(kind, folder.name) for kind, folder in bob.msg_folder_root.sync_hierarchy()]
         assert ("create", "Orders") in tree
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_impersonates(filled: Callable[[str], Exchange], version: str) -> None:
+    exchange = filled(version)
+    exchange.revoke("svc@example.com", mailbox=BOB)
+    with account(exchange, BOB, access_type="impersonation") as bob:
+        with pytest.raises(exchangelib.errors.ErrorImpersonateUserDenied):
+            list(bob.inbox.all())
+        exchange.allow_impersonation("svc@example.com", of=[BOB])
+        assert [item.subject for item in bob.inbox.all()] == ["In the inbox"]
+
+
+def test_filters_sorts_and_fetches_in_batches(filled: Callable[[str], Exchange]) -> None:
+    exchange = filled("Exchange2016")
+    box = exchange.mailbox(BOB)
+    for n in range(30):
+        at = datetime(2026, 3, 1, 12, n, tzinfo=UTC)
+        box.deliver(mail(f"Order {n:02}", message_id=f"<o{n}@x>"), "Orders", at=at)
+    with account(exchange, BOB) as bob:
+        orders = bob.msg_folder_root / "Orders"
+        assert [m.subject for m in orders.filter(subject__icontains="order 1")] == [
+            f"Order {n}" for n in range(19, 9, -1)
+        ]
+        after = datetime(2026, 3, 1, 12, 27, tzinfo=UTC)
+        newest = orders.filter(datetime_received__gte=after).order_by("datetime_received")
+        assert [m.subject for m in newest] == ["Order 27", "Order 28", "Order 29"]
+        ids = list(orders.all().only("id", "changekey"))
+        fetched = list(bob.fetch(ids, chunk_size=7))
+        assert {m.message_id for m in fetched} == {f"<o{n}@x>" for n in range(30)}
+        assert orders.filter(is_read=True).count() == 0
+        assert orders.all().order_by("-subject")[0].subject == "Order 29"
+
+
+def test_resolves_names(filled: Callable[[str], Exchange]) -> None:
+    with account(filled("Exchange2016"), BOB) as bob:
+        assert bob.inbox.total_count == 1
+        found = bob.protocol.resolve_names(["bob"])
+        assert [mailbox.email_address for mailbox in found] == [BOB]

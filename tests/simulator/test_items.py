@@ -198,6 +198,18 @@ INVITATION = (
 )
 
 
+def test_signed_mail_has_one_attachment(bob: Mailbox, client: Client) -> None:
+    signed = bob.deliver(
+        b"Subject: Signed\r\nMIME-Version: 1.0\r\nContent-Type: multipart/signed; boundary=s;"
+        b' protocol="application/pkcs7-signature"\r\n\r\n--s\r\nContent-Type: text/plain\r\n\r\nsigned words\r\n'
+        b"--s\r\nContent-Type: application/pkcs7-signature; name=smime.p7s\r\n\r\nabc\r\n--s--\r\n"
+    )
+    answer = client.get_item(signed.id, shape=shape("item:ItemClass", "item:Attachments"))
+    assert answer.text(".//t:ItemClass") == "IPM.Note.SMIME.MultipartSigned"
+    assert [name.text for name in answer.all(".//t:FileAttachment/t:Name")] == ["smime.p7m"]
+    assert answer.text(".//t:FileAttachment/t:ContentType") == "multipart/signed"
+
+
 @contextmanager
 def serving(exchange: Exchange) -> Iterator[Client]:
     exchange.account("bob@example.com")

@@ -43,6 +43,8 @@ class Caller:
         elif element.tag == f"{T}DistinguishedFolderId":
             mailbox = self._mailbox(element)
             folder = mailbox.well_known(element.get("Id", ""))
+            if folder is None and element.get("Id", "").startswith("archive"):
+                raise EwsError("ErrorArchiveMailboxNotEnabled")
         else:
             raise SoapFaultError("ErrorSchemaValidation")
         if mailbox is None or folder is None:

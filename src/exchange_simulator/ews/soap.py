@@ -17,7 +17,7 @@ T = f"{{{TYPES}}}"
 M = f"{{{MESSAGES}}}"
 S = f"{{{SOAP}}}"
 
-_SPECIAL = re.compile("[&<>\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _SPECIAL_IN_ATTRIBUTE = re.compile('[&<>"\x00-\x1f\ud800-\udfff\ufffe\uffff]')
 _NAMED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
 
@@ -68,7 +68,11 @@ def _reference(found: re.Match[str]) -> str:
 
 def text(value: str) -> str:
     """Write text for an element; control characters become `&#x1A;`, as Exchange writes them though XML forbids it."""
-    return _SPECIAL.sub(_reference, value)
+    # Plain replacing is several times faster than one regular expression for all of them.
+    written = (
+        value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#xD;")
+    )
+    return _FORBIDDEN.sub(_reference, written)
 
 
 def attribute(value: str) -> str:
