@@ -16,7 +16,7 @@ from mailmine.model.ids import CommentId, SourceId, ThreadId
 
 def timestamp(at: datetime) -> str:
     """Write a moment as RFC 3339 in UTC with microseconds; clients refuse one without an offset."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def uid(source_id: SourceId, comment_id: CommentId) -> str:
