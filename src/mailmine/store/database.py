@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 import psycopg
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -152,11 +152,9 @@ def _wrapped() -> Iterator[None]:
         raise meaning from error
 
 
-def _translate(context: ExceptionContext) -> None:
+def _translate(context: ExceptionContext) -> StoreError | None:
     """Say in our words what a driver's error means. What is left as it is is a bug of ours."""
-    meaning = _meaning(context.original_exception)
-    if meaning is not None:
-        context.chained_exception = cast("Any", meaning)
+    return _meaning(context.original_exception)
 
 
 def _meaning(error: BaseException) -> StoreError | None:

@@ -1,0 +1,174 @@
+"""The schedule of mailboxes is data, and a lease is exclusive."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from mailmine.model.ids import MailboxId
+from mailmine.store import integrations, mailboxes
+from mailmine.store.database import Database
+from mailmine.store.errors import LeaseLost
+from tests.contract.store_world import MINUTE, build
+
+SECOND = timedelta(seconds=1)
+
+
+def start(database: Database) -> tuple[MailboxId, datetime]:
+    """Build a world whose mailbox is due from the returned moment on."""
+    with database.write() as tx:
+        mailbox = build(tx).mailbox
+    return mailbox.id, mailbox.next_due_at
+
+
+def claim(
+    database: Database, mailbox: MailboxId, now: datetime, owner: str = "a"
+) -> mailboxes.Lease:
+    with database.write() as tx:
+        lease = mailboxes.claim(tx, mailbox, owner=owner, now=now, until=now + 30 * SECOND)
+    assert lease is not None
+    return lease
+
+
+def test_a_new_mailbox_is_due_at_once(database: Database) -> None:
+    mailbox, now = start(database)
+    with database.read() as tx:
+        assert mailboxes.due(tx, now - SECOND, limit=9) == ()
+        assert mailboxes.due(tx, now, limit=9) == (mailbox,)
+        assert mailboxes.next_due(tx) == now
+
+
+def test_the_longest_overdue_comes_first(database: Database) -> None:
+    mailbox, now = start(database)
+    with database.write() as tx:
+        first = mailboxes.by_id(tx, mailbox)
+        assert first is not None
+        second = mailboxes.save(
+            tx, first.integration_id, "b@acme.example", bucket_id=first.bucket_id
+        )
+        mailboxes.wake(tx, second.id, now - MINUTE)
+        assert mailboxes.due(tx, now, limit=9) == (second.id, mailbox)
+        assert mailboxes.due(tx, now, limit=1) == (second.id,)
+
+
+def test_what_is_switched_off_is_never_due(database: Database) -> None:
+    mailbox, now = start(database)
+    with database.write() as tx:
+        mailboxes.set_enabled(tx, mailbox, False)
+        assert mailboxes.due(tx, now, limit=9) == ()
+        assert mailboxes.next_due(tx) is None
+        mailboxes.set_enabled(tx, mailbox, True)
+        (integration,) = integrations.list_all(tx)
+        integrations.set_enabled(tx, integration.id, False)
+        assert mailboxes.due(tx, now, limit=9) == ()
+        assert mailboxes.next_due(tx) is None
+
+
+def test_who_holds_the_lease_holds_it_alone(database: Database) -> None:
+    mailbox, now = start(database)
+    lease = claim(database, mailbox, now)
+    with database.write() as tx:
+        assert mailboxes.claim(tx, mailbox, owner="b", now=now, until=now + MINUTE) is None
+        assert mailboxes.due(tx, now, limit=9) == ()
+        assert mailboxes.next_due(tx) == lease.until
+        mailboxes.guard(tx, lease)
+
+
+def test_a_renewed_lease_lasts_longer(database: Database) -> None:
+    mailbox, now = start(database)
+    lease = claim(database, mailbox, now)
+    with database.write() as tx:
+        renewed = mailboxes.renew(tx, lease, until=now + 5 * MINUTE)
+        later = now + 4 * MINUTE
+        assert mailboxes.claim(tx, mailbox, owner="b", now=later, until=later) is None
+    assert renewed == replace(lease, until=now + 5 * MINUTE)
+
+
+def test_an_expired_lease_is_taken_over_and_the_old_owner_is_fenced_off(database: Database) -> None:
+    mailbox, now = start(database)
+    old = claim(database, mailbox, now, "a")
+    with database.read() as tx:
+        assert mailboxes.due(tx, old.until, limit=9) == (mailbox,)
+    new = claim(database, mailbox, old.until, "b")
+    assert new.epoch > old.epoch
+    with database.write() as tx, pytest.raises(LeaseLost):
+        mailboxes.guard(tx, old)
+    with database.write() as tx, pytest.raises(LeaseLost):
+        mailboxes.renew(tx, old, until=now + MINUTE)
+    with database.write() as tx, pytest.raises(LeaseLost):
+        mailboxes.release(tx, old, next_due_at=now, round_ended_at=now)
+    with database.write() as tx:
+        mailboxes.guard(tx, new)
+
+
+def test_a_released_mailbox_is_due_when_told_and_its_lease_is_worth_nothing(
+    database: Database,
+) -> None:
+    mailbox, now = start(database)
+    lease = claim(database, mailbox, now)
+    with database.write() as tx:
+        mailboxes.release(tx, lease, next_due_at=now + MINUTE, round_ended_at=now + SECOND)
+        state = mailboxes.by_id(tx, mailbox)
+        assert state is not None
+        assert (state.next_due_at, state.last_round_at) == (now + MINUTE, now + SECOND)
+        assert mailboxes.next_due(tx) == now + MINUTE
+        with pytest.raises(LeaseLost):
+            mailboxes.guard(tx, lease)
+
+
+def test_a_failed_round_leaves_the_time_of_the_last_good_one(database: Database) -> None:
+    mailbox, now = start(database)
+    with database.write() as tx:
+        for ended in (now, None):
+            lease = mailboxes.claim(tx, mailbox, owner="a", now=now, until=now + MINUTE)
+            assert lease is not None
+            mailboxes.release(tx, lease, next_due_at=now, round_ended_at=ended)
+        state = mailboxes.by_id(tx, mailbox)
+    assert state is not None
+    assert state.last_round_at == now
+
+
+def test_waking_brings_a_round_forward_and_never_puts_it_off(database: Database) -> None:
+    mailbox, now = start(database)
+    with database.write() as tx:
+        mailboxes.wake(tx, mailbox, now + MINUTE)
+        assert mailboxes.next_due(tx) == now
+        mailboxes.wake(tx, mailbox, now - MINUTE)
+        assert mailboxes.next_due(tx) == now - MINUTE
+
+
+def test_waking_during_a_round_brings_another_after_it(database: Database) -> None:
+    mailbox, now = start(database)
+    lease = claim(database, mailbox, now)
+    with database.write() as tx:
+        mailboxes.wake(tx, mailbox, now + 9 * SECOND)
+        mailboxes.wake(tx, mailbox, now + 5 * SECOND)
+        mailboxes.wake(tx, mailbox, now + 7 * SECOND)
+        assert mailboxes.due(tx, now + 9 * SECOND, limit=9) == ()
+        mailboxes.release(tx, lease, next_due_at=now + MINUTE, round_ended_at=None)
+        assert mailboxes.next_due(tx) == now + 5 * SECOND
+
+
+def test_waking_before_a_round_does_not_bring_another_after_it(database: Database) -> None:
+    mailbox, now = start(database)
+    with database.write() as tx:
+        mailboxes.wake(tx, mailbox, now - SECOND)
+    lease = claim(database, mailbox, now)
+    with database.write() as tx:
+        mailboxes.release(tx, lease, next_due_at=now + MINUTE, round_ended_at=None)
+        assert mailboxes.next_due(tx) == now + MINUTE
+
+
+def test_of_many_that_claim_at_once_one_gets_it(database: Database) -> None:
+    mailbox, now = start(database)
+
+    def attempt(number: int) -> mailboxes.Lease | None:
+        with database.write() as tx:
+            return mailboxes.claim(
+                tx, mailbox, owner=f"worker {number}", now=now, until=now + MINUTE
+            )
+
+    with ThreadPoolExecutor(8) as pool:
+        leases = [lease for lease in pool.map(attempt, range(24)) if lease]
+    assert len(leases) == 1

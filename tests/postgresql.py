@@ -1,0 +1,112 @@
+"""A private PostgreSQL for the tests: started from the machine's own binaries, in a passing folder."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+"""Debian keeps each version in a folder of its own, outside of PATH."""
+
+OPTIONS = "-c listen_addresses='' -c fsync=off -c full_page_writes=off -c shared_buffers=32MB"
+"""No network but a socket in the folder, and no care for power cuts."""
+
+
+def missing() -> str | None:
+    """Why there can be no PostgreSQL here; None where there can."""
+    if _bin() is None:
+        return "PostgreSQL is not installed (no `postgres` in PATH or /usr/lib/postgresql)"
+    if os.geteuid() == 0 and (shutil.which("setpriv") is None or not _user_exists()):
+        return "PostgreSQL refuses to run as root, and there is no `setpriv` or no user `postgres`"
+    return None
+
+
+class Server:
+    """A running server with one user, `mailmine`, who may do everything."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._number = count(1)
+
+    def url(self, name: str) -> str:
+        """Address a database."""
+        return f"postgresql://mailmine@/{name}?host={self._folder}"
+
+    def create(self, template: str = "template0") -> str:
+        """Make a database like `template`; its name."""
+        name = f"test_{next(self._number)}"
+        made = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
+        self._do(made.format(sql.Identifier(name), sql.Identifier(template)))
+        return name
+
+    def drop(self, name: str) -> None:
+        """Remove a database, whoever uses it."""
+        self._do(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def _do(self, statement: sql.Composed) -> None:
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(statement)
+
+
+@contextmanager
+def run() -> Iterator[Server]:
+    """Run a server until the end."""
+    folder = Path(tempfile.mkdtemp(prefix="mailmine-"))
+    try:
+        if os.geteuid() == 0:
+            shutil.chown(folder, "postgres", "postgres")
+        data = f"--pgdata={folder / 'data'}"
+        _run(
+            "initdb",
+            "--auth=trust",
+            "--username=mailmine",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+            "--no-sync",
+            data,
+        )
+        _run(
+            "pg_ctl",
+            "start",
+            "--wait",
+            "--silent",
+            f"--log={folder / 'log'}",
+            data,
+            "--options",
+            f"{OPTIONS} -k {folder}",
+        )
+        try:
+            yield Server(folder)
+        finally:
+            _run("pg_ctl", "stop", "--wait", "--silent", "--mode=immediate", data)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run(program: str, *arguments: str) -> None:
+    binaries = _bin()
+    assert binaries is not None
+    command: Sequence[str] = (str(binaries / program), *arguments)
+    if os.geteuid() == 0:
+        command = ("setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", *command)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/")  # noqa: S603
+
+
+def _bin() -> Path | None:
+    found = shutil.which("postgres")
+    if found is not None:
+        return Path(found).resolve().parent
+    return BINARIES[-1].parent if BINARIES else None
+
+
+def _user_exists() -> bool:
+    return any(
+        line.startswith("postgres:") for line in Path("/etc/passwd").read_text().splitlines()
+    )
