@@ -9,10 +9,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
+from pathlib import Path
 
 import pytest
 
 from exchange_simulator import Exchange, Mailbox
+from exchange_simulator.mail import load
 from mailmine.exchange import Limits, open_account
 from mailmine.exchange.faults import ExchangeError, Fault, Scope
 from mailmine.exchange.reader import (
@@ -325,12 +327,12 @@ async def test_an_attachment_comes_in_pieces_as_it_was_sent(world: World, size: 
     mail["Subject"] = "With a file"
     mail["Message-ID"] = "<file@example.org>"
     mail.set_content("See the file.")
-    mail.add_attachment(content, maintype="application", subtype="pdf", filename="a b.pdf")
+    mail.add_attachment(content, maintype="application", subtype="pdf", filename="ä b.pdf")
     id_ = ItemId(world.mailbox.deliver(mail.as_bytes(), folder="Inbox").id)
     item = await world.item(id_)
     (listed,) = item.email.attachments
     assert (listed.name, listed.content_type, listed.kind, listed.is_inline) == (
-        "a b.pdf",
+        "ä b.pdf",
         "application/pdf",
         AttachmentKind.FILE,
         False,
@@ -474,4 +476,27 @@ async def test_ten_mailboxes_are_read_side_by_side_within_the_limits() -> None:
 
         assert await asyncio.gather(*(read(address) for address in addresses)) == [15] * 10
         await account.aclose()
+    exchange.close()
+
+
+@pytest.mark.corpus
+async def test_every_real_email_comes_through(shared: Path) -> None:
+    exchange = Exchange()
+    exchange.account(ADDRESS, password=PASSWORD)
+    mailbox = exchange.mailbox(ADDRESS)
+    delivered = {message.id: message for message in load(mailbox, shared / "corpus")}
+    with exchange.serve() as address:
+        connection = Connection(endpoint=address + "/EWS/Exchange.asmx", username=ADDRESS)
+        account = open_account(connection, PASSWORD)
+        world = World(exchange, mailbox, account, account.reader(ADDRESS), address, connection)
+        changes, _ = await world.read(await world.folder("Inbox"))
+        fetched = await world.fetch([change.item_id for change in changes])
+        await account.aclose()
+    assert len(fetched) == len(delivered) > 800
+    for item in fetched:
+        assert isinstance(item, Item)
+        assert item.incomplete is None
+        assert item.email.message_id == delivered[item.id].message_id
+        assert item.metadata.received_at is not None
+        f"{item.email}".encode()
     exchange.close()

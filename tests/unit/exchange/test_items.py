@@ -117,6 +117,14 @@ def test_an_address_that_says_nothing_is_none() -> None:
     assert (email.from_, email.to) == (None, ())
 
 
+@pytest.mark.parametrize(
+    ("written", "read_as"), [("a@x", Address("", "a@x")), ("Somebody", Address("Somebody", ""))]
+)
+def test_a_name_that_is_but_the_address_is_said_once(written: str, read_as: Address) -> None:
+    mailbox = f"<t:Mailbox><t:Name>{written}</t:Name><t:EmailAddress>{written}</t:EmailAddress></t:Mailbox>"
+    assert read(f"<t:From>{mailbox}</t:From>").email.from_ == read_as
+
+
 def test_a_comma_in_an_encoded_name_makes_no_second_address() -> None:
     email = read(
         '<t:InternetMessageHeaders><t:InternetMessageHeader HeaderName="From">'

@@ -1,6 +1,8 @@
 """From an item as Exchange gives it to an Email and its Metadata.
 
 Runs once for every email: children are told apart by one look into a table, and what is unknown is passed over.
+Of a signed or encrypted email (IPM.Note.SMIME) that is what its properties carry: the headers, and its one
+attachment; of a protected one (IRM) its headers and a body that says so.
 """
 
 import codecs
@@ -150,13 +152,15 @@ def _strings(element: Element) -> tuple[str, ...]:
 
 
 def _address(element: Element) -> Address | None:
-    """Read a mailbox; None for one that says nothing."""
+    """Read a mailbox; None for one that says nothing. Exchange fills what is missing from what is not."""
     name = address = ""
     for child in element:
         if child.tag == _NAME:
             name = child.text or ""
         elif child.tag == _EMAIL_ADDRESS:
             address = child.text or ""
+    if name == address:
+        name, address = ("", address) if "@" in address else (name, "")
     return Address(name, address) if name or address else None
 
 
