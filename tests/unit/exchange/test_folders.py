@@ -1,5 +1,7 @@
 """From a list of folders to paths, and what a delegate sees."""
 
+import itertools
+
 import pytest
 from hypothesis import given, strategies as st
 
@@ -125,11 +127,14 @@ async def test_a_server_that_pages_is_followed_to_the_end() -> None:
     assert [one.path for one in tree.folders] == [("A",), ("B",)]
 
 
-async def test_a_server_that_pages_on_the_spot_does_not_hold_us() -> None:
+@pytest.mark.parametrize("step", [0, 1])
+async def test_c17_a_server_that_pages_on_the_spot_does_not_hold_us(step: int) -> None:
+    offsets = itertools.count(step=step)
+
     def answer(asked: Asked) -> str:
         if asked.operation == "GetFolder":
             return answers("GetFolder", *WELL_KNOWN_ONLY)
-        paging = 'IndexedPagingOffset="0" IncludesLastItemInRange="false"'
+        paging = f'IndexedPagingOffset="{next(offsets)}" IncludesLastItemInRange="false"'
         return answers("FindFolder", found(folder("a", "root", "A"), paging=paging))
 
     assert len((await reading(answer).reader.folders()).folders) == 1

@@ -21,6 +21,7 @@ from mailmine.exchange.status import fault_of_status, request_id_of
 from mailmine.model.integration import AccessType
 
 NO_ERROR: Final = "NoError"
+LONGEST_CODE: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +155,8 @@ class Client:
         """Read a fault in any of the forms that are sent (exchange.md, SOAP faults; measured traps, 5)."""
         code = next((found.text for found in element.iter("{*}ResponseCode") if found.text), None)
         if code is None:
-            code = (element.findtext("{*}faultcode") or "soap_fault").rpartition(":")[2].strip()
-        return self.fault(code, element, response)
+            code = (element.findtext("{*}faultcode") or "soap_fault").rpartition(":")[2]
+        return self.fault(code.strip()[:LONGEST_CODE], element, response)
 
     def _fault_of(self, message: Element, response: Response) -> Fault | None:
         """Read the fault of a ResponseMessage, and the true one inside where it wraps another."""
@@ -163,7 +164,7 @@ class Client:
         if code == NO_ERROR and message.get("ResponseClass") != "Error":
             return None
         inner = _value(message, "InnerErrorResponseCode")
-        return self.fault(inner or code, message, response)
+        return self.fault((inner or code)[:LONGEST_CODE], message, response)
 
     def fault(
         self,

@@ -10,6 +10,8 @@ from mailmine.exchange.reader import Folder
 from mailmine.model.ids import FolderId
 
 MAIL_CLASS: Final = "ipf.note"
+_TOO_LONG: Final = 19
+"""Digits that no count of items has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +40,7 @@ def read_folder(element: Element) -> ListedFolder | None:
         id=FolderId(id_.get("Id", "")),
         parent=FolderId(parent.get("Id", "")) if parent is not None else None,
         name=element.findtext(f"{T}DisplayName") or "",
-        total=int(total) if total.isdecimal() else 0,
+        total=int(total) if total.isdecimal() and len(total) < _TOO_LONG else 0,
         last_change=f"{last_change} {total}" if last_change else None,
         is_mail=_is_mail(element),
         is_hidden=extended.get(int(HIDDEN, 16)) == "true",

@@ -69,23 +69,24 @@ class EwsReader:
 
     async def _find_folders(self, parents: str) -> list[ListedFolder]:
         """List all folders below `parents`, page by page."""
-        listed: list[ListedFolder] = []
+        listed: dict[FolderId, ListedFolder] = {}
         offset = 0
         while True:
             answers = await self._client.call(find_folders(parents, offset=offset))
             faults = [answer.fault for answer in answers if answer.fault is not None]
             if faults and len(faults) == len(answers):
                 raise ExchangeError(faults[0])
-            page = [
-                folder
+            page = {
+                folder.id: folder
                 for answer in answers
                 for element in answer.element.iterfind(f"{M}RootFolder/{T}Folders/*")
                 if (folder := read_folder(element)) is not None
-            ]
-            listed += page
+            }
+            is_stuck = page.keys() <= listed.keys()
+            listed |= page
             following = _next_offset(answers, offset, len(page))
-            if following is None:
-                return listed
+            if following is None or is_stuck:
+                return list(listed.values())
             offset = following
 
     async def _get_well_known(self) -> list[ListedFolder | None]:
@@ -173,9 +174,10 @@ class EwsReader:
                 ItemId(element.get("Id", ""))
                 for element in answer.element.iterfind(f"{M}RootFolder/{T}Items/*/{T}ItemId")
             ]
+            is_stuck = found.keys() >= set(page)
             found |= dict.fromkeys(page)
             following = _next_offset((answer,), offset, len(page))
-            if following is None:
+            if following is None or is_stuck:
                 break
             offset = following
         return tuple(found)[:limit]
