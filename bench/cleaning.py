@@ -5,6 +5,8 @@ score.py bench.cleaning:clean
 
 import base64
 import hashlib
+from collections.abc import Iterator
+from email.message import Message
 from typing import Any
 
 from mailmine.model.email import Address
@@ -44,12 +46,22 @@ def clean(raw: bytes) -> dict[str, Any]:
         ],
         "leaves": [
             "base64:" + base64.b64encode(mime.content(leaf)).decode()
-            for leaf in mime.leaves(mime.tree(raw))
+            for leaf in _leaves(mime.tree(raw))
         ],
         "plain": "\n".join(line.text for line in html.lines(email.html))
         if email.html
         else email.text,
     }
+
+
+def _leaves(message: Message) -> Iterator[Message]:
+    """Walk into the messages inside, too."""
+    for leaf in mime.leaves(message):
+        inside = mime.children(leaf)
+        for child in inside:
+            yield from _leaves(child)
+        if not inside:
+            yield leaf
 
 
 def _people(people: tuple[Address, ...]) -> list[list[str]]:

@@ -12,6 +12,9 @@ import chardet
 GUESS_FROM = 20_000
 """Bytes that the guess looks at: more makes it slower, not better."""
 
+GUESS_AT = 6
+"""Bytes beyond ASCII that a guess needs; fewer are accents of Western Europe."""
+
 ALIASES = {
     # What senders write, and what Python calls the superset that they mean (WHATWG Encoding, 4.2).
     "us-ascii": "windows-1252",
@@ -104,6 +107,8 @@ def _is_stateful(declared: str) -> bool:
 
 
 def _guess(data: bytes) -> str:
+    if sum(byte > 127 for byte in data[:GUESS_FROM]) < GUESS_AT:  # noqa: PLR2004  # ASCII ends there
+        return data.decode("cp1252", "replace")
     try:
         guess = chardet.detect(data[:GUESS_FROM])["encoding"]
     except Exception:  # noqa: BLE001  # whatever goes wrong inside a guess, there is an answer

@@ -29,18 +29,25 @@ _ESCAPED = re.compile(r"\\(.)")
 _COMMENT_IN_DATE = re.compile(r"\([^()]{0,100}\)")
 
 
-def decode(value: str) -> str:
-    """Read a header's value as a person reads it: unfolded, encoded words and 8-bit text decoded."""
+def decode(value: str, hint: str = "") -> str:
+    """Read a header's value as a person reads it: unfolded, encoded words and 8-bit text decoded.
+
+    `hint` is a charset to try for raw bytes, before guessing.
+    """
     value = _FOLD.sub(" ", value[:MAX_LENGTH]).strip()
-    return charset.scrub(_decode_words(value) if "=?" in value else _decode_bytes(value))
+    return charset.scrub(
+        _decode_words(value, hint) if "=?" in value else _decode_bytes(value, hint)
+    )
 
 
-def _decode_bytes(value: str) -> str:
-    """Text whose bytes beyond ASCII are surrogates."""
-    return value if value.isascii() else charset.decode(value.encode("utf-8", "surrogateescape"))
+def _decode_bytes(value: str, hint: str) -> str:
+    """Decode text whose bytes beyond ASCII are surrogates."""
+    if value.isascii():
+        return value
+    return charset.decode(value.encode("utf-8", "surrogateescape"), hint)
 
 
-def _decode_words(value: str) -> str:
+def _decode_words(value: str, hint: str) -> str:
     out: list[str] = []
     pending = b""
     declared = ""
@@ -59,11 +66,11 @@ def _decode_words(value: str) -> str:
         else:
             if pending:
                 out.append(charset.decode(pending, declared))
-            out.append(_decode_bytes(between))
+            out.append(_decode_bytes(between, hint))
             pending, declared = data, name
         end = word.end()
     out.append(charset.decode(pending, declared))
-    out.append(_decode_bytes(value[end:]))
+    out.append(_decode_bytes(value[end:], hint))
     return "".join(out)
 
 
@@ -77,9 +84,9 @@ def _word_bytes(encoding: str, text: str) -> bytes:
     return binascii.a2b_base64(data + b"=" * (-len(data) % 4))
 
 
-def addresses(value: str) -> tuple[Address, ...]:
+def addresses(value: str, hint: str = "") -> tuple[Address, ...]:
     """Read the addresses of a header, groups taken apart; names without comments and quotes."""
-    reading = _Reading()
+    reading = _Reading(hint)
     for piece in _ADDRESS_PIECE.findall(_FOLD.sub(" ", value[:MAX_LENGTH])):
         reading.take(piece)
     reading.close()
@@ -89,7 +96,8 @@ def addresses(value: str) -> tuple[Address, ...]:
 class _Reading:
     """One walk over a list of addresses: what was found, and what is open."""
 
-    def __init__(self) -> None:
+    def __init__(self, hint: str) -> None:
+        self._hint = hint
         self.found: list[Address] = []
         self._phrase: list[str] = []
         self._comment: list[str] = []
@@ -116,13 +124,13 @@ class _Reading:
             self._phrase.append(piece)
 
     def close(self) -> None:
-        name = decode(" ".join("".join(self._phrase).split()))
-        address = decode(self._address)
+        name = decode(" ".join("".join(self._phrase).split()), self._hint)
+        address = decode(self._address, self._hint)
         # Quotes inside an encoded word are no part of the name either.
         if len(name) > 1 and name[0] == name[-1] == '"':
             name = name[1:-1]
         if not address and "@" in name and " " not in name:
-            name, address = decode("".join(self._comment).strip()), name
+            name, address = decode("".join(self._comment).strip(), self._hint), name
         if name or address:
             self.found.append(Address(name=name.strip(), address=address))
         self._phrase.clear()

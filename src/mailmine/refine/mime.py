@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from email.message import Message
 from urllib.parse import unquote_to_bytes
 
-from mailmine.model.email import Attachment, AttachmentKind, Email
+from mailmine.model.email import Address, Attachment, AttachmentKind, Email
 from mailmine.refine import charset, headers
 
 MAX_PARTS = 1_000
@@ -25,6 +25,9 @@ MAX_PARTS = 1_000
 MAX_DEPTH = 50
 """Multiparts within multiparts that are followed."""
 
+MAX_NAME = 200
+"""Characters of a name that is made of the subject of a message inside."""
+
 MAX_HEADERS = 1_000
 """Headers that are kept."""
 
@@ -32,6 +35,16 @@ _CONTINUED = re.compile(r"^([^*]+)\*(\d+)(\*?)$")
 _PARAMETER = re.compile(r';\s*([^=;\s]+)\s*=\s*("(?:[^"\\]|\\.)*"?|[^;]*)', re.DOTALL)
 _UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} (.+?)\r?$", re.MULTILINE)
 _BASE64_NOISE = re.compile(rb"[^A-Za-z0-9+/]")
+
+
+class _Raw(email.policy.Compat32):
+    """Hands headers over as they are: bytes beyond ASCII as surrogates, not as question marks."""
+
+    def header_fetch_parse(self, name: str, value: str) -> str:  # noqa: ARG002
+        return value
+
+
+_RAW = _Raw()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +61,8 @@ class _Collected:
     html: list[str] = field(default_factory=list)
     attachments: list[Attachment] = field(default_factory=list)
     contents: list[bytes] = field(default_factory=list)
+    charset: str = ""
+    """What the first text says that it is in."""
 
 
 def parse(raw: bytes) -> Parsed:
@@ -65,24 +80,26 @@ def leaves(message: Message) -> Iterator[Message]:
     seen = 0
     while stack and seen < MAX_PARTS:
         part, depth = stack.pop()
-        payload = part.get_payload()
-        if part.get_content_maintype() == "multipart" and isinstance(payload, list):
+        if part.get_content_maintype() == "multipart" and part.is_multipart():
             if depth < MAX_DEPTH:
-                stack.extend(
-                    (child, depth + 1) for child in reversed(payload) if isinstance(child, Message)
-                )
+                stack.extend((child, depth + 1) for child in reversed(children(part)))
             continue
         seen += 1
         yield part
 
 
+def children(part: Message) -> list[Message]:
+    """Give the parts directly inside; none for a leaf."""
+    inside = part.get_payload() if part.is_multipart() else []
+    return [child for child in inside if isinstance(child, Message)]
+
+
 def content(part: Message) -> bytes:
     """Give the bytes of a part, its transfer encoding undone as far as it can be."""
-    payload = part.get_payload()
-    if isinstance(payload, list):
-        return b"".join(_flattened(child) for child in payload)
-    data = str(payload).encode("utf-8", "surrogateescape")
-    encoding = headers.decode(str(part.get("Content-Transfer-Encoding", ""))).strip().lower()
+    if part.is_multipart():
+        return b"".join(_flattened(child) for child in children(part))
+    encoding = headers.decode(part.get("Content-Transfer-Encoding", "")).strip(' ;"').lower()
+    data = _untouched(part)
     if encoding == "base64":
         return _from_base64(data)
     if encoding == "quoted-printable":
@@ -92,6 +109,20 @@ def content(part: Message) -> bytes:
     return data
 
 
+def _untouched(part: Message) -> bytes:
+    """Give the bytes of a part as they stand in the email.
+
+    The library hands them over only where it knows no transfer encoding; asked for text, it
+    fails on what charset the part may claim.
+    """
+    encodings = part.get_all("Content-Transfer-Encoding", [])
+    del part["Content-Transfer-Encoding"]
+    data = part.get_payload(decode=True)
+    for encoding in encodings:
+        part["Content-Transfer-Encoding"] = encoding
+    return data if isinstance(data, bytes) else b""
+
+
 def tree(raw: bytes) -> Message:
     """Parse a raw email into the tree of its parts. Never raises."""
     # A mailbox file's first line and blank lines before the headers are no part of the mail.
@@ -99,40 +130,41 @@ def tree(raw: bytes) -> Message:
     if b"\n" not in raw:
         raw = raw.replace(b"\r", b"\n")
     try:
-        return email.parser.BytesParser(policy=email.policy.compat32).parsebytes(raw)
+        return email.parser.BytesParser(policy=_RAW).parsebytes(raw)
     except Exception:  # noqa: BLE001  # depth beyond the parser's recursion: headers only
-        only = email.parser.BytesHeaderParser(policy=email.policy.compat32).parsebytes(
-            raw[:1_000_000]
-        )
+        only = email.parser.BytesHeaderParser(policy=_RAW).parsebytes(raw[:1_000_000])
         only.set_payload("")
         return only
 
 
 def _email(message: Message, found: _Collected) -> Email:
-    def first(name: str) -> str:
-        return str(message.get(name, ""))
+    # Raw bytes in a header are in the charset of the text, more often than not.
+    hint = found.charset
 
-    def people(name: str) -> str:
-        return ", ".join(str(value) for value in message.get_all(name, []))
+    def one(name: str) -> str:
+        return message.get(name, "")
 
-    sender = headers.addresses(first("From"))
-    behind = headers.addresses(first("Sender"))
-    replied_to = headers.message_ids(first("In-Reply-To"))
+    def people(name: str) -> tuple[Address, ...]:
+        return headers.addresses(", ".join(message.get_all(name, [])), hint)
+
+    sender = people("From")
+    behind = people("Sender")
+    replied_to = headers.message_ids(one("In-Reply-To"))
     return Email(
-        message_id=headers.message_id(first("Message-ID")),
-        subject=headers.decode(first("Subject")),
+        message_id=headers.message_id(one("Message-ID")),
+        subject=headers.decode(one("Subject"), hint),
         from_=sender[0] if sender else None,
         sender=behind[0] if behind else None,
-        to=headers.addresses(people("To")),
-        cc=headers.addresses(people("Cc")),
-        bcc=headers.addresses(people("Bcc")),
-        reply_to=headers.addresses(people("Reply-To")),
-        sent_at=headers.date(first("Date")) if message.get("Date") else None,
+        to=people("To"),
+        cc=people("Cc"),
+        bcc=people("Bcc"),
+        reply_to=people("Reply-To"),
+        sent_at=headers.date(one("Date")) if "Date" in message else None,
         in_reply_to=replied_to[0] if replied_to else None,
-        references=headers.message_ids(people("References")),
+        references=headers.message_ids(" ".join(message.get_all("References", []))),
         headers=tuple(
-            (charset.scrub(str(name)), headers.decode(str(value)))
-            for name, value in list(message.raw_items())[:MAX_HEADERS]
+            (charset.scrub(name), headers.decode(value, hint))
+            for name, value in message.items()[:MAX_HEADERS]
         ),
         html="".join(found.html) or None,
         text="\n".join(found.text) if found.text else None,
@@ -142,9 +174,10 @@ def _email(message: Message, found: _Collected) -> Email:
 
 def _collect(part: Message, found: _Collected) -> None:
     kind = content_type(part)
-    disposition = headers.decode(str(part.get("Content-Disposition", ""))).lower()
+    disposition = headers.decode(part.get("Content-Disposition", "")).lower()
     name = filename(part)
     data = content(part)
+    found.charset = found.charset or parameters(part.get("Content-Type", "")).get("charset", "")
     is_body = not disposition.startswith("attachment") and not name
     if is_body and kind == "text/html":
         found.html.append(_text(part, data))
@@ -152,9 +185,8 @@ def _collect(part: Message, found: _Collected) -> None:
         found.text.append(_take_uuencoded(_text(part, data), data, found))
     else:
         is_item = kind == "message/rfc822"
-        inner = part.get_payload()
-        if is_item and not name and isinstance(inner, list) and isinstance(inner[0], Message):
-            name = headers.decode(str(inner[0].get("Subject", "")))[:200]
+        for inner in children(part)[:1] if is_item and not name else ():
+            name = headers.decode(inner.get("Subject", ""))[:MAX_NAME]
         found.attachments.append(
             Attachment(
                 name=name,
@@ -162,7 +194,7 @@ def _collect(part: Message, found: _Collected) -> None:
                 size=len(data),
                 kind=AttachmentKind.ITEM if is_item else AttachmentKind.FILE,
                 is_inline=disposition.startswith("inline") or "Content-ID" in part,
-                content_id=headers.decode(str(part.get("Content-ID", ""))).strip("<> ") or None,
+                content_id=headers.decode(part.get("Content-ID", "")).strip("<> ") or None,
             )
         )
         found.contents.append(data)
@@ -170,13 +202,13 @@ def _collect(part: Message, found: _Collected) -> None:
 
 def content_type(part: Message) -> str:
     """Give the MIME type of a part, lower-case; text/plain where it is none (RFC 2045, 5.2)."""
-    return charset.scrub(part.get_content_type())
+    return charset.scrub(part.get_content_type()).split()[0]
 
 
 def filename(part: Message) -> str:
     """Find the name of an attachment, from whichever header has one; empty where none has."""
     for header, parameter in (("Content-Disposition", "filename"), ("Content-Type", "name")):
-        value = parameters(str(part.get(header, ""))).get(parameter)
+        value = parameters(part.get(header, "")).get(parameter)
         if value:
             return value.strip()
     return ""
@@ -216,7 +248,7 @@ def _joined(parts: list[tuple[int, bool, str]]) -> str:
 
 
 def _text(part: Message, data: bytes) -> str:
-    given = parameters(str(part.get("Content-Type", "")))
+    given = parameters(part.get("Content-Type", ""))
     text = charset.decode(data, given.get("charset", ""))
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if given.get("format", "").lower() == "flowed" and content_type(part) == "text/plain":
@@ -311,9 +343,7 @@ def _from_uuencode(data: bytes) -> bytes:
     return b"".join(out)
 
 
-def _flattened(message: Message | str) -> bytes:
-    if isinstance(message, str):
-        return message.encode("utf-8", "surrogateescape")
+def _flattened(message: Message) -> bytes:
     try:
         return message.as_bytes(unixfrom=False)
     except Exception:  # noqa: BLE001  # what cannot be written again is shown as far as it is text
