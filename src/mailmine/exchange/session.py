@@ -9,8 +9,8 @@ ExchangeError. A short interruption is tried once more; everything longer is for
 
 import asyncio
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from http import HTTPStatus
@@ -18,10 +18,10 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Final
 
 from mailmine.exchange.credentials import Credentials
-from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope
-from mailmine.exchange.http import Request, Response, Transport, fault_of
+from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope, Where
+from mailmine.exchange.http import Request, Response, Transport, fault_of, host_of
 from mailmine.exchange.pace import Clock, Limits, Pace, Ticket
-from mailmine.exchange.status import fault_of_status
+from mailmine.exchange.status import fault_of_status, request_id_of
 from mailmine.model.integration import Connection
 
 SHORT_PAUSE: Final = 1.0
@@ -99,15 +99,15 @@ class Line:
         judge: Callable[[Response], bool] = lambda response: response.status == HTTPStatus.OK,
     ) -> AsyncIterator[tuple[Response, Ticket]]:
         """Send a request and give the answer, open, where `judge` finds it worth reading. Raises ExchangeError."""
-        request = Request(
-            url=self.session.connection.endpoint, body=body, headers=self._headers(headers)
-        )
         async with AsyncExitStack() as held:
             await held.enter_async_context(self._one_at_a_time)
             if is_syncing:
                 await held.enter_async_context(self.session.syncing)
             ticket = await held.enter_async_context(self.session.pace.slot())
             self.session.check_login()
+            request = Request(
+                url=self.session.connection.endpoint, body=body, headers=self._headers(headers)
+            )
             response = await self._answer(held, request, ticket, judge)
             yield response, ticket
 
@@ -130,7 +130,7 @@ class Line:
             self._keep_cookies(response)
             if judge(response):
                 self.session.login_accepted()
-                return replace(response, pieces=self._in_time(response.pieces, request.url))
+                return response
             fault = fault_of_status(
                 response, connection=self.session.connection, mailbox=self.mailbox
             )
@@ -171,20 +171,49 @@ class Line:
         except TimeoutError as error:
             raise ExchangeError(fault_of(error, request.url)) from error
 
-    async def _in_time(self, pieces: AsyncIterator[bytes], url: str) -> AsyncGenerator[bytes, None]:
-        """Hand the pieces on, each within the deadline."""
-        deadline = self.session.limits.deadline
+    async def read(self, response: Response) -> bytes:
+        """Read an answer to its end, within the deadline and up to the ceiling. Raises ExchangeError."""
+        pieces: list[bytes] = []
+        left = self.session.limits.answer_bytes
+        with self._faults():
+            async with asyncio.timeout(self.session.limits.deadline):
+                async for piece in response.pieces:
+                    pieces.append(piece)
+                    left -= len(piece)
+                    if left < 0:
+                        raise ExchangeError(self._too_long(response))
+        return b"".join(pieces)
+
+    async def stream(self, response: Response) -> AsyncGenerator[bytes, None]:
+        """Hand an answer of any length on as it arrives, each piece within the deadline. Raises ExchangeError."""
+        while True:
+            with self._faults():
+                async with asyncio.timeout(self.session.limits.deadline):
+                    piece = await anext(response.pieces, None)
+            if piece is None:
+                return
+            yield piece
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        """Name the host and the mailbox in what goes wrong while an answer is read."""
         try:
-            while True:
-                async with asyncio.timeout(deadline):
-                    piece = await anext(pieces, None)
-                if piece is None:
-                    return
-                yield piece
+            yield
         except TimeoutError as error:
-            raise self._named(ExchangeError(fault_of(error, url))) from error
+            fault = fault_of(error, self.session.connection.endpoint)
+            raise self._named(ExchangeError(fault)) from error
         except ExchangeError as error:
             raise self._named(error) from error
+
+    def _too_long(self, response: Response) -> Fault:
+        host, most = host_of(self.session.connection.endpoint), self.session.limits.answer_bytes
+        return Fault(
+            where=Where.CLIENT,
+            code=Code.ANSWER_TOO_LARGE,
+            message=f"{self.mailbox}: an answer of {host} is longer than {most:,} bytes.",
+            scope=Scope.MAILBOX,
+            request_id=request_id_of(response),
+        )
 
     def _named(self, error: ExchangeError) -> ExchangeError:
         """Name the mailbox in a fault that reached no further than it."""

@@ -69,6 +69,8 @@ class FakeExchange:
     gate: asyncio.Event | None = None
     """Where set, answers wait for it."""
     pieces_taken: int = 0
+    trickles: bool = False
+    """Whether answers come space by space and never end."""
 
     @asynccontextmanager
     async def send(self, request: Request) -> AsyncIterator[Response]:
@@ -95,6 +97,9 @@ class FakeExchange:
             self.in_flight -= 1
 
     async def _pieces(self, said: Said) -> AsyncIterator[bytes]:
+        while self.trickles:
+            await asyncio.sleep(0)
+            yield b" "
         for piece in said.pieces:
             self.pieces_taken += 1
             yield piece

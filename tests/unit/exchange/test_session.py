@@ -133,6 +133,13 @@ async def test_c2_a_server_that_never_answers_is_given_up() -> None:
     assert on.exchange.in_flight == 0
 
 
+async def test_c2_an_answer_that_trickles_for_ever_is_given_up() -> None:
+    on = reading(lambda _: changes(), limits=Limits(deadline=0.01))
+    on.exchange.trickles = True
+    assert (await raised_by(on)).code == Code.TIMED_OUT
+    assert on.exchange.in_flight == 0
+
+
 async def test_the_servers_name_of_a_failed_request_is_kept_for_its_administrator() -> None:
     said = Said(status=502, headers={"request-id": "abc-123"})
     assert (await raised_by(reading(lambda _: said))).request_id == "abc-123"

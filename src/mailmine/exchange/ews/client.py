@@ -4,7 +4,7 @@ A SOAP fault, and whatever else concerns the whole request, is raised as an Exch
 folder is given to the caller as an `Answer`, one for each thing asked for.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -51,7 +51,7 @@ class Client:
         while True:
             try:
                 async with self.open(operation) as (response, ticket):
-                    body = await self._read(response)
+                    body = await self._line.read(response)
                     answers = self.answers(body, response, ticket)
             except ExchangeError as error:
                 if error.fault.code == Code.TIMED_OUT:
@@ -61,6 +61,10 @@ class Client:
             else:
                 self.timeouts = 0
                 return answers
+
+    def stream(self, response: Response) -> AsyncGenerator[bytes, None]:
+        """Read an open answer of any length as it arrives. Raises ExchangeError."""
+        return self._line.stream(response)
 
     @asynccontextmanager
     async def open(
@@ -84,18 +88,6 @@ class Client:
             return False
         self._version += 1
         return True
-
-    async def _read(self, response: Response) -> bytes:
-        """Read an answer to its end, up to the ceiling."""
-        pieces: list[bytes] = []
-        size, ceiling = 0, self._line.session.limits.answer_bytes
-        async for piece in response.pieces:
-            pieces.append(piece)
-            size += len(piece)
-            if size > ceiling:
-                message = f"An answer of {self._host} for {self._line.mailbox} is longer than {ceiling:,} bytes."
-                raise self.error(Code.ANSWER_TOO_LARGE, message, response)
-        return b"".join(pieces)
 
     def answers(self, body: bytes, response: Response, ticket: Ticket) -> list[Answer]:
         """Understand a whole answer. Raises ExchangeError for what concerns the whole request."""

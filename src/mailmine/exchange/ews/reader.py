@@ -217,7 +217,7 @@ class EwsReader:
             cutter = ContentCutter()
             async with self._client.open(operation, may_compress=False) as (response, ticket):
                 try:
-                    async for piece in response.pieces:
+                    async for piece in self._client.stream(response):
                         for content in cutter.feed(piece):
                             yield content
                     cutter.finish()
