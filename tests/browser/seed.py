@@ -7,6 +7,7 @@ from sqlalchemy import Connection as Transaction
 
 from mailmine.access import passwords
 from mailmine.access.permissions import GlobalPermission, Permission
+from mailmine.model.comment import Comment, Message
 from mailmine.model.email import Email, Metadata
 from mailmine.model.ids import (
     BucketId,
@@ -131,6 +132,14 @@ def deliver(tx: Transaction, place: Place, email: Email, *, at: datetime) -> Com
     new_comment = NewComment(comment=made, email_key=key, refined=VERSION)
     comments.put(tx, place.source_id, [new_comment], at=at)
     return comment_id
+
+
+def add(tx: Transaction, place: Place, comment_id: CommentId, body: str, *, at: datetime) -> None:
+    """Put in a comment as a client of the API does, without an email."""
+    made = Comment(id=comment_id, timestamp=at, messages=(Message(body=body),))
+    comments.put(
+        tx, place.source_id, [NewComment(comment=made, email_key=None, refined=VERSION)], at=at
+    )
 
 
 def end_round(tx: Transaction, mailbox_id: MailboxId, *, at: datetime) -> None:

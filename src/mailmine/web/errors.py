@@ -4,6 +4,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from mailmine.web.security import secure
 from mailmine.web.site import render
 
 SAYINGS = {
@@ -49,9 +50,11 @@ async def unavailable(request: Request, error: Exception) -> Response:
 
 
 async def broken(request: Request, error: Exception) -> Response:
-    """Answer when a page has a fault; the server logs it."""
+    """Answer when a page has a fault; the server logs it. This is answered outside of all middleware."""
     del error
-    return _page(request, 500)
+    response = _page(request, 500)
+    secure(response.headers)
+    return response
 
 
 def _page(request: Request, status: int) -> Response:

@@ -76,9 +76,8 @@ class Live:
             self._listeners.discard(queue)
 
     def stop(self) -> None:
-        """End all streams, so that the server can."""
+        """End all streams within a second, so that the server can end; from any thread."""
         self._stopped = True
-        self._tell(None)
 
     async def _look(self) -> None:
         while self._listeners and not self._stopped:
@@ -88,6 +87,7 @@ class Live:
                 if change.mailboxes or change.sources:
                     self._tell(change)
             await asyncio.sleep(self._every)
+        self._tell(None)
 
     def _compare(self) -> Change:
         with self._database.read() as tx:

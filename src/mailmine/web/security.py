@@ -22,8 +22,14 @@ PRIVATE = "private, no-cache"
 """Pages show mail: no shared cache keeps them, and a browser asks again before it shows one."""
 
 
+def secure(headers: MutableHeaders) -> None:
+    """Add `HEADERS`, and `PRIVATE` where nothing is said about caching."""
+    headers.update(HEADERS)
+    headers.setdefault("Cache-Control", PRIVATE)
+
+
 class SecureHeaders:
-    """Adds `HEADERS` to every answer, and `PRIVATE` to each that says nothing about caching."""
+    """Secures every answer that a route gives."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -36,10 +42,7 @@ class SecureHeaders:
 
         async def send_secured(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers[name] = value
-                headers.setdefault("Cache-Control", PRIVATE)
+                secure(MutableHeaders(scope=message))
             await send(message)
 
         await self.app(scope, receive, send_secured)

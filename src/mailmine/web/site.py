@@ -29,6 +29,7 @@ FILTERS = (
     words.plain,
     words.first_words,
     words.name_of,
+    words.address_of,
     words.folder_path,
     words.property_name,
     words.is_blank,

@@ -76,6 +76,12 @@ def name_of(person: str | None) -> str:
     return plain(name if bracket and name.strip() else person).strip('"') or "(unknown sender)"
 
 
+def address_of(person: str | None) -> str:
+    """Give the address of `Ann Lee <ann@example.com>`; empty where there is no name besides it."""
+    name, bracket, address = (person or "").rpartition(" <")
+    return plain(address.removesuffix(">")) if bracket and name.strip() else ""
+
+
 def folder_path(folder: str) -> str:
     """Take the path out of the property: `Orders (/ Inbox / Orders)` becomes `Inbox / Orders`."""
     path = folder.rpartition(" (/ ")[2].removesuffix(")") if " (/ " in folder else folder

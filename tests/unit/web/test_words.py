@@ -62,6 +62,12 @@ def test_a_sender_goes_by_name(person: str | None, said: str) -> None:
     assert words.name_of(person) == said
 
 
+def test_an_address_stands_apart_from_its_name() -> None:
+    assert words.address_of("Ann Lee <ann@example.com>") == "ann@example.com"
+    assert words.address_of("ann@example.com") == ""
+    assert words.address_of(None) == ""
+
+
 def test_a_folder_is_told_by_its_path() -> None:
     assert words.folder_path("Orders (/ Inbox / Orders)") == "Inbox / Orders"
     assert words.folder_path("Odd (name)") == "Odd (name)"

@@ -13,6 +13,9 @@ export function help() {
     search.select();
   });
 
+  // On a phone the pages are named in one line that scrolls: show where we are.
+  document.querySelector(".side [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
   for (const button of document.querySelectorAll("button[data-copy]")) {
     button.hidden = !navigator.clipboard;
     button.addEventListener("click", async () => {

@@ -1,0 +1,35 @@
+"""The pages on a real server, on a free port of this machine."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from starlette.applications import Starlette
+
+PATIENCE = 20.0
+"""Seconds for the server to start or to end."""
+
+
+@contextmanager
+def serving(app: Starlette) -> Iterator[str]:
+    """Serve `app` and give its address; when done, end its streams and then the server."""
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=0, log_level="critical", timeout_graceful_shutdown=5, ws="none")
+    )
+    thread = threading.Thread(target=server.run, name="server")
+    thread.start()
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while not server.started:
+            assert thread.is_alive()
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        pages = getattr(app.state, "pages", app)
+        pages.state.site.live.stop()
+        server.should_exit = True
+        thread.join(PATIENCE)
+        assert not thread.is_alive()

@@ -1,0 +1,56 @@
+"""Whether anything changed, and how long conversations are: what the pages ask."""
+
+from mailmine.model.ids import ThreadId
+from mailmine.store import comments, copies, events, mailboxes, pulse
+from mailmine.store.database import Database
+from tests.contract.store_world import MINUTE, NOW, build, comment, copy, keep
+
+
+def test_an_empty_store_has_a_pulse(database: Database) -> None:
+    with database.read() as tx:
+        first = pulse.take(tx, since=None)
+        assert pulse.take(tx, since=first) == first
+    assert first.sources == frozenset()
+
+
+def test_new_comments_change_their_source_alone(database: Database) -> None:
+    with database.write() as tx:
+        world = build(tx)
+        before = pulse.take(tx, since=None)
+        comments.put(tx, world.source.id, [comment("a")], at=NOW)
+        after = pulse.take(tx, since=before)
+        assert after.sources == {world.source.id}
+        assert pulse.take(tx, since=after).sources == frozenset()
+
+
+def test_an_email_that_moved_changes_the_source_of_its_comment(database: Database) -> None:
+    with database.write() as tx:
+        world = build(tx)
+        (key,) = keep(tx, world, "a")
+        comments.put(tx, world.source.id, [comment("a", email_key=key)], at=NOW)
+        before = pulse.take(tx, since=None)
+        copies.put(tx, [copy(world, "item", key)])
+        assert pulse.take(tx, since=before).sources == {world.source.id}
+
+
+def test_an_event_and_the_end_of_a_round_change_the_pulse(database: Database) -> None:
+    with database.write() as tx:
+        world = build(tx)
+        before = pulse.take(tx, since=None)
+        events.append(tx, "configured", at=NOW)
+        told = pulse.take(tx, since=before)
+        assert told.event > before.event
+        lease = mailboxes.claim(tx, world.mailbox.id, owner="me", now=NOW, until=NOW + MINUTE)
+        assert lease is not None
+        mailboxes.release(tx, lease, next_due_at=NOW + MINUTE, round_ended_at=NOW)
+        assert pulse.take(tx, since=told).round_at == NOW
+
+
+def test_conversations_are_counted_for_a_whole_page(database: Database) -> None:
+    with database.write() as tx:
+        world = build(tx)
+        for name, thread in (("a", "one"), ("b", "one"), ("c", "two")):
+            comments.put(tx, world.source.id, [comment(name, thread=thread)], at=NOW)
+        wanted = {ThreadId("one"), ThreadId("two"), ThreadId("none")}
+        assert comments.thread_sizes(tx, world.source.id, wanted) == {"one": 2, "two": 1}
+        assert comments.thread_sizes(tx, world.source.id, ()) == {}

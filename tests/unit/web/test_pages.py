@@ -1,0 +1,303 @@
+import asyncio
+import re
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+import pytest
+from lxml import html
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+
+from mailmine.model.ids import CommentId
+from mailmine.refine import identity
+from mailmine.store.database import Database
+from mailmine.web.app import create
+from mailmine.web.security import HEADERS, POLICY
+from tests.browser import letters, seed
+from tests.browser.server import serving
+from tests.unit.web.conftest import Served, SignIn
+
+HOSTILE = identity.comment_id(letters.HOSTILE_ID)
+ORDERS = "/sources/nordwind/orders"
+
+
+def find(element: Any, path: str) -> Any:
+    """Look for `path` (XPath) in a page."""
+    return element.xpath(path)
+
+
+async def text_of(session: aiohttp.ClientSession, page: str, *, status: int = 200) -> str:
+    async with session.get(page) as answer:
+        assert answer.status == status, page
+        return await answer.text()
+
+
+async def page_of(session: aiohttp.ClientSession, page: str) -> Any:
+    return html.fromstring(await text_of(session, page))
+
+
+@pytest.mark.parametrize(
+    "page", ["/", "/sign-in", "/integrations", ORDERS, "/nowhere", f"{ORDERS}/comments/x"]
+)
+async def test_every_answer_carries_the_headers_that_guard(sign_in: SignIn, page: str) -> None:
+    ann = await sign_in("ann")
+    async with ann.get(page) as answer:
+        assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS
+        assert answer.headers["Cache-Control"] == "private, no-cache"
+        policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'self'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+
+
+async def test_files_are_kept_by_browsers_under_the_name_of_their_content(
+    visitor: aiohttp.ClientSession,
+) -> None:
+    form = await page_of(visitor, "/sign-in")
+    (sheet,) = find(form, "//link[@rel='stylesheet']")
+    async with visitor.get(sheet.get("href")) as answer:
+        assert answer.headers["Content-Type"] == "text/css; charset=utf-8"
+        assert "immutable" in answer.headers["Cache-Control"]
+        tag = answer.headers["ETag"]
+    async with visitor.get(sheet.get("href"), headers={"If-None-Match": tag}) as answer:
+        assert answer.status == 304
+    async with visitor.get("/static/old/app.css") as answer:
+        assert (answer.status, answer.headers["Cache-Control"]) == (200, "no-cache")
+    for name in ("..%2Fapp.py", "nothing.css"):
+        async with visitor.get(f"/static/old/{name}") as answer:
+            assert answer.status == 404
+
+
+async def test_the_overview_begins_with_what_needs_attention(sign_in: SignIn) -> None:
+    page = await page_of(await sign_in("ann"), "/")
+    headings = [heading.text_content() for heading in find(page, "//main//h2")]
+    assert headings == ["Needs attention", "Mailboxes", "Sources"]
+    told = page.get_element_by_id("attention").text_content()
+    assert seed.REFUSED in told
+    assert seed.NO_SUCH_MAILBOX in told
+    assert "press@" not in told
+
+
+async def test_integrations_show_how_far_each_mailbox_is(sign_in: SignIn) -> None:
+    page = await page_of(await sign_in("ann"), "/integrations")
+    rows = {
+        find(summary, "string(span[@class='address'])"): " ".join(summary.text_content().split())
+        for summary in find(page, "//details[contains(@class, 'mailbox')]/summary")
+    }
+    assert re.search(r"Up to date 496 of 496 emails \d+ s ago", rows["orders@nordwind.example"])
+    assert "Reading history" in rows["service@nordwind.example"]
+    assert "31,900 of 48,211 emails · 1 failed" in rows["service@nordwind.example"]
+    assert "Stopped" in rows["sales.benelux@nordwind.example"]
+    assert "Switched off" in rows["press@nordwind.example"]
+    (bar,) = find(page, "//progress")
+    assert (bar.get("value"), bar.get("max")) == ("31900", "48211")
+    folders = [cell.text_content() for cell in find(page, "//tbody/tr/td[1]")]
+    assert "Inbox / Done" in folders
+
+
+async def test_people_see_only_what_they_may(sign_in: SignIn) -> None:
+    ben, eve = await sign_in("ben"), await sign_in("eve")
+    overview = await text_of(ben, "/")
+    assert "Orders" in overview
+    assert "Board" not in overview
+    assert "Integrations" not in overview
+    await text_of(ben, "/integrations", status=403)
+    await text_of(ben, "/sources/board/minutes", status=404)
+    minutes = identity.of(letters.minutes())
+    await text_of(ben, f"/sources/board/minutes/comments/{minutes}", status=404)
+    assert "Nothing flows yet" in await text_of(eve, "/")
+    await text_of(eve, ORDERS, status=404)
+    assert "merger" in await text_of(
+        await sign_in("ann"), f"/sources/board/minutes/comments/{minutes}"
+    )
+
+
+async def test_older_comments_follow_until_all_were_shown_once(sign_in: SignIn) -> None:
+    ann = await sign_in("ann")
+    seen: list[str] = []
+    times: list[str] = []
+    address = ORDERS
+    pages = 0
+    while address:
+        page = await page_of(ann, address)
+        seen += [row.get("id") for row in find(page, "//li[contains(@class, 'comment-row')]")]
+        times += find(page, "//li[contains(@class, 'comment-row')]//time/@datetime")
+        address = next(iter(find(page, "//a[@rel='next']/@href")), "")
+        pages += 1
+    assert pages == 3
+    assert len(seen) == len(set(seen)) == 126
+    assert times == sorted(times, reverse=True)
+
+
+async def test_search_marks_what_it_found(sign_in: SignIn) -> None:
+    page = await page_of(await sign_in("ann"), f"{ORDERS}?q=pallets")
+    (row,) = find(page, "//li[contains(@class, 'comment-row')]")
+    assert [mark.text for mark in find(row, ".//mark")] == ["pallets"]
+    assert find(page, "//input[@name='q']/@value") == ["pallets"]
+
+
+@pytest.mark.parametrize(
+    "query", ['"', "-", "*", "a OR", "NEAR(", "'; --", "<b>", "%00", "\ud7ff\u202e", "x" * 5_000]
+)
+async def test_any_search_is_safe(sign_in: SignIn, query: str) -> None:
+    page = await text_of(await sign_in("ann"), f"{ORDERS}?q={quote(query)}")
+    assert "<b></b>" not in page
+
+
+@pytest.mark.parametrize("before", ["", "-1", "abc", "9" * 40, "\u0661", "1.5"])
+async def test_what_is_no_place_in_the_list_does_not_break_it(sign_in: SignIn, before: str) -> None:
+    await text_of(await sign_in("ann"), f"{ORDERS}?before={quote(before)}")
+
+
+async def test_a_comment_shows_its_words_and_on_demand_what_was_cut(sign_in: SignIn) -> None:
+    first = identity.of(next(letters.orders())[1])
+    listed = await page_of(await sign_in("ann"), ORDERS)
+    address = find(listed, "//a[bdi[text()='Re: Order 4711: truck waits']]/@href")[1]
+    page = await page_of(await sign_in("ann"), address)
+    body = page.get_element_by_id("body").text_content()
+    assert body.startswith("Marta,\n\ngate 3 is closed")
+    assert "our truck" not in body
+    cut = page.get_element_by_id("cut")
+    assert cut.tag == "details"
+    assert cut.get("open") is None
+    assert "our truck for order 4711" in cut.text_content()
+    turns = find(page, "//ol[@id='conversation']/li")
+    assert len(turns) == 3
+    assert [find(turn, "boolean(details)") for turn in turns] == [True, False, True]
+    assert f"/comments/{first}" in find(turns[0], ".//a/@href")[0]
+    (file,) = find(page, "//a[@download]")
+    assert file.text_content() == "pick-list-4711.pdf"
+    assert re.fullmatch(r"/api/v1/attachments/[\w-]{20,}", file.get("href"))
+    assert "Inbox of orders@nordwind.example" in page.text_content()
+    assert f"/api/v1{ORDERS}/comments/" in page.get_element_by_id("curl").text_content()
+
+
+async def test_an_attachment_without_content_cannot_be_downloaded(sign_in: SignIn) -> None:
+    ann = await sign_in("ann")
+    found = await page_of(ann, f"{ORDERS}?q=feuchte")
+    page = await page_of(ann, find(found, "//h2/a/@href")[0])
+    assert "IMG_2041.jpg" in page.text_content()
+    assert "content not synced" in page.text_content()
+    assert find(page, "//a[@download]") == []
+
+
+@pytest.mark.parametrize(
+    "address", [ORDERS, f"{ORDERS}?q=evil", f"{ORDERS}/comments/{HOSTILE}", "/"]
+)
+async def test_hostile_mail_stays_text(sign_in: SignIn, address: str) -> None:
+    page = await page_of(await sign_in("ann"), address)
+    (script,) = find(page, "//script")
+    assert (script.get("type"), script.text) == ("module", None)
+    assert find(page, "//style | //iframe | //object | //base | //@style | //@srcdoc") == []
+    assert find(page, "//@*[starts-with(name(), 'on')]") == []
+    assert {image.get("src").rpartition("/")[2] for image in find(page, "//img")} == {"logo.svg"}
+    links = find(page, "//@href | //@src | //@action")
+    assert links
+    assert all(link.startswith("/") or link == "#main" for link in links)
+
+
+async def test_hostile_mail_is_shown_as_it_was_written(sign_in: SignIn) -> None:
+    page = await page_of(await sign_in("ann"), f"{ORDERS}/comments/{HOSTILE}")
+    body = page.get_element_by_id("body").text_content()
+    assert "<script>document.title = 'broken'</script>" in body
+    assert "{{ 7 * 7 }}" in body
+    assert find(page, "string(//h1)") == letters.HOSTILE_SUBJECT.replace("\u202e", "\ufffd")
+    assert "invoice\ufffdgpj.<svg onload=alert(1)>.exe" in page.text_content()
+
+
+async def test_a_script_gets_the_live_part_alone(sign_in: SignIn) -> None:
+    ann = await sign_in("ann")
+    async with ann.get(ORDERS, headers={"Mailmine-Fragment": "live"}) as answer:
+        part = await answer.text()
+        assert "Mailmine-Fragment".lower() in answer.headers["Vary"].lower()
+    assert "<html" not in part
+    assert part.count('class="comment-row"') == 50
+
+
+async def test_the_stream_tells_who_may_know_that_mail_came(
+    served: Served, sign_in: SignIn
+) -> None:
+    ann, eve = await sign_in("ann"), await sign_in("eve")
+    source = served.company.board.source_id
+    async with ann.get("/events") as told, eve.get("/events") as untold:
+        assert told.headers["Content-Type"].startswith("text/event-stream")
+        told_lines, untold_lines = told.content, untold.content
+        await told_lines.readuntil(b"\n\n")
+        await untold_lines.readuntil(b"\n\n")
+        async with asyncio.timeout(20):
+            waiting = asyncio.ensure_future(told_lines.readuntil(b"\n\n"))
+            # The first look only learns what is there already: deliver until one is seen.
+            for number in count():
+                with served.database.write() as tx:
+                    mail = letters.note(f"live-{number}", "Just came in.")
+                    seed.deliver(tx, served.company.board, mail, at=datetime.now(UTC))
+                await asyncio.wait([waiting], timeout=0.5)
+                if waiting.done():
+                    break
+        event = await waiting
+        assert event.startswith(b"event: change\ndata: ")
+        assert f'"source:{source}"'.encode() in event
+        assert untold_lines.total_bytes == len(b"retry: 2000\n\n")
+
+
+async def test_pages_work_below_a_prefix(served: Served) -> None:
+    pages = create(served.database)
+    outer = Starlette(routes=[Mount("/mail", pages)])
+    outer.state.pages = pages
+    with serving(outer) as address:
+        jar = aiohttp.CookieJar(unsafe=True)
+        async with aiohttp.ClientSession(address, cookie_jar=jar) as session:
+            form = {"username": "ann", "password": seed.PASSWORD}
+            async with session.post("/mail/sign-in", data=form, allow_redirects=False) as answer:
+                assert answer.headers["Location"] == "/mail/"
+            page = await page_of(session, f"/mail{ORDERS}/comments/{HOSTILE}")
+            links = find(page, "//@href | //@src | //@action")
+            assert links
+            assert all(link.startswith("/mail/") or link == "#main" for link in links)
+
+
+async def test_people_get_a_page_when_something_is_missing(sign_in: SignIn) -> None:
+    ann = await sign_in("ann")
+    for address in ("/nowhere", "/sources/nordwind/none", f"{ORDERS}/comments/none"):
+        assert "Nothing here" in await text_of(ann, address, status=404)
+
+
+async def test_people_get_a_page_when_the_database_is_away(broken: Database) -> None:
+    with serving(create(broken)) as address:
+        async with aiohttp.ClientSession(address, cookies={"mailmine_session": "x"}) as session:
+            text = await text_of(session, "/", status=503)
+    broken.close()
+    assert "The data cannot be reached" in text
+    assert "Traceback" not in text
+
+
+async def test_people_get_a_page_and_no_traceback_when_we_are_broken(served: Served) -> None:
+    def fail(request: Request) -> Response:
+        raise RuntimeError(f"secret of {request.url}")
+
+    pages = create(served.database)
+    pages.router.routes.append(Route("/broken", fail))
+    with serving(pages) as address:
+        async with aiohttp.ClientSession(address) as session, session.get("/broken") as answer:
+            assert answer.status == 500
+            assert answer.headers["Content-Security-Policy"] == POLICY
+            text = await answer.text()
+    assert "Something broke" in text
+    assert "secret" not in text
+
+
+async def test_a_comment_id_of_odd_characters_has_an_address(
+    served: Served, sign_in: SignIn
+) -> None:
+    odd = CommentId("a?b#c%2F&d;e'f\"g")
+    with served.database.write() as tx:
+        seed.add(tx, served.company.service, odd, "Oddly named.", at=datetime.now(UTC))
+    ann = await sign_in("ann")
+    page = await page_of(ann, "/sources/nordwind/support?q=oddly")
+    (address,) = find(page, "//h2/a/@href")
+    assert "Oddly named." in await text_of(ann, address)
