@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from exchange_simulator.mailbox import Folder, Mailbox, Message
+from exchange_simulator.mailbox import Mailbox, Message
 from exchange_simulator.spool import Spool
 from exchange_simulator.versions import Version
 
@@ -24,6 +24,8 @@ class Account:
     """Signing in fails although the password is right."""
     impersonates: frozenset[str] | None = frozenset()
     """The mailboxes on whose behalf it may act; None = all."""
+    under_way: int = 0
+    """Requests of it that wait for their answers."""
 
 
 @dataclass
@@ -90,6 +92,10 @@ class Exchange:
         self.version = Version(version)
         self.now = now
         self.sync_state_padding = sync_state_padding
+        self.max_concurrency = 10 if self.version is Version.EXCHANGE_2010_SP2 else 27
+        """EWSMaxConcurrency: of more requests at once of one account each gets ErrorExceededConnectionCount."""
+        self.most_at_once = 0
+        """The most requests of one account that were ever under way together."""
         self.latency = 0.0
         """Seconds that every answer takes longer."""
         self.compresses = True
@@ -102,7 +108,6 @@ class Exchange:
         self._accounts: dict[str, Account] = {}
         self._mailboxes: dict[str, Mailbox] = {}
         self._by_guid: dict[str, Mailbox] = {}
-        self._grants: dict[tuple[str, str], set[Folder | None]] = {}
         self._failures: list[Failure] = []
 
     # -- who and what there is
@@ -154,22 +159,12 @@ class Exchange:
     def grant(
         self, account: str, *, mailbox: str, folder: str | None = None, subfolders: bool = False
     ) -> None:
-        """Let an account read a mailbox (`folder` None: all of it), or one folder of it with its subfolders or without."""
-        with self.lock:
-            owner = self.mailbox(mailbox)
-            granted = self._grants.setdefault((account.lower(), owner.guid), set())
-            if folder is None:
-                granted.add(None)
-                return
-            root = owner.folder(folder)
-            granted.add(root)
-            if subfolders:
-                granted.update(root.subfolders())
+        """Let an account read a mailbox, or a folder of it: as `Mailbox.grant`."""
+        self.mailbox(mailbox).grant(account, folder=folder, subfolders=subfolders)
 
     def revoke(self, account: str, *, mailbox: str) -> None:
         """Take all rights on a mailbox from an account."""
-        with self.lock:
-            self._grants.pop((account.lower(), self.mailbox(mailbox).guid), None)
+        self.mailbox(mailbox).revoke(account)
 
     def allow_impersonation(self, account: str, *, of: list[str] | None = None) -> None:
         """Let an account act as the owners of these mailboxes (None: of all)."""
@@ -186,19 +181,6 @@ class Exchange:
             return None
         right = hmac.compare_digest(account.password.encode(), password.encode())
         return account if right else None
-
-    def may_read(self, who: str, mailbox: Mailbox, folder: Folder) -> bool:
-        """Tell whether `who` (an account, or the owner it acts as) may read this folder."""
-        if who.lower() == mailbox.address.lower():
-            return True
-        granted = self._grants.get((who.lower(), mailbox.guid), ())
-        return None in granted or folder in granted
-
-    def may_read_all(self, who: str, mailbox: Mailbox) -> bool:
-        """Tell whether `who` may read the whole mailbox."""
-        if who.lower() == mailbox.address.lower():
-            return True
-        return None in self._grants.get((who.lower(), mailbox.guid), ())
 
     # -- what is to go wrong
 

@@ -12,7 +12,8 @@ from typing import Literal, NamedTuple
 
 Kind = Literal["item", "folder", "attachment"]
 _KINDS: dict[Kind, bytes] = {"item": b"\x00F", "folder": b"\x00.", "attachment": b"\x01F"}
-_NUMBERS = struct.Struct(">QI")
+_END = struct.Struct(">QB")
+"""Number, and how many places stand before it."""
 
 
 KINDS: tuple[Kind, ...] = ("item", "folder", "attachment")
@@ -28,12 +29,12 @@ class Id(NamedTuple):
     guid: str
     """Of the mailbox."""
     number: int
-    place: int
-    """Which attachment of the item."""
+    places: tuple[int, ...]
+    """Which attachment of the item, and which of that one's."""
 
 
-def _encode(kind: Kind, guid: str, number: int, place: int = 0) -> str:
-    numbers = _NUMBERS.pack(number, place)
+def _encode(kind: Kind, guid: str, number: int, places: tuple[int, ...] = ()) -> str:
+    numbers = struct.pack(f">{len(places)}HQB", *places, number, len(places))
     entry = hashlib.sha256(guid.encode() + numbers).digest()
     raw = (
         b"\x00\x03\x24\x00"
@@ -57,9 +58,9 @@ def folder_id(guid: str, number: int) -> str:
     return _encode("folder", guid, number)
 
 
-def attachment_id(guid: str, number: int, place: int) -> str:
-    """Name the attachment with this place in the item."""
-    return _encode("attachment", guid, number, place)
+def attachment_id(guid: str, number: int, places: tuple[int, ...]) -> str:
+    """Name the attachment at this place in the item, or at a place in the message attached there."""
+    return _encode("attachment", guid, number, places)
 
 
 def read(kind: Kind, text: str) -> Id:
@@ -67,12 +68,13 @@ def read(kind: Kind, text: str) -> Id:
     try:
         raw = base64.b64decode(text, validate=True)
         guid = raw[4:40].decode("ascii")
-        number, place = _NUMBERS.unpack(raw[-_NUMBERS.size :])
+        number, depth = _END.unpack(raw[-_END.size :])
+        places = struct.unpack(f">{depth}H", raw[-_END.size - 2 * depth : -_END.size])
     except (binascii.Error, ValueError, struct.error) as error:
         raise BadIdError(text) from error
-    if _encode(kind, guid, number, place) != text:
+    if _encode(kind, guid, number, places) != text:
         raise BadIdError(text)
-    return Id(guid, number, place)
+    return Id(guid, number, places)
 
 
 def guid(text: str) -> str:

@@ -7,168 +7,23 @@ that names the last number it knows is told what is new, changed, read and gone 
 import bisect
 import hashlib
 import uuid
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import datetime
 from email import message_from_bytes
 from email.message import Message as MimeMessage
 from threading import RLock
-from typing import NamedTuple
 
 import msgspec
 
-from exchange_simulator import content as contents, ids
+from exchange_simulator import changes, content as contents, ids
+from exchange_simulator.changes import Changes, State
 from exchange_simulator.content import Content
+from exchange_simulator.folder import WELL_KNOWN, Folder, Gone, Item
 from exchange_simulator.spool import Span, Spool
-
-WELL_KNOWN: tuple[tuple[str, str, str | None, str | None, bool], ...] = (
-    # distinguished name, parent, display name, folder class, hidden
-    ("root", "", "", None, False),
-    ("msgfolderroot", "root", "Top of Information Store", None, False),
-    ("inbox", "msgfolderroot", "Inbox", "IPF.Note", False),
-    ("drafts", "msgfolderroot", "Drafts", "IPF.Note", False),
-    ("sentitems", "msgfolderroot", "Sent Items", "IPF.Note", False),
-    ("deleteditems", "msgfolderroot", "Deleted Items", "IPF.Note", False),
-    ("junkemail", "msgfolderroot", "Junk Email", "IPF.Note", False),
-    ("outbox", "msgfolderroot", "Outbox", "IPF.Note", False),
-    ("calendar", "msgfolderroot", "Calendar", "IPF.Appointment", False),
-    ("contacts", "msgfolderroot", "Contacts", "IPF.Contact", False),
-    ("tasks", "msgfolderroot", "Tasks", "IPF.Task", False),
-    ("notes", "msgfolderroot", "Notes", "IPF.StickyNote", False),
-    ("journal", "msgfolderroot", "Journal", "IPF.Journal", False),
-    ("", "msgfolderroot", "Conversation Action Settings", "IPF.Configuration", True),
-    ("searchfolders", "root", "Finder", None, False),
-    ("recoverableitemsroot", "root", "Recoverable Items", None, False),
-    ("recoverableitemsdeletions", "recoverableitemsroot", "Deletions", None, False),
-)
 
 
 class FolderError(LookupError):
     """There is no such folder in the mailbox, or it must not be changed so."""
-
-
-class Item:
-    """An item as it lies in a folder. What it says is on disk; this is what must be at hand."""
-
-    __slots__ = (
-        "categories",
-        "change",
-        "content",
-        "created_at",
-        "created_change",
-        "ews",
-        "folder",
-        "is_associated",
-        "is_draft",
-        "is_read",
-        "item_class",
-        "mime",
-        "modified_at",
-        "modified_change",
-        "number",
-        "received_at",
-        "search_key",
-    )
-
-    def __init__(self, *, number: int, folder: "Folder", mime: Span, received_at: int) -> None:
-        self.number = number
-        """Changes with every move: it is what ids are made of."""
-        self.folder: Folder | None = folder
-        self.mime = mime
-        self.content: Span | None = None
-        self.ews: Span | None = None
-        """Ready-made EWS elements, once they were asked for."""
-        self.received_at = received_at
-        self.created_at = received_at
-        self.modified_at = received_at
-        self.created_change = 0
-        self.modified_change = 0
-        self.change = 0
-        """The last change of any kind."""
-        self.is_read = False
-        self.is_draft = False
-        self.is_associated = False
-        self.item_class: str | None = None
-        """Known before the content is taken apart; None until then."""
-        self.categories: tuple[str, ...] | None = None
-        """Where they were set by hand."""
-        self.search_key = b""
-
-
-class Gone(NamedTuple):
-    """An item that left a folder."""
-
-    number: int
-    created_change: int
-    is_associated: bool
-
-
-class Folder:
-    """A folder of a mailbox."""
-
-    def __init__(
-        self,
-        *,
-        number: int,
-        name: str,
-        parent: "Folder | None",
-        folder_class: str | None,
-        well_known: str | None,
-        is_hidden: bool,
-    ) -> None:
-        self.number = number
-        self.name = name
-        self.parent = parent
-        self.folder_class = folder_class
-        self.well_known = well_known
-        self.is_hidden = is_hidden
-        self.children: list[Folder] = []
-        self.items: list[tuple[int, int, Item]] = []
-        """(received, number, item), oldest first."""
-        self.log: list[tuple[int, Item | Gone]] = []
-        """(change number, what) of every change, oldest first."""
-        self.created_change = 0
-        self.change = 0
-        self.changed_at = datetime.now(UTC)
-        """When its contents changed last (0x670A)."""
-        self.unread = 0
-
-    @property
-    def path(self) -> str:
-        """Display names below the top of the mailbox, joined by slashes."""
-        names = []
-        folder: Folder | None = self
-        while folder is not None and folder.well_known not in ("root", "msgfolderroot"):
-            names.append(folder.name)
-            folder = folder.parent
-        return "/".join(reversed(names))
-
-    def subfolders(self) -> "Iterator[Folder]":
-        """Walk all folders below this one, parents first."""
-        for child in self.children:
-            yield child
-            yield from child.subfolders()
-
-    def normal_items(self) -> list[Item]:
-        """Everything but associated (hidden) items, oldest first."""
-        return [item for _, _, item in self.items if not item.is_associated]
-
-
-class Changes(NamedTuple):
-    """A page of what happened in a folder."""
-
-    changes: "list[tuple[str, Item | Gone]]"
-    """("Create" | "Update" | "Delete" | "ReadFlagChange", what)."""
-    state: "State"
-    is_last: bool
-
-
-class State(NamedTuple):
-    """A reader's place in the changes of a folder."""
-
-    change: int
-    """All changes up to this one were given, or will be by the rest of the first load."""
-    below: tuple[int, int] | None
-    """In the first load, newest first: the items before this (received, number) are still to come."""
 
 
 class Message:
@@ -248,6 +103,7 @@ class Mailbox:
         self.gone_folders: list[tuple[int, int, int]] = []
         """(change number, folder number, change of its creation)."""
         self._well_known: dict[str, Folder] = {}
+        self._grants: dict[str, set[Folder | None]] = {}
         for well_known, parent, label, folder_class, is_hidden in WELL_KNOWN:
             self._add_folder(
                 label or "",
@@ -426,7 +282,29 @@ class Mailbox:
             folders = [self.folder(folder)] if folder else list(self.folders.values())
             return [Message(self, item) for f in folders for item in f.normal_items()]
 
+    def grant(self, account: str, *, folder: str | None = None, subfolders: bool = False) -> None:
+        """Let an account read all (`folder` None), or one folder with its subfolders or without."""
+        with self._lock:
+            granted = self._grants.setdefault(account.lower(), set())
+            if folder is None:
+                granted.add(None)
+                return
+            root = self.folder(folder)
+            granted.add(root)
+            if subfolders:
+                granted.update(root.subfolders())
+
+    def revoke(self, account: str) -> None:
+        """Take all rights from an account."""
+        with self._lock:
+            self._grants.pop(account.lower(), None)
+
     # -- what the protocols ask
+
+    def may_read(self, who: str, folder: Folder | None = None) -> bool:
+        """Tell whether an account may read a folder (None: everything)."""
+        granted = self._grants.get(who.lower(), ())
+        return who.lower() == self.address.lower() or None in granted or folder in granted
 
     @property
     def change(self) -> int:
@@ -474,48 +352,12 @@ class Mailbox:
     def changes(
         self, folder: Folder, since: State | None, *, limit: int, with_associated: bool = False
     ) -> Changes:
-        """Tell at most `limit` changes after `since`: first all items, newest first, then what happened meanwhile."""
-        if since is None:
-            since = State(self._change, (1 << 62, 0))
-        if since.below is not None:
-            return self._first_load(folder, since, limit, with_associated=with_associated)
-        found: list[tuple[str, Item | Gone]] = []
-        last = since.change
-        start = bisect.bisect_right(folder.log, since.change, key=lambda entry: entry[0])
-        for change, what in folder.log[start:]:
-            kind = _kind(folder, change, what, since.change)
-            if kind is None or (what.is_associated and not with_associated):
-                continue
-            if len(found) == limit:
-                return Changes(found, State(last, None), is_last=False)
-            found.append((kind, what))
-            last = change
-        return Changes(
-            found, State(max(self._folder_change(folder), since.change), None), is_last=True
-        )
-
-    def _first_load(
-        self, folder: Folder, since: State, limit: int, *, with_associated: bool
-    ) -> Changes:
-        found: list[tuple[str, Item | Gone]] = []
-        position = bisect.bisect_left(folder.items, since.below or (0, 0), key=lambda i: i[:2])
-        while position > 0:
-            received, number, item = folder.items[position - 1]
-            if len(found) == limit:
-                return Changes(
-                    found, State(since.change, folder.items[position][:2]), is_last=False
-                )
-            position -= 1
-            if item.created_change <= since.change and (with_associated or not item.is_associated):
-                found.append(("Create", item))
-            del received, number
-        done = self.changes(folder, State(since.change, None), limit=0)
-        return Changes(found, State(since.change, None), is_last=done.is_last)
+        """Tell at most `limit` changes of a folder after `since` (None: from the beginning)."""
+        with self._lock:
+            start = since or State(self._change, changes.NEWEST)
+            return changes.after(folder, start, limit=limit, with_associated=with_associated)
 
     # -- how it is kept
-
-    def _folder_change(self, folder: Folder) -> int:
-        return folder.log[-1][0] if folder.log else 0
 
     def _number(self) -> int:
         self._last_number += 1
@@ -585,17 +427,6 @@ class Mailbox:
         item.modified_at = int(self._now().timestamp())
         item.folder.log.append((item.change, item))
         item.folder.changed_at = self._now()
-
-
-def _kind(folder: Folder, change: int, what: Item | Gone, since: int) -> str | None:
-    """Tell what a change is to one who knows all up to `since`; None where a later one tells it."""
-    if isinstance(what, Gone):
-        return "Delete" if what.created_change <= since else None
-    if what.folder is not folder or what.change != change:
-        return None
-    if what.created_change > since:
-        return "Create"
-    return "Update" if what.modified_change > since else "ReadFlagChange"
 
 
 def _replace_body(mail: MimeMessage, body: str) -> None:

@@ -41,14 +41,19 @@ def application(exchange: Exchange, *, control_token: str | None = None) -> web.
 
 async def _ews(exchange: Exchange, request: web.Request) -> web.StreamResponse:
     account = signed_in(exchange, request)
-    if exchange.latency:
-        await asyncio.sleep(exchange.latency)
     if account is None:
         return web.Response(status=401, headers=_names(request) | CHALLENGE)
     if request.method != "POST":
         return web.Response(text="<html><body>Exchange</body></html>", content_type="text/html")
     body = await request.read()
-    answer = endpoint.answer(exchange, account, body)
+    account.under_way += 1
+    exchange.most_at_once = max(exchange.most_at_once, account.under_way)
+    try:
+        if exchange.latency:
+            await asyncio.sleep(exchange.latency)
+        answer = endpoint.answer(exchange, account, body)
+    finally:
+        account.under_way -= 1
     if answer.failure is not None:
         if answer.failure.disconnect and request.transport is not None:
             request.transport.close()

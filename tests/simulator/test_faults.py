@@ -1,6 +1,7 @@
 """What goes wrong, as Exchange says it."""
 
 import http.client
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -139,3 +140,31 @@ def test_answers_say_what_they_are(client: Client) -> None:
     assert answer.headers["request-id"]
     info = answer.all("s:Header/*")[0]
     assert (info.get("MajorVersion"), info.get("MinorVersion")) == ("15", "1")
+
+
+def test_too_many_requests_at_once_are_refused(exchange: Exchange, client: Client) -> None:
+    exchange.max_concurrency, exchange.latency = 2, 0.2
+    with ThreadPoolExecutor(5) as pool:
+        codes = [
+            code for answer in pool.map(lambda _: client.sync(), range(5)) for code in answer.codes
+        ]
+    assert "ErrorExceededConnectionCount" in codes
+    assert "NoError" in codes
+    assert 3 <= exchange.most_at_once <= 5
+    exchange.latency = 0
+    assert client.sync().codes == ["NoError"]
+
+
+def test_views_that_are_not_simulated_are_refused(client: Client) -> None:
+    refused = client.ask(
+        f'<m:FindItem Traversal="Shallow">{shape()}<m:ParentFolderIds><t:DistinguishedFolderId Id="inbox"/>'
+        "</m:ParentFolderIds><m:QueryString>subject:x</m:QueryString></m:FindItem>"
+    )
+    assert (refused.status, refused.codes) == (500, ["ErrorInvalidRequest"])
+
+
+def test_there_is_no_archive(client: Client) -> None:
+    archive = '<t:DistinguishedFolderId Id="archivemsgfolderroot"/>'
+    assert client.get_folder(archive).codes == ["ErrorFolderNotFound"]
+    client.version = "Exchange2016"
+    assert client.get_folder(archive).codes == ["ErrorArchiveMailboxNotEnabled"]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from exchange_simulator import Exchange, Mailbox, Message
-from exchange_simulator.mailbox import State
+from exchange_simulator.changes import State
 from tests.simulator.client import FOLDER_ID_ONLY, Answer, Client
 from tests.simulator.mails import mail
 

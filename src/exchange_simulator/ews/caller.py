@@ -8,7 +8,8 @@ from lxml import etree
 from exchange_simulator import ids
 from exchange_simulator.ews.soap import EwsError, SoapFaultError, T
 from exchange_simulator.exchange import Exchange
-from exchange_simulator.mailbox import Folder, Item, Mailbox
+from exchange_simulator.folder import Folder, Item
+from exchange_simulator.mailbox import Mailbox
 from exchange_simulator.versions import Schema
 
 
@@ -44,13 +45,14 @@ class Caller:
             mailbox = self._mailbox(element)
             folder = mailbox.well_known(element.get("Id", ""))
             if folder is None and element.get("Id", "").startswith("archive"):
-                raise EwsError("ErrorArchiveMailboxNotEnabled")
+                is_2010 = self.schema is Schema.EXCHANGE_2010
+                raise EwsError(missing if is_2010 else "ErrorArchiveMailboxNotEnabled")
         else:
             raise SoapFaultError("ErrorSchemaValidation")
         if mailbox is None or folder is None:
             raise EwsError(missing)
         self.about = mailbox
-        if not self.exchange.may_read(self.acting_as, mailbox, folder):
+        if not mailbox.may_read(self.acting_as, folder):
             raise EwsError("ErrorAccessDenied")
         return mailbox, folder
 
@@ -70,14 +72,14 @@ class Caller:
             raise EwsError("ErrorInvalidIdMalformed") from error
         return self._item(named)
 
-    def attachment(self, element: etree._Element) -> tuple[Mailbox, Item, int]:
+    def attachment(self, element: etree._Element) -> tuple[Mailbox, Item, tuple[int, ...]]:
         """Find the attachment that an AttachmentId names, if the caller may read its item."""
         try:
             named = ids.read("attachment", element.get("Id", ""))
         except ids.BadIdError as error:
             raise EwsError("ErrorInvalidAttachmentId", "Id is malformed.") from error
         mailbox, item = self._item(named)
-        return mailbox, item, named.place
+        return mailbox, item, named.places
 
     def _item(self, named: ids.Id) -> tuple[Mailbox, Item]:
         mailbox = self.exchange.mailbox_by_guid(named.guid)
@@ -85,7 +87,7 @@ class Caller:
         if mailbox is None or item is None or item.folder is None:
             raise EwsError("ErrorItemNotFound")
         self.about = mailbox
-        if not self.exchange.may_read(self.acting_as, mailbox, item.folder):
+        if not mailbox.may_read(self.acting_as, item.folder):
             raise EwsError("ErrorAccessDenied")
         return mailbox, item
 

@@ -56,6 +56,8 @@ def answer(exchange: Exchange, account: Account, body: bytes) -> Answer:
             operation, request, header = _read(body)
             caller.operation = operation
             _admit(caller, account, header)
+            if account.under_way > exchange.max_concurrency:
+                raise SoapFaultError("ErrorExceededConnectionCount")
             failure = exchange.take_failure(operation, _about(caller, request), whole=True)
             if failure is not None and not failure.as_fault:
                 caller.first_code = failure.code

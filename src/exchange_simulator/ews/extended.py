@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from exchange_simulator.content import Content
 from exchange_simulator.ews.shapes import ExtendedField
 from exchange_simulator.ews.soap import boolean, text, time
-from exchange_simulator.mailbox import Folder, Item, Mailbox
+from exchange_simulator.folder import Folder, Item
+from exchange_simulator.mailbox import Mailbox
 
 Value = str | int | bool | bytes | datetime | None
 

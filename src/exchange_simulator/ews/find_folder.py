@@ -28,7 +28,7 @@ def find_folder(caller: Caller, request: etree._Element) -> str:
         found = [
             folder
             for folder in below
-            if caller.exchange.may_read(caller.acting_as, mailbox, folder) and matches(folder)
+            if mailbox.may_read(caller.acting_as, folder) and matches(folder)
         ]
         part, attributes = page(found, view)
         is_owner = caller.is_owner(mailbox)

@@ -17,6 +17,7 @@ def find_item(caller: Caller, request: etree._Element) -> str:
     traversal = request.get("Traversal")
     if traversal not in ("Shallow", "Associated", "SoftDeleted"):
         raise SoapFaultError("ErrorSchemaValidation")
+    _check_views(request)
     restriction = request.find(f"{M}Restriction")
     order = request.find(f"{M}SortOrder")
     view = request.find(f"{M}IndexedPageItemView")
@@ -38,6 +39,12 @@ def find_item(caller: Caller, request: etree._Element) -> str:
 
     parents = caller.elements(request.find(f"{M}ParentFolderIds"))
     return batch(caller, "FindItem", parents, answer)
+
+
+def _check_views(request: etree._Element) -> None:
+    for name in ("GroupBy", "DistinguishedGroupBy", "QueryString", "FractionalPageItemView"):
+        if request.find(f"{M}{name}") is not None:
+            raise SoapFaultError("ErrorInvalidRequest", f"{name} is not simulated.")
 
 
 def _check(shape: Shape) -> None:

@@ -8,7 +8,8 @@ from exchange_simulator.ews.fields import EXTENDED
 from exchange_simulator.ews.items import RIGHTS
 from exchange_simulator.ews.shapes import Shape
 from exchange_simulator.ews.soap import boolean, text
-from exchange_simulator.mailbox import Folder, Mailbox
+from exchange_simulator.folder import Folder
+from exchange_simulator.mailbox import Mailbox
 
 _ELEMENTS = {
     "IPF.Appointment": "CalendarFolder",

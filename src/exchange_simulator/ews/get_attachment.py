@@ -1,14 +1,17 @@
 """GetAttachment: the content of attachments."""
 
 import base64
+from collections.abc import Callable
 
 from lxml import etree
 
-from exchange_simulator.ews import fields, item_fields, items
+from exchange_simulator.content import Attached, Content
+from exchange_simulator.ews import attachments, fields, item_fields, items
 from exchange_simulator.ews.batch import batch
 from exchange_simulator.ews.caller import Caller
 from exchange_simulator.ews.shapes import Shape, item_shape
 from exchange_simulator.ews.soap import EwsError, M
+from exchange_simulator.folder import Item
 from exchange_simulator.mailbox import Mailbox
 from exchange_simulator.versions import Schema
 
@@ -18,27 +21,46 @@ def get_attachment(caller: Caller, request: etree._Element) -> str:
     shape = item_shape(request.find(f"{M}AttachmentShape"), caller.schema)
 
     def answer(element: etree._Element) -> str:
-        mailbox, item, index = caller.attachment(element)
+        mailbox, item, places = caller.attachment(element)
         caller.planned_failure(number=item.number)
-        attachments = mailbox.content(item).attachments
-        if index >= len(attachments):
-            raise EwsError("ErrorItemNotFound")
-        attached = attachments[index]
-        data = mailbox.data(attached.data)
+        attached = _find(mailbox, item, places)
+
+        def listed(content: Content) -> str:
+            return attachments.several(mailbox, item, content.attachments, within=places)
+
         content = (
-            _message(mailbox, data, shape, caller.schema)
+            _message(mailbox, attached, listed, shape, caller.schema)
             if attached.is_item
-            else f"<t:Content>{base64.b64encode(data).decode()}</t:Content>"
+            else f"<t:Content>{base64.b64encode(mailbox.data(attached.data)).decode()}</t:Content>"
         )
-        written = items.attachment(mailbox, item, index, attached, content)
+        written = attachments.one(mailbox, item, places, attached, content)
         return f"<m:Attachments>{written}</m:Attachments>"
 
     wanted = caller.elements(request.find(f"{M}AttachmentIds"))
     return batch(caller, "GetAttachment", wanted, answer, empty="<m:Attachments/>")
 
 
-def _message(mailbox: Mailbox, mime: bytes, shape: Shape, schema: Schema) -> str:
+def _find(mailbox: Mailbox, item: Item, places: tuple[int, ...]) -> Attached:
+    found = mailbox.content(item).attachments
+    for depth, place in enumerate(places):
+        if place >= len(found):
+            break
+        attached = found[place]
+        if depth + 1 == len(places):
+            return attached
+        found = mailbox.parse(mailbox.data(attached.data)).attachments if attached.is_item else []
+    raise EwsError("ErrorItemNotFound")
+
+
+def _message(
+    mailbox: Mailbox,
+    attached: Attached,
+    listed: Callable[[Content], str],
+    shape: Shape,
+    schema: Schema,
+) -> str:
     """Write a message within a message: all that it says, though it lies in no folder."""
+    mime = mailbox.data(attached.data)
     content = mailbox.parse(mime)
     found = item_fields.make(content, size=len(mime))
     kind = item_fields.kind(content.item_class, is_2010=schema is Schema.EXCHANGE_2010)
@@ -46,11 +68,11 @@ def _message(mailbox: Mailbox, mime: bytes, shape: Shape, schema: Schema) -> str
     found |= {
         "item:ItemClass": item_fields.element("ItemClass", content.item_class),
         "item:Body": f'<t:Body BodyType="{body}">{found.get(body, "")}</t:Body>',
+        "item:Attachments": listed(content),
         "message:IsRead": "<t:IsRead>true</t:IsRead>",
     }
     if "item:MimeContent" in shape.uris:
-        if schema is Schema.EXCHANGE_2010 and kind not in ("Message", "PostItem", "CalendarItem"):
-            raise EwsError("ErrorUnsupportedMimeConversion")
+        items.check_mime(kind, schema)
         encoded = base64.b64encode(mime).decode()
         found["item:MimeContent"] = f'<t:MimeContent CharacterSet="UTF-8">{encoded}</t:MimeContent>'
     order = fields.order(kind, schema)

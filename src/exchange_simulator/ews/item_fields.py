@@ -7,7 +7,8 @@ import msgspec
 
 from exchange_simulator.content import Address, Content
 from exchange_simulator.ews.soap import attribute, boolean, text, time
-from exchange_simulator.mailbox import Item, Mailbox
+from exchange_simulator.folder import Item
+from exchange_simulator.mailbox import Mailbox
 
 Elements = dict[str, str]
 """FieldURI to its element. `HTML` and `Text` hold the bodies without an element, `Best` names the better of the two."""

@@ -5,15 +5,15 @@ from collections.abc import Callable
 from functools import partial
 
 from exchange_simulator import ids
-from exchange_simulator.content import Attached
-from exchange_simulator.ews import item_fields
+from exchange_simulator.ews import attachments, item_fields
 from exchange_simulator.ews.extended import item_property
 from exchange_simulator.ews.item_fields import Elements
 from exchange_simulator.ews.shapes import Shape
-from exchange_simulator.ews.soap import boolean, text, time
+from exchange_simulator.ews.soap import EwsError, boolean, text, time
 from exchange_simulator.ews.unique_body import unique_text
+from exchange_simulator.folder import Item
 from exchange_simulator.html_text import text_to_html
-from exchange_simulator.mailbox import Item, Mailbox
+from exchange_simulator.mailbox import Mailbox
 from exchange_simulator.versions import Schema
 
 RIGHTS = (
@@ -44,6 +44,8 @@ def item(mailbox: Mailbox, item: Item, shape: Shape, schema: Schema) -> str:
     kind = item_fields.kind(
         item.item_class or found["class"], is_2010=schema is Schema.EXCHANGE_2010
     )
+    if "item:MimeContent" in shape.uris:
+        check_mime(kind, schema)
     asked = _Asked(mailbox, item, found, shape)
     parts = []
     for uri in shape.order(kind):
@@ -53,6 +55,12 @@ def item(mailbox: Mailbox, item: Item, shape: Shape, schema: Schema) -> str:
         elif ready is not None:
             parts.append(ready)
     return f"<t:{kind}>{''.join(parts)}</t:{kind}>"
+
+
+def check_mime(kind: str, schema: Schema) -> None:
+    """Refuse what a version cannot write as MIME: 2010 no contact."""
+    if kind == "Contact" and schema is Schema.EXCHANGE_2010:
+        raise EwsError("ErrorUnsupportedMimeConversion")
 
 
 def item_id(mailbox: Mailbox, item: Item) -> str:
@@ -152,31 +160,7 @@ def _received_by(name: str, asked: _Asked) -> str:
 
 def _attachments(asked: _Asked) -> str:
     found = asked.mailbox.content(asked.item).attachments
-    if not found:
-        return ""
-    written = "".join(
-        attachment(asked.mailbox, asked.item, index, attached)
-        for index, attached in enumerate(found)
-    )
-    return f"<t:Attachments>{written}</t:Attachments>"
-
-
-def attachment(
-    mailbox: Mailbox, item: Item, index: int, attached: Attached, content: str = ""
-) -> str:
-    """Write an attachment: what is known of it, and its content where that was asked for."""
-    name = "ItemAttachment" if attached.is_item else "FileAttachment"
-    extra = "" if attached.is_item else "<t:IsContactPhoto>false</t:IsContactPhoto>"
-    return (
-        f'<t:{name}><t:AttachmentId Id="{ids.attachment_id(mailbox.guid, item.number, index)}"/>'
-        f"{item_fields.element('Name', attached.name)}"
-        f"{item_fields.element('ContentType', attached.content_type)}"
-        f"{item_fields.element('ContentId', attached.content_id)}"
-        f"{item_fields.element('ContentLocation', attached.content_location)}"
-        f"<t:Size>{attached.data.length}</t:Size>"
-        f"<t:LastModifiedTime>{time(item.created_at)}</t:LastModifiedTime>"
-        f"<t:IsInline>{boolean(attached.is_inline)}</t:IsInline>{extra}{content}</t:{name}>"
-    )
+    return attachments.several(asked.mailbox, asked.item, found)
 
 
 def _extended(asked: _Asked) -> str:

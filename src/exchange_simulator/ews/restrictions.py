@@ -9,7 +9,8 @@ from lxml import etree
 from exchange_simulator.ews.extended import folder_value, item_value
 from exchange_simulator.ews.shapes import extended_field
 from exchange_simulator.ews.soap import EwsError, T
-from exchange_simulator.mailbox import Folder, Item, Mailbox
+from exchange_simulator.folder import Folder, Item
+from exchange_simulator.mailbox import Mailbox
 
 Value = str | int | bool | bytes | datetime | None
 Element = etree._Element  # noqa: SLF001  lxml names its element class so

@@ -24,6 +24,8 @@ _NAMED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
 MESSAGES_OF_CODES = {
     "ErrorAccessDenied": "Access is denied. Check credentials and try again.",
     "ErrorBatchProcessingStopped": "An internal server error occurred. Batch processing stopped.",
+    "ErrorExceededConnectionCount": "You have exceeded the available concurrent connections for your account."
+    " Try again once your other requests have completed.",
     "ErrorFolderNotFound": "The specified folder could not be found in the store.",
     "ErrorImpersonateUserDenied": "The account does not have permission to impersonate the requested user.",
     "ErrorInternalServerError": "An internal server error occurred. The operation failed.",

@@ -8,7 +8,8 @@ from exchange_simulator.ews.batch import batch
 from exchange_simulator.ews.caller import Caller
 from exchange_simulator.ews.shapes import folder_shape
 from exchange_simulator.ews.soap import TYPES, EwsError, M
-from exchange_simulator.mailbox import Folder, Mailbox
+from exchange_simulator.folder import Folder
+from exchange_simulator.mailbox import Mailbox
 
 
 def sync_folder_hierarchy(caller: Caller, request: etree._Element) -> str:
@@ -27,7 +28,7 @@ def sync_folder_hierarchy(caller: Caller, request: etree._Element) -> str:
 
     def answer(element: etree._Element) -> str:
         mailbox, root = caller.folder(element, is_sync=True)
-        if not caller.exchange.may_read_all(caller.acting_as, mailbox):
+        if not mailbox.may_read(caller.acting_as):
             raise EwsError("ErrorAccessDenied")
         caller.planned_failure()
         scope = f"hierarchy {mailbox.guid} {root.number if is_named else 'default'}"

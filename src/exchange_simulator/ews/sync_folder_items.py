@@ -3,12 +3,14 @@
 from lxml import etree
 
 from exchange_simulator import ids
+from exchange_simulator.changes import State
 from exchange_simulator.ews import items, soap
 from exchange_simulator.ews.batch import batch
 from exchange_simulator.ews.caller import Caller
 from exchange_simulator.ews.shapes import Shape, item_shape
 from exchange_simulator.ews.soap import EwsError, M, SoapFaultError
-from exchange_simulator.mailbox import Gone, Item, Mailbox, State
+from exchange_simulator.folder import Gone, Item
+from exchange_simulator.mailbox import Mailbox
 
 MAX_CHANGES = 512
 

@@ -1,0 +1,135 @@
+"""Folders and the items in them, as they are kept in memory: little of each, the rest lies in the spool."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from exchange_simulator.spool import Span
+
+WELL_KNOWN: tuple[tuple[str, str, str | None, str | None, bool], ...] = (
+    # distinguished name, parent, display name, folder class, hidden
+    ("root", "", "", None, False),
+    ("msgfolderroot", "root", "Top of Information Store", None, False),
+    ("inbox", "msgfolderroot", "Inbox", "IPF.Note", False),
+    ("drafts", "msgfolderroot", "Drafts", "IPF.Note", False),
+    ("sentitems", "msgfolderroot", "Sent Items", "IPF.Note", False),
+    ("deleteditems", "msgfolderroot", "Deleted Items", "IPF.Note", False),
+    ("junkemail", "msgfolderroot", "Junk Email", "IPF.Note", False),
+    ("outbox", "msgfolderroot", "Outbox", "IPF.Note", False),
+    ("calendar", "msgfolderroot", "Calendar", "IPF.Appointment", False),
+    ("contacts", "msgfolderroot", "Contacts", "IPF.Contact", False),
+    ("tasks", "msgfolderroot", "Tasks", "IPF.Task", False),
+    ("notes", "msgfolderroot", "Notes", "IPF.StickyNote", False),
+    ("journal", "msgfolderroot", "Journal", "IPF.Journal", False),
+    ("", "msgfolderroot", "Conversation Action Settings", "IPF.Configuration", True),
+    ("searchfolders", "root", "Finder", None, False),
+    ("recoverableitemsroot", "root", "Recoverable Items", None, False),
+    ("recoverableitemsdeletions", "recoverableitemsroot", "Deletions", None, False),
+)
+
+
+class Item:
+    """An item as it lies in a folder. What it says is on disk; this is what must be at hand."""
+
+    __slots__ = (
+        "categories",
+        "change",
+        "content",
+        "created_at",
+        "created_change",
+        "ews",
+        "folder",
+        "is_associated",
+        "is_draft",
+        "is_read",
+        "item_class",
+        "mime",
+        "modified_at",
+        "modified_change",
+        "number",
+        "received_at",
+        "search_key",
+    )
+
+    def __init__(self, *, number: int, folder: "Folder", mime: Span, received_at: int) -> None:
+        self.number = number
+        """Changes with every move: it is what ids are made of."""
+        self.folder: Folder | None = folder
+        self.mime = mime
+        self.content: Span | None = None
+        self.ews: Span | None = None
+        """Ready-made EWS elements, once they were asked for."""
+        self.received_at = received_at
+        self.created_at = received_at
+        self.modified_at = received_at
+        self.created_change = 0
+        self.modified_change = 0
+        self.change = 0
+        """The last change of any kind."""
+        self.is_read = False
+        self.is_draft = False
+        self.is_associated = False
+        self.item_class: str | None = None
+        """Known before the content is taken apart; None until then."""
+        self.categories: tuple[str, ...] | None = None
+        """Where they were set by hand."""
+        self.search_key = b""
+
+
+class Gone(NamedTuple):
+    """An item that left a folder."""
+
+    number: int
+    created_change: int
+    is_associated: bool
+
+
+class Folder:
+    """A folder of a mailbox."""
+
+    def __init__(
+        self,
+        *,
+        number: int,
+        name: str,
+        parent: "Folder | None",
+        folder_class: str | None,
+        well_known: str | None,
+        is_hidden: bool,
+    ) -> None:
+        self.number = number
+        self.name = name
+        self.parent = parent
+        self.folder_class = folder_class
+        self.well_known = well_known
+        self.is_hidden = is_hidden
+        self.children: list[Folder] = []
+        self.items: list[tuple[int, int, Item]] = []
+        """(received, number, item), oldest first."""
+        self.log: list[tuple[int, Item | Gone]] = []
+        """(change number, what) of every change, oldest first."""
+        self.created_change = 0
+        self.change = 0
+        self.changed_at = datetime.now(UTC)
+        """When its contents changed last (0x670A)."""
+        self.unread = 0
+
+    @property
+    def path(self) -> str:
+        """Display names below the top of the mailbox, joined by slashes."""
+        names = []
+        folder: Folder | None = self
+        while folder is not None and folder.well_known not in ("root", "msgfolderroot"):
+            names.append(folder.name)
+            folder = folder.parent
+        return "/".join(reversed(names))
+
+    def subfolders(self) -> "Iterator[Folder]":
+        """Walk all folders below this one, parents first."""
+        for child in self.children:
+            yield child
+            yield from child.subfolders()
+
+    def normal_items(self) -> list[Item]:
+        """Everything but associated (hidden) items, oldest first."""
+        return [item for _, _, item in self.items if not item.is_associated]
