@@ -213,7 +213,9 @@ def message(id_: str, inside: str = "", *, subject: str = "Hello", kind: str = "
 
 
 def all_messages(asked: Asked) -> str:
-    """Answer every GetItem with messages."""
+    """Answer every GetItem with messages, and that the mailbox is well."""
+    if asked.operation == "GetFolder":
+        return answers("GetFolder", "<m:Folders/>")
     return answers("GetItem", *(message(id_) for id_ in asked.item_ids))
 
 

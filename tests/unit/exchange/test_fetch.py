@@ -9,14 +9,13 @@ import pytest
 from mailmine.exchange import Limits
 from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope, Where
 from mailmine.exchange.reader import Fetched, Item, ItemFault, ItemGone, ItemSkipped, Reader
-from mailmine.model.ids import FolderId, ItemId
+from mailmine.model.ids import ItemId
 from tests.unit.exchange.fakes import (
     Answering,
     Asked,
     Said,
     all_messages,
     answers,
-    changes,
     failed,
     fault,
     message,
@@ -38,6 +37,9 @@ async def fetch(reader: Reader, items: Sequence[ItemId]) -> list[Fetched]:
 def kinds(fetched: Sequence[Fetched]) -> str:
     """Write what came as one letter each: Item, Skipped, Gone, Fault."""
     return "".join(type(one).__name__.removeprefix("Item")[:1] or "I" for one in fetched)
+
+
+SOUND = answers("GetFolder", "<m:Folders/>")
 
 
 def each(one: dict[str, str]) -> Answering:
@@ -156,7 +158,33 @@ async def test_c13_a_batch_that_fails_because_of_one_item_is_halved(failing: Sai
     )
     got = await fetch(on.reader, ids("a", "b", "bad", "d"))
     assert kinds(got) == "IIFI"
-    assert len(on.exchange.asked) == 5
+    assert on.exchange.operations.count("GetItem") == 5
+
+
+@pytest.mark.parametrize(
+    "failing",
+    [
+        Said("Server Error", status=500, headers={"Content-Type": "text/plain"}),
+        fault("ErrorInternalServerError"),
+        fault("ErrorTimeoutExpired"),
+    ],
+    ids=["500", "fault", "timeout"],
+)
+async def test_an_outage_is_not_held_against_the_items(failing: Said) -> None:
+    on = reading(lambda _: failing)
+    for _ in range(3):
+        with pytest.raises(ExchangeError) as raised:
+            await fetch(on.reader, ids(*"abcdefghij"))
+        assert raised.value.fault.scope is Scope.MAILBOX
+
+
+@pytest.mark.parametrize("code", ["ErrorInternalServerTransientError", "ErrorNotEnoughMemory"])
+async def test_c12_an_item_that_always_overtaxes_a_sound_server_does_not_stop_the_others(
+    code: str,
+) -> None:
+    on = reading(each({"b": failed("GetItem", code)}))
+    assert kinds(await fetch(on.reader, ids("a", "b", "c"))) == "IFI"
+    assert kinds(await fetch(on.reader, ids("b"))) == "F"
 
 
 async def test_after_a_slow_answer_batches_stay_small_and_grow_again() -> None:
@@ -253,14 +281,13 @@ def too_late() -> ExchangeError:
 
 async def test_a_poison_item_that_hangs_the_server_is_isolated_round_by_round() -> None:
     def answer(asked: Asked) -> str | Exception:
-        if asked.operation == "SyncFolderItems":
-            return changes()
+        if asked.operation == "GetFolder":
+            return SOUND
         return too_late() if "bad" in asked.item_ids else all_messages(asked)
 
     on = reading(answer)
     wanted, got = ids("a", "b", "bad", "d"), dict[ItemId, Fetched]()
     for _ in range(10):
-        await on.reader.changes(FolderId("inbox"), None, limit=10)
         with suppress(ExchangeError):
             async for batch in on.reader.fetch([id_ for id_ in wanted if id_ not in got]):
                 got |= {one.id: one for one in batch}

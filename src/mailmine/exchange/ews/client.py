@@ -11,7 +11,13 @@ from datetime import timedelta
 from typing import Final
 
 from mailmine.exchange.ews import codes
-from mailmine.exchange.ews.operations import VERSIONS, Operation, envelope
+from mailmine.exchange.ews.operations import (
+    VERSIONS,
+    Operation,
+    distinguished,
+    envelope,
+    get_folders,
+)
 from mailmine.exchange.ews.xml import Element, M, MalformedError, S, T, parse
 from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope, Where
 from mailmine.exchange.http import Response, host_of
@@ -43,8 +49,6 @@ class Client:
         self._host = host_of(connection.endpoint)
         self._impersonated = line.mailbox if connection.access is AccessType.IMPERSONATION else None
         self._version = 0
-        self.timeouts = 0
-        """How many requests in a row were not answered in time."""
 
     async def call(self, operation: Operation) -> list[Answer]:
         """Send `operation` and give its answers in order. Raises ExchangeError."""
@@ -54,13 +58,17 @@ class Client:
                     body = await self._line.read(response)
                     answers = self.answers(body, response, ticket)
             except ExchangeError as error:
-                if error.fault.code == Code.TIMED_OUT:
-                    self.timeouts += 1
                 if not self.step_down(error.fault):
                     raise
             else:
-                self.timeouts = 0
                 return answers
+
+    async def check(self) -> None:
+        """Raise what is wrong with the mailbox or the server, if anything is."""
+        inbox = distinguished("inbox", self._line.mailbox)
+        for answer in await self.call(get_folders(inbox)):
+            if answer.fault is not None and answer.fault.code in codes.REACHES_BEYOND_FOLDER:
+                raise ExchangeError(answer.fault)
 
     def stream(self, response: Response) -> AsyncGenerator[bytes, None]:
         """Read an open answer of any length as it arrives. Raises ExchangeError."""

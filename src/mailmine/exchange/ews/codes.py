@@ -38,6 +38,17 @@ NOT_CONVERTED: Final = frozenset(
     }
 )
 """Something of the item cannot be given; with fewer properties the rest may."""
+MAY_BE_ONE_ITEMS: Final = frozenset(
+    {
+        "ErrorInternalServerError",
+        "ErrorInternalServerTransientError",
+        "ErrorInsufficientResources",
+        "ErrorNotEnoughMemory",
+        "ErrorTooManyObjectsOpened",
+        "ErrorConnectionFailed",
+    }
+)
+"""What a server in trouble says, and also a sound one of an item that it cannot cope with."""
 MAY_NOT_SEE: Final = frozenset({"ErrorAccessDenied", "ErrorFolderNotFound", "ErrorItemNotFound"})
 """What a delegate is told who may not see the root of a mailbox."""
 

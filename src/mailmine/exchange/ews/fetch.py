@@ -1,12 +1,14 @@
 """Reads items in batches, so that one bad item stops neither its neighbours nor the folder.
 
 A batch that fails as a whole is halved down to the one item (exchange.md, part C, rows 10, 12 and 13); an item that Exchange cannot
-convert is asked for with less of it; what Exchange did not get to is asked for again.
+convert is asked for with less of it; what Exchange did not get to is asked for again. An item is blamed for what may
+as well be an outage only after the server has shown that it is well.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
+from typing import Final
 
 from mailmine.exchange.ews import codes
 from mailmine.exchange.ews.client import Answer, Client
@@ -18,11 +20,18 @@ from mailmine.exchange.pace import Limits
 from mailmine.exchange.reader import Fetched, Item, ItemFault, ItemGone
 from mailmine.model.ids import ItemId
 
-LESS = {
+LESS: Final = {
     Properties.ALL: Properties.PLAIN_TEXT,
     Properties.PLAIN_TEXT: Properties.WITHOUT_BODY,
 }
 """What is asked for next where Exchange could not give as much."""
+
+
+_SURELY_ONE_ITEMS: Final = codes.NOT_CONVERTED | {Code.MALFORMED_ANSWER, Code.ANSWER_TOO_LARGE}
+_MAY_FAIL_A_BATCH: Final = (
+    _SURELY_ONE_ITEMS | codes.TOO_MUCH | {"http_500", "ErrorInternalServerError"}
+)
+"""What one item may do to a whole request."""
 
 
 class Fetcher:
@@ -73,22 +82,22 @@ class Fetcher:
     async def _halve(self, ids: Sequence[ItemId], error: ExchangeError) -> list[Fetched]:
         """Read a failed batch in two halves; at a single item, the fault is the item's."""
         fault = error.fault
-        if fault.code == Code.TIMED_OUT:
-            return self._timed_out(ids, error)
-        if not _may_be_one_items(fault):
+        is_late = fault.code == Code.TIMED_OUT
+        if not (is_late or fault.code in _MAY_FAIL_A_BATCH):
             raise error
         if len(ids) == 1:
-            return [ItemFault(id=ids[0], fault=replace(fault, scope=Scope.ITEM))]
+            return [await self._blame(ids[0], fault)]
         middle = len(ids) // 2
         self._batch = max(1, min(self._batch, middle))
+        if is_late:  # every further try costs the whole deadline: the next round asks for less
+            raise error
         return [*await self._read(ids[:middle]), *await self._read(ids[middle:])]
 
-    def _timed_out(self, ids: Sequence[ItemId], error: ExchangeError) -> list[Fetched]:
-        """Go on in smaller batches the next time; hold it against an item only if the server answered just before."""
-        if len(ids) == 1 and self._client.timeouts == 1:
-            return [ItemFault(id=ids[0], fault=replace(error.fault, scope=Scope.ITEM))]
-        self._batch = max(1, len(ids) // 2)
-        raise error
+    async def _blame(self, id_: ItemId, fault: Fault) -> ItemFault:
+        """Hold `fault` against an item. Raises ExchangeError where it is the server's."""
+        if fault.code not in _SURELY_ONE_ITEMS:
+            await self._client.check()
+        return ItemFault(id=id_, fault=replace(fault, scope=Scope.ITEM))
 
     async def _read_stopped(self, ids: Sequence[ItemId], *, is_all: bool) -> list[Fetched]:
         """Read again what Exchange did not get to."""
@@ -109,6 +118,8 @@ class Fetcher:
             return ItemGone(id=id_)
         if fault.code in codes.TOO_MUCH or fault.code in codes.NOT_CONVERTED:
             return await self._ask_for_less(id_, fault)
+        if fault.code in codes.MAY_BE_ONE_ITEMS:
+            return await self._blame(id_, fault)
         if fault.code in codes.REACHES_BEYOND_FOLDER:
             raise ExchangeError(fault)
         return ItemFault(id=id_, fault=replace(fault, scope=Scope.ITEM))
@@ -129,7 +140,7 @@ class Fetcher:
             try:
                 answers = await self._client.call(get_items((id_,), properties))
             except ExchangeError as error:
-                if not _may_be_one_items(error.fault):
+                if error.fault.code not in _MAY_FAIL_A_BATCH:
                     raise
                 answers = []
             if len(answers) == 1:
@@ -138,22 +149,7 @@ class Fetcher:
                     return self._item(id_, answers[0], fault)
                 if got.code in codes.GONE:
                     return ItemGone(id=id_)
-                if got.code in codes.REACHES_BEYOND_FOLDER:
+                if got.code in codes.REACHES_BEYOND_FOLDER - codes.MAY_BE_ONE_ITEMS:
                     raise ExchangeError(got)
             properties = LESS.get(properties)
-        return ItemFault(id=id_, fault=fault)
-
-
-def _may_be_one_items(fault: Fault) -> bool:
-    """Tell whether a single item may have made a whole request fail."""
-    return (
-        fault.code in codes.TOO_MUCH
-        or fault.code in codes.NOT_CONVERTED
-        or fault.code
-        in {
-            Code.MALFORMED_ANSWER,
-            Code.ANSWER_TOO_LARGE,
-            "http_500",
-            "ErrorInternalServerError",
-        }
-    )
+        return await self._blame(id_, fault)
