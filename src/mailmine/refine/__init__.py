@@ -10,6 +10,7 @@ from mailmine.refine.result import VERSION, Earlier, Kind, Refined, Zone
 
 __all__ = ["VERSION", "Earlier", "Kind", "Refined", "Zone", "refine"]
 
+_WORDS = frozenset({Kind.NEW})
 _OWN = frozenset({Kind.NEW, Kind.SIGNATURE, Kind.DEVICE_LINE})
 _SIGNED = frozenset({Kind.SIGNATURE, Kind.DEVICE_LINE})
 _HISTORY = frozenset({Kind.QUOTED, Kind.FORWARDED})
@@ -23,8 +24,9 @@ def refine(email: Email) -> Refined:
     done = quotes.label(lines)
     lines, kinds = done.lines, done.kinds
     signature.label(lines, kinds)
-    text = _text(lines, kinds, {Kind.NEW})
-    reply = _text(lines, kinds, _OWN, up_to=_history_begins(kinds))
+    is_signed = Kind.SIGNATURE in kinds or Kind.DEVICE_LINE in kinds
+    text = _text(lines, kinds, _WORDS)
+    reply = _text(lines, kinds, _OWN, up_to=_history_begins(kinds)) if is_signed else text
     earlier = history.earlier(done, email.subject)
     shows_forwarded = not text
     if not text:
@@ -35,7 +37,7 @@ def refine(email: Email) -> Refined:
     return Refined(
         text=text,
         reply=reply,
-        signature=_text(lines, kinds, _SIGNED),
+        signature=_text(lines, kinds, _SIGNED) if is_signed else "",
         language=language(text),
         zones=tuple(
             Zone(kind, "\n".join(line.raw for line, _ in run))
@@ -55,17 +57,15 @@ def _history_begins(kinds: list[Kind]) -> int:
 def _text(
     lines: list[Line],
     kinds: list[Kind],
-    wanted: frozenset[Kind] | set[Kind],
+    wanted: frozenset[Kind],
     *,
     up_to: int | None = None,
 ) -> str:
     """Put lines together, one blank line at most between them; signatures only `up_to` a line."""
     out: list[str] = []
-    for at, (line, kind) in enumerate(zip(lines, kinds, strict=True)):
+    for at, kind in enumerate(kinds):
         if kind in wanted and (up_to is None or at < up_to or kind is Kind.NEW):
-            text = line.text.rstrip()
+            text = lines[at].text.rstrip()
             if text or (out and out[-1]):
                 out.append(text)
-    while out and not out[-1]:
-        out.pop()
-    return "\n".join(out)
+    return "\n".join(out).rstrip()

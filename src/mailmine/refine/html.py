@@ -6,6 +6,7 @@ signatures goes into the lines' marks.
 """
 
 import re
+import threading
 from collections.abc import Mapping
 from enum import Enum, auto
 from functools import lru_cache
@@ -108,14 +109,14 @@ _BY_ID = {
 
 def lines(html: str) -> list[Line]:
     """Give the lines of a body as a person would see them. Never raises."""
-    reading = _Reading()
-    target: Any = reading  # the stubs want methods for comments, too, which would cost time
-    parser = etree.HTMLParser(target=target, huge_tree=True, remove_pis=True)
+    reading = _threads.reading
+    reading.begin()
     try:
-        parser.feed(html)
-        parser.close()
+        _threads.parser.feed(html)
+        _threads.parser.close()
     except (etree.LxmlError, ValueError, AssertionError):
         # What is too broken for the parser is shown without its tags.
+        _threads.renew()
         return [Line(text, text) for text in _TAG.sub(" ", html).split("\n", MAX_LINES)]
     return reading.lines
 
@@ -137,6 +138,9 @@ class _Reading:
     )
 
     def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
         self.lines: list[Line] = []
         self._text: list[str] = []
         self._level = 0
@@ -285,6 +289,21 @@ class _Reading:
             self.lines.append(Line(text, text, len(self._quotes), self._mark()))
         else:
             self.lines[-1].raw += "\n" + text
+
+
+class _Threads(threading.local):
+    """A parser for each thread: to make one costs as much as to read a mail."""
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        self.reading = _Reading()
+        target: Any = self.reading  # the stubs want methods for comments, too, which cost time
+        self.parser = etree.HTMLParser(target=target, huge_tree=True, remove_pis=True)
+
+
+_threads = _Threads()
 
 
 @lru_cache(maxsize=1_024)

@@ -104,14 +104,8 @@ def forwarded() -> re.Pattern[str]:
 
 
 @cache
-def reply_above() -> re.Pattern[str]:
-    """Match the line of a ticket system above which people are asked to write."""
-    return re.compile(_one_of(_words("divider", "reply_above")), re.IGNORECASE)
-
-
-@cache
-def reply_above_phrases() -> tuple[str, ...]:
-    """Give the same words in lower case, to look whether there is any such line at all."""
+def reply_above() -> tuple[str, ...]:
+    """Give, in lower case, what ticket systems write to ask people to write above it."""
     return _words("divider", "reply_above")
 
 
@@ -126,6 +120,18 @@ def device() -> re.Pattern[str]:
     """Match, from its beginning, a line that a telephone or an app appended."""
     words = "|".join(_escaped(word) for word in _words("signature", "device"))
     return re.compile(rf"(?:{words})", re.IGNORECASE)
+
+
+@cache
+def device_hints() -> tuple[frozenset[str], frozenset[str]]:
+    """Give the first words of such lines, and the last words of those that begin with anything.
+
+    A line with none of them is none: that is far quicker to tell.
+    """
+    words = _words("signature", "device")
+    firsts = {word.split()[0].strip("*") for word in words if not word.startswith("*")}
+    lasts = {word.strip("* ").split()[-1] for word in words if word.startswith("*")}
+    return frozenset(firsts), frozenset(lasts)
 
 
 @cache

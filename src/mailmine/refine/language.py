@@ -51,8 +51,8 @@ LANGUAGES = [
 MIN_WORDS = 3
 """Fewer words could be of any language."""
 
-MAX_LENGTH = 1_000
-"""Characters that are looked at: more makes it slower, not better."""
+MAX_LENGTH = 500
+"""Characters that are looked at: more makes it slower, not better (spec/refine.md, 4)."""
 
 
 _LETTER = re.compile(r"[^\W\d_]")

@@ -67,43 +67,55 @@ class Labelled:
 
 def label(given: Sequence[Line]) -> Labelled:
     """Say of each line whether it is new or what kind of history it is."""
-    lines = _without_shared_lines(given)
+    lines = list(given)
+    is_marked = any(line.depth or line.mark is Mark.QUOTE for line in lines)
+    if is_marked:
+        lines = _without_shared_lines(lines)
     done = Labelled(lines, [Kind.NEW] * len(lines))
     kinds = done.kinds
     ends = _possible_ends(lines)
-    asks = _asks_to_reply_above(lines)
-    at = 0
-    while at < len(lines):
-        line = lines[at]
-        mark = line.mark
-        text = line.text
-        if line.depth or mark is Mark.QUOTE:
+    asks = _asks_to_reply_above("\n".join([line.text for line in lines]))
+    for at, line in enumerate(lines):
+        if line.depth or line.mark is Mark.QUOTE:
             kinds[at] = Kind.QUOTED
-        elif mark is Mark.REST:
-            _cut(done, at, Kind.QUOTED)
+        elif (
+            kinds[at] is Kind.NEW
+            and line.text
+            and not line.text.isspace()
+            and _history_begins(done, at, ends, asks=asks)
+        ):
             break
-        elif mark is Mark.ATTRIBUTION:
-            kinds[at] = Kind.ATTRIBUTION
-            if _divider(text) is Kind.FORWARDED:
-                _cut(done, at, Kind.FORWARDED)
-                break
-        elif text and not text.isspace():
-            if asks and len(text) < MAX_ATTRIBUTION and labels.reply_above().search(text):
-                _cut(done, at, Kind.QUOTED)
-                break
-            if (":" in text or text[0] in _OPENERS or "\uff1a" in text) and _opens(done, at):
-                break
-            if not ends.isdisjoint(range(at, at + MAX_ATTRIBUTION_LINES)) and _attributed(done, at):
-                break
-        at += 1
     _attributions_in_containers(done)
-    _mend(done)
+    if is_marked:
+        _mend(done)
     return done
 
 
-def _without_shared_lines(given: Sequence[Line]) -> list[Line]:
+def _history_begins(done: Labelled, at: int, ends: set[int], *, asks: bool) -> bool:
+    """Look for what opens a history at this line; True where everything from here on is."""
+    line = done.lines[at]
+    if line.mark is Mark.REST or line.mark is Mark.ATTRIBUTION:
+        return _marked(done, at)
+    if asks and len(line.text) < MAX_ATTRIBUTION and _asks_to_reply_above(line.text):
+        _cut(done, at, Kind.QUOTED)
+        return True
+    return _opens(done, at) or (bool(ends) and _attributed(done, at, ends))
+
+
+def _marked(done: Labelled, at: int) -> bool:
+    """Believe what the markup says of this line."""
+    if done.lines[at].mark is Mark.REST:
+        _cut(done, at, Kind.QUOTED)
+        return True
+    done.kinds[at] = Kind.ATTRIBUTION
+    if _divider(done.lines[at].text) is Kind.FORWARDED:
+        _cut(done, at, Kind.FORWARDED)
+        return True
+    return False
+
+
+def _without_shared_lines(lines: list[Line]) -> list[Line]:
     """Part words and attribution on one line: `I agree. On Wed, 4 Apr 2012, Ann wrote:`."""
-    lines = list(given)
     for at in range(len(lines) - 1, -1, -1):
         line = lines[at]
         text = line.text
@@ -141,14 +153,16 @@ def _possible_ends(lines: Sequence[Line]) -> set[int]:
     return ends
 
 
-def _asks_to_reply_above(lines: Sequence[Line]) -> bool:
-    whole = "\n".join([line.text for line in lines]).lower()
-    return any(phrase in whole for phrase in labels.reply_above_phrases())
+def _asks_to_reply_above(text: str) -> bool:
+    text = text.lower()
+    return any(phrase in text for phrase in labels.reply_above())
 
 
 def _opens(done: Labelled, at: int) -> bool:
     """Cut at a divider or a header block that begins with this line."""
     text = done.lines[at].text[:MAX_CHECKED]
+    if ":" not in text and text[0] not in _OPENERS and "\uff1a" not in text:
+        return False
     kind = _divider(text) if _DASHED.match(text) else None
     if kind is None and text.startswith(">>>") and _STAMP.match(text):
         _cut(done, at + 1, Kind.QUOTED)
@@ -240,8 +254,10 @@ def _is_opening(line: Line) -> bool:
     return bool(_RULE.match(text)) or _bare_divider(text) is not None
 
 
-def _attributed(done: Labelled, at: int) -> bool:
+def _attributed(done: Labelled, at: int, ends: set[int]) -> bool:
     """Mark an attribution that begins at this line; cut there, unless what it quotes is marked."""
+    if ends.isdisjoint(range(at, at + MAX_ATTRIBUTION_LINES)):
+        return False
     span = _attribution(done.lines, at)
     if not span:
         return False
@@ -324,7 +340,7 @@ def _quote_follows(lines: Sequence[Line], at: int) -> bool:
 def _attributions_in_containers(done: Labelled) -> None:
     """Take what a container says before its quote for an attribution, in whatever language."""
     lines, kinds = done.lines, done.kinds
-    at = 0
+    at = next((at for at, line in enumerate(lines) if line.mark is Mark.HISTORY), len(lines))
     while at < len(lines):
         if lines[at].mark is not Mark.HISTORY or lines[at].depth or kinds[at] is not Kind.NEW:
             at += 1

@@ -36,6 +36,7 @@ _CONTACT = re.compile(
 )
 _SENTENCE_END = re.compile(r"[.!?;]$")
 _ABBREVIATED = re.compile(r"(?:\b\w{1,4}|\.\w{2,3})\.$")
+_ORNAMENTS = " \t*_-\u2013\u2014[]<>()"
 _MARKDOWN_LINK = re.compile(r"\[([^\[\]]{1,100})\]\([^()]{0,500}\)|<?https?:\S*")
 
 
@@ -98,8 +99,15 @@ def _device_lines(lines: Sequence[Line], kinds: list[Kind], own: list[int]) -> N
 def _is_device_line(text: str) -> bool:
     if len(text) > 4 * MAX_LINE:
         return False
-    text = _MARKDOWN_LINK.sub(r"\1", text).strip(" \t*_-\u2013\u2014[]<>()")
-    if not text or len(text) > 1.5 * MAX_LINE or not labels.device().match(text):
+    text = text.strip(_ORNAMENTS)
+    words = text.lower().split()
+    if not words:
+        return False
+    firsts, lasts = labels.device_hints()
+    if text.isascii() and words[0] not in firsts and words[-1].rstrip(".!") not in lasts:
+        return False
+    text = _MARKDOWN_LINK.sub(r"\1", text).strip(_ORNAMENTS)
+    if len(text) > 1.5 * MAX_LINE or not labels.device().match(text):
         return False
     _, comma, more = text.partition(", ")
     return not comma or bool(labels.excuses().search(more))
