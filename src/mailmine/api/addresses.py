@@ -1,0 +1,63 @@
+"""How a path names a thing of a project: `owner/name` or `id:<id>`.
+
+Routes write `{source:address}` for it and match the decoded path, so `owner%2Fname` is the same.
+"""
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from starlette.convertors import Convertor, register_url_convertor
+
+from mailmine.api.asking import Asked
+from mailmine.api.errors import NotFoundError
+
+
+class InProject(Protocol):
+    """A thing of a project."""
+
+    @property
+    def project(self) -> str:
+        """The project's name."""
+
+
+class _Address(Convertor[str]):
+    """An address within a path."""
+
+    regex = "id:[^/]+|(?!id:)[^/]+/[^/]+"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("address", _Address())
+
+T = TypeVar("T", bound=InProject)
+
+
+def find(
+    kind: str,
+    address: str,
+    asker: Asked,
+    *,
+    by_id: Callable[[str], T | None],
+    by_name: Callable[[str, str], T | None],
+) -> T:
+    """Find what `address` names, for who asks.
+
+    Raises NotFoundError where there is none, or none that exists for him (in the same words, so that nobody
+    learns what others have), and ForbiddenError where he sees the project but lacks the permission.
+    """
+    missing = f"There is no {kind} {address}."
+    if address.startswith("id:"):
+        found = by_id(address.removeprefix("id:"))
+    else:
+        project, _, name = address.partition("/")
+        asker.check(project, missing)
+        found = by_name(project, name)
+    if found is None:
+        raise NotFoundError(missing)
+    asker.check(found.project, missing)
+    return found

@@ -1,0 +1,86 @@
+"""The application."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Literal
+
+from fastapi import Depends, FastAPI
+from pydantic import BaseModel
+
+import mailmine
+from mailmine.api import (
+    attachments,
+    buckets,
+    comments,
+    errors,
+    health,
+    integrations,
+    projects,
+    session,
+    sources,
+)
+from mailmine.api.asking import Services, asked, utc_now
+from mailmine.api.rights import RIGHTS, named
+from mailmine.api.transport import Transport
+from mailmine.store.blobs import Blobs
+from mailmine.store.database import Database
+
+OPEN = (health.router,)
+GUARDED = (
+    session.router,
+    projects.router,
+    buckets.router,
+    sources.router,
+    comments.router,
+    attachments.router,
+    integrations.router,
+)
+PREFIXES = ("/api", "/auth", "/health")
+"""The paths that are ours; whatever is served beside us may have all others."""
+
+
+class Failure(BaseModel):
+    """What every failure is told as."""
+
+    status: Literal["error"]
+    message: str
+
+
+def create(
+    database: Database,
+    blobs: Blobs,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+) -> FastAPI:
+    """Make the application. Where clients see it under a path prefix, it is mounted there."""
+    app = FastAPI(
+        title="mailmine",
+        version=mailmine.__version__,
+        openapi_url="/api/openapi.json",
+        # Pages of documentation would load scripts of third parties.
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        responses={
+            status: {"model": Failure, "description": description}
+            for status, description in {
+                400: "The request is not understood.",
+                401: "No valid token.",
+                403: "A permission is missing.",
+                404: "Not found.",
+                422: "A parameter is not valid.",
+            }.items()
+        },
+    )
+    app.state.services = Services(database, blobs, clock)
+    errors.install(app)
+    app.add_middleware(Transport)
+    for router in OPEN:
+        app.include_router(router)
+    for router in GUARDED:
+        # Not left to the endpoints: a route cannot forget to ask who calls it.
+        app.include_router(router, dependencies=[Depends(asked)])
+    missing = {name for router in (*OPEN, *GUARDED) for name in named(router)} - set(RIGHTS)
+    if missing:
+        raise LookupError(f"These routes are not in api/rights.py: {sorted(missing)}")
+    return app

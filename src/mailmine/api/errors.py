@@ -1,0 +1,150 @@
+"""What may go wrong with a request, and how a client is told.
+
+    ApiError
+     ├── BadRequestError        400
+     ├── UnauthenticatedError   401
+     ├── ForbiddenError         403
+     ├── NotFoundError          404
+     └── RangeError             416
+
+Whatever goes wrong, the answer is `{"status": "error", "message": …}`: clients take anything else for a
+broken server (Communications Mining, section 0).
+"""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import ClassVar
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from structlog import get_logger
+
+from mailmine.store.errors import Conflict, DatabaseUnavailable, NotFound as NotStored, StoreError
+
+_log = get_logger(__name__)
+
+RETRY_AFTER = "5"
+"""Seconds; what clients of Communications Mining wait before their first retry anyway."""
+
+
+class ApiError(Exception):
+    """A request cannot be fulfilled; the message is for the person who sent it."""
+
+    status: ClassVar[HTTPStatus]
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What the answer carries beside the message."""
+        return {}
+
+
+class BadRequestError(ApiError):
+    """The request is not one that this route understands."""
+
+    status = HTTPStatus.BAD_REQUEST
+
+
+class UnauthenticatedError(ApiError):
+    """Who asks did not say, or not truthfully, who he is."""
+
+    status = HTTPStatus.UNAUTHORIZED
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Say how to authenticate (RFC 9110, 11.6.1)."""
+        return {"WWW-Authenticate": "Bearer"}
+
+
+class ForbiddenError(ApiError):
+    """Who asks may not do this."""
+
+    status = HTTPStatus.FORBIDDEN
+
+
+class NotFoundError(ApiError):
+    """There is no such thing, or none that exists for who asks."""
+
+    status = HTTPStatus.NOT_FOUND
+
+
+class RangeError(ApiError):
+    """The range lies outside the content."""
+
+    status = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"The content has {size} bytes; the range lies outside.")
+        self._size = size
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Say how much there is (RFC 9110, 15.5.17)."""
+        return {"Content-Range": f"bytes */{self._size}"}
+
+
+def failure(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Make the answer that tells of a failure."""
+    return Response(
+        orjson.dumps({"status": "error", "message": message}),
+        status,
+        {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **(headers or {})},
+        "application/json",
+    )
+
+
+def bug(request_line: str, error: Exception) -> Response:
+    """Answer where the fault is ours: nothing of it reaches the client, all of it the log."""
+    _log.error("request_failed", request=request_line, exc_info=error)
+    return failure(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "Something went wrong inside mailmine. Its log tells what; please report it.",
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Let `app` answer every failure in the one form."""
+    app.exception_handler(ApiError)(_api_error)
+    app.exception_handler(HTTPException)(_http_exception)
+    app.exception_handler(RequestValidationError)(_invalid)
+    app.exception_handler(StoreError)(_store_error)
+
+
+def _api_error(_: Request, error: ApiError) -> Response:
+    return failure(error.status, str(error), error.headers)
+
+
+def _http_exception(request: Request, error: HTTPException) -> Response:
+    """Answer what the framework refuses: unknown routes and methods, mostly."""
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        message = f"There is no route {request.method} {request.url.path}."
+    elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = (error.headers or {}).get("Allow", "others")
+        message = f"{request.method} is not possible here; possible: {allowed}."
+    else:
+        message = str(error.detail)
+    return failure(error.status_code, message, error.headers)
+
+
+def _invalid(_: Request, error: RequestValidationError) -> Response:
+    faults = (
+        f"{'.'.join(str(part) for part in fault['loc'][1:]) or 'body'}: {fault['msg']}"
+        for fault in error.errors()
+    )
+    return failure(HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(faults))
+
+
+def _store_error(request: Request, error: StoreError) -> Response:
+    if isinstance(error, DatabaseUnavailable):
+        _log.warning("database_unavailable", error=str(error))
+        return failure(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "The database cannot be reached at the moment. Try again shortly.",
+            {"Retry-After": RETRY_AFTER},
+        )
+    if isinstance(error, Conflict):
+        return failure(HTTPStatus.CONFLICT, str(error))
+    if isinstance(error, NotStored):
+        return failure(HTTPStatus.NOT_FOUND, str(error))
+    return bug(f"{request.method} {request.url.path}", error)

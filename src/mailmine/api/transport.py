@@ -1,0 +1,45 @@
+"""The rules that all routes share, below HTTP's semantics and above the server (Communications Mining, section 0)."""
+
+from time import perf_counter
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mailmine.api import errors
+
+
+class Transport:
+    """Tolerates one trailing slash, tells how long an answer took, and answers where the fault is ours.
+
+    Servers hand on the path decoded: `states%2F` ends in a slash, too.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = perf_counter()
+        is_started = False
+
+        async def timed(message: Message) -> None:
+            nonlocal is_started
+            if message["type"] == "http.response.start":
+                is_started = True
+                took = (perf_counter() - begun) * 1000
+                MutableHeaders(scope=message)["Server-Timing"] = f"total;dur={took:.1f}"
+            await send(message)
+
+        path = scope["path"]
+        if path.endswith("/") and len(path) > 1:
+            scope = {**scope, "path": path[:-1]}
+        try:
+            await self._app(scope, receive, timed)
+        except Exception as error:
+            if is_started:
+                raise
+            response = errors.bug(f"{scope['method']} {path}", error)
+            await response(scope, receive, timed)

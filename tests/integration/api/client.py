@@ -1,0 +1,85 @@
+"""Asks the API as a server would hand requests to it: raw path beside the decoded one."""
+
+import asyncio
+import gzip
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+import orjson
+from starlette.types import ASGIApp, Message, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body, which has to be the JSON of the envelope and agree with the status."""
+        assert self.headers["content-type"] == "application/json"
+        packed = self.headers.get("content-encoding") == "gzip"
+        data = orjson.loads(gzip.decompress(self.body) if packed else self.body)
+        assert data["status"] == ("ok" if self.status < 300 else "error")
+        if data["status"] == "error":
+            assert data.keys() == {"status", "message"}
+            assert data["message"]
+        return data
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """One user's client, in this process."""
+
+    app: ASGIApp
+    token: str | None = None
+    prefix: str = ""
+
+    async def get(self, target: str, **headers: str) -> Answer:
+        """GET a path, percent-encoded, with its query."""
+        return await self.ask("GET", target, **headers)
+
+    async def ask(self, method: str, target: str, **headers: str) -> Answer:
+        """Send a request; `if_range="…"` is the header If-Range."""
+        raw, _, query = (self.prefix + target).partition("?")
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if self.token is not None:
+            sent.setdefault("authorization", f"Bearer {self.token}")
+        scope: Scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": method,
+            "scheme": "http",
+            "server": ("127.0.0.1", 80),
+            "client": ("127.0.0.1", 50000),
+            "path": unquote_to_bytes(raw).decode("utf-8", "replace"),
+            "raw_path": raw.encode(),
+            "query_string": query.encode(),
+            "root_path": self.prefix,
+            "headers": [(name.encode(), value.encode()) for name, value in sent.items()],
+        }
+        got: list[Message] = []
+        is_sent = False
+
+        async def receive() -> Message:
+            nonlocal is_sent
+            if is_sent:
+                # The client stays; nothing more will come.
+                await asyncio.Event().wait()
+            is_sent = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message: Message) -> None:
+            got.append(message)
+
+        await self.app(scope, receive, send)
+        return Answer(
+            got[0]["status"],
+            {name.decode().lower(): value.decode() for name, value in got[0]["headers"]},
+            b"".join(message.get("body", b"") for message in got[1:]),
+        )

@@ -1,0 +1,286 @@
+"""What each route answers."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+import pytest
+from fastapi import FastAPI
+
+from mailmine.access import sessions
+from mailmine.store import users
+from mailmine.store.database import Database
+from tests.integration.api.client import Client
+from tests.integration.api.conftest import ClientOf
+from tests.integration.api.town import COMMENTS, CONTENT, NOON, Town, comment_id
+
+LIST = "/api/_private/sources/sales/mail/comments"
+
+
+def is_moment(written: str) -> bool:
+    return datetime.fromisoformat(written).tzinfo is not None and "." in written
+
+
+async def test_who_am_i(reader: Client) -> None:
+    user = (await reader.get("/auth/user")).json["user"]
+
+    assert user.pop("id")
+    assert is_moment(user.pop("created"))
+    assert user == {
+        "username": "reader",
+        "email": "reader@example.com",
+        "global_permissions": [],
+        "organisation_permissions": {
+            "sales": ["buckets-read", "integrations-read", "sources-read"]
+        },
+        "sso_global_permissions": [],
+        "verified": True,
+    }
+
+
+async def test_permissions_are_always_fresh(reader: Client) -> None:
+    answer = await reader.ask("POST", "/auth/refresh-user-permissions")
+    assert answer.json == {"status": "ok", "permissions_refreshed": True}
+
+
+async def test_the_old_header_is_a_token_too(client_of: ClientOf, sales: Town) -> None:
+    answer = await client_of(None).get("/auth/user", x_auth_token=sales.tokens["reader"])
+    assert answer.json["user"]["username"] == "reader"
+
+
+async def test_a_page_may_read_with_its_session_but_not_write(
+    client_of: ClientOf, database: Database
+) -> None:
+    with database.write() as tx:
+        user = users.by_username(tx, "reader")
+        assert user is not None
+        session = sessions.begin(tx, user, at=NOON)
+    page = client_of(None)
+    cookie = f"{sessions.COOKIE}={session}"
+
+    assert (await page.get("/auth/user", cookie=cookie)).json["user"]["username"] == "reader"
+    assert (await page.ask("POST", "/auth/refresh-user-permissions", cookie=cookie)).status == 401
+    assert (await page.get("/auth/user", cookie=f"{sessions.COOKIE}=x")).status == 401
+
+
+async def test_a_wrong_token_is_not_helped_by_a_session(
+    app: FastAPI, database: Database, sales: Town
+) -> None:
+    del sales
+    with database.write() as tx:
+        user = users.by_username(tx, "reader")
+        assert user is not None
+        cookie = f"{sessions.COOKIE}={sessions.begin(tx, user, at=NOON)}"
+    assert (await Client(app, "wrong").get("/auth/user", cookie=cookie)).status == 401
+
+
+async def test_projects(reader: Client) -> None:
+    one = (await reader.get("/api/_private/projects/sales")).json["project"]
+    assert (one["name"], one["title"], one["description"]) == ("sales", "Sales", "")
+    assert is_moment(one["created_at"])
+    assert (await reader.get("/api/_private/projects")).json["projects"] == [one]
+
+
+async def test_buckets(reader: Client, sales: Town) -> None:
+    one = (await reader.get("/api/_private/buckets/sales/inbox")).json["bucket"]
+    assert (one["id"], one["owner"], one["name"]) == (sales.bucket, "sales", "inbox")
+    assert is_moment(one["created_at"])
+    statistics = await reader.get(f"/api/_private/buckets/id:{sales.bucket}/statistics")
+    assert statistics.json["statistics"] == {"count": {"kind": "exact", "value": 1}}
+
+
+async def test_keyed_sync_states_tell_of_what_was_read(reader: Client, sales: Town) -> None:
+    path = f"/api/_private/buckets/id:{sales.bucket}/keyed-sync-states"
+    noon = "2026-03-01T12:00:00.000000Z"
+    assert (await reader.get(path)).json["keyed_sync_states"] == [
+        {
+            "mailbox_name": "orders@example.com",
+            "folder_id": "AAA=",
+            "folder_path": ["Inbox"],
+            "status": "UP_TO_DATE",
+            "synced_until": noon,
+            "last_synced_at": noon,
+        }
+    ]
+
+
+async def test_sources(reader: Client, sales: Town) -> None:
+    one = (await reader.get("/api/v1/sources/sales/mail")).json["source"]
+    assert is_moment(one.pop("created_at"))
+    assert is_moment(one.pop("updated_at"))
+    assert one == {
+        "id": sales.source,
+        "owner": "sales",
+        "name": "mail",
+        "title": "Mail",
+        "description": "",
+        "language": "en",
+        "should_translate": False,
+        "bucket_id": sales.bucket,
+        "email_transform_tag": None,
+        "_kind": "unknown",
+    }
+    of_project = (await reader.get("/api/v1/sources/sales")).json["sources"]
+    everywhere = (await reader.get("/api/v1/sources")).json["sources"]
+    assert [source["id"] for source in of_project] == [sales.source]
+    assert everywhere == of_project
+
+
+async def test_one_comment(reader: Client, sales: Town) -> None:
+    path = f"/api/v1/sources/sales/mail/comments/{comment_id(7)}?include_markup=true"
+    comment = (await reader.get(path)).json["comment"]
+
+    assert comment["id"] == comment_id(7)
+    assert comment["uid"] == f"{sales.source}.{comment_id(7)}"
+    assert comment["timestamp"] == "2026-03-01T12:07:00.000000Z"
+    assert comment["messages"] == [
+        {"body": {"text": "Order 7\nBest"}, "subject": {"text": "Order"}}
+    ]
+    assert comment["attachments"] == []
+    assert (await reader.get("/api/v1/sources/sales/mail/comments/ffff")).status == 404
+
+
+async def walk(client: Client, query: str) -> list[list[dict[str, Any]]]:
+    pages = []
+    after = ""
+    while True:
+        data = (await client.get(f"{LIST}?{query}{after}")).json
+        pages.append(data["comments"])
+        if data["continuation"] is None:
+            return pages
+        after = f"&after={data['continuation']}"
+
+
+async def test_walking_through_the_comments_shows_each_once_oldest_first(reader: Client) -> None:
+    pages = await walk(reader, "include_markup=true")
+
+    assert [len(page) for page in pages] == [64, 64, 64, 64, 44]
+    assert [one["id"] for page in pages for one in page] == [
+        comment_id(number) for number in range(COMMENTS)
+    ]
+
+
+async def test_a_page_that_just_holds_them_all_is_the_last(reader: Client) -> None:
+    assert [len(page) for page in await walk(reader, "limit=100")] == [100, 100, 100]
+    assert [len(page) for page in await walk(reader, "limit=256")] == [256, 44]
+
+
+@pytest.mark.parametrize("form", ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"])
+async def test_both_bounds_belong_to_the_list(form: str, reader: Client) -> None:
+    since = (NOON + timedelta(minutes=3)).strftime(form)
+    until = (NOON + timedelta(minutes=5)).strftime(form)
+    pages = await walk(reader, f"from_timestamp={since}&to_timestamp={until}&limit=2")
+    assert [[one["id"] for one in page] for page in pages] == [
+        [comment_id(3), comment_id(4)],
+        [comment_id(5)],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "word"),
+    [
+        ("limit=0", 422, "limit"),
+        ("limit=257", 422, "256"),
+        ("limit=many", 422, "limit"),
+        ("from_timestamp=yesterday", 422, "from_timestamp"),
+        ("to_timestamp=0001-01-01T00:00:00%2B14:00", 400, "calendar"),
+        ("after=again", 400, "continuation"),
+    ],
+)
+async def test_wrong_parameters_are_told(
+    query: str, status: int, word: str, reader: Client
+) -> None:
+    answer = await reader.get(f"{LIST}?{query}")
+    assert answer.status == status
+    assert word in answer.json["message"]
+
+
+async def test_integrations_use_only_words_that_clients_know(reader: Client) -> None:
+    answer = await reader.get("/api/_private/integrations/sales/exchange")
+    integration = answer.json["integration"]
+
+    assert b"hush" not in answer.body
+    assert integration["type"] == "exchange_online"
+    assert integration["title"] == "Our Exchange"
+    assert integration["disabled_reason"] is None
+    assert integration["status"] == "ok"
+    assert integration["backend"] == "ews"
+    assert is_moment(integration["created_at"])
+    configuration = integration["configuration"]
+    assert "connection" not in configuration
+    assert configuration["auth"]["endpoint"] == "https://exchange.example.com/EWS/Exchange.asmx"
+    gone, orders = configuration["mailboxes"]
+    assert orders["email"] == "orders@example.com"
+    assert orders["enabled"]
+    assert orders["folder_denylist"] == [["Junk"]]
+    assert orders["start_timestamp"] == "2026-03-01T12:00:00.000000Z"
+    assert orders["bucket_specification"] == {
+        "project_name": "sales",
+        "name": "inbox",
+        "title": "In",
+    }
+    assert not gone["enabled"]
+    assert gone["disabled_reason"] == "sync_error"
+    assert gone["status"] == "disabled"
+    assert gone["disabled_detail"] == {
+        "code": "ErrorNonExistentMailbox",
+        "message": "There is no such mailbox.",
+        "since": "2026-03-01T12:00:00.000000Z",
+    }
+    assert (await reader.get("/api/_private/integrations")).json["integrations"] == [integration]
+
+
+async def test_an_attachment_is_a_file_to_save(reader: Client, sales: Town) -> None:
+    answer = await reader.get(f"/api/v1/attachments/{sales.reference}")
+
+    assert answer.status == 200
+    assert answer.body == CONTENT
+    assert answer.headers["content-type"] == "application/pdf"
+    assert answer.headers["content-length"] == str(len(CONTENT))
+    assert answer.headers["content-disposition"].startswith("attachment;")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "content-encoding" not in answer.headers
+
+
+async def test_a_part_of_an_attachment(reader: Client, sales: Town) -> None:
+    path = f"/api/v1/attachments/{sales.reference}"
+    answer = await reader.get(path, range="bytes=250-259")
+
+    assert answer.status == 206
+    assert answer.body == CONTENT[250:260]
+    assert answer.headers["content-range"] == f"bytes 250-259/{len(CONTENT)}"
+    assert answer.headers["content-length"] == "10"
+
+    etag = answer.headers["etag"]
+    same = await reader.get(path, range="bytes=-1", if_range=etag)
+    assert (same.status, same.body) == (206, CONTENT[-1:])
+    changed = await reader.get(path, range="bytes=-1", if_range='"other"')
+    assert (changed.status, changed.body) == (200, CONTENT)
+    outside = await reader.get(path, range="bytes=999999-")
+    assert outside.status == 416
+    assert outside.headers["content-range"] == f"bytes */{len(CONTENT)}"
+    assert "256000 bytes" in outside.json["message"]
+
+
+async def test_an_attachment_that_one_has_is_not_sent_again(reader: Client, sales: Town) -> None:
+    path = f"/api/v1/attachments/{sales.reference}"
+    etag = (await reader.get(path)).headers["etag"]
+    answer = await reader.get(path, if_none_match=f'"x", W/{etag}')
+    assert (answer.status, answer.body) == (304, b"")
+
+
+async def test_attachments_that_are_not_there(reader: Client, sales: Town) -> None:
+    assert (await reader.get("/api/v1/attachments/nothing")).status == 404
+    lost = await reader.get(f"/api/v1/attachments/{sales.tokens['lost']}")
+    assert lost.status == 404
+    assert "not kept any more" in lost.json["message"]
+
+
+async def test_openapi_tells_every_route(client_of: ClientOf) -> None:
+    answer = await client_of(None).get("/api/openapi.json")
+    document = orjson.loads(answer.body)
+
+    assert "/api/v1/sources/{source}/comments/{comment_id}" in document["paths"]
+    described = document["paths"]["/api/_private/sources/{source}/comments"]["get"]
+    assert "422" in described["responses"]
+    assert "HTTPValidationError" not in document["components"]["schemas"]

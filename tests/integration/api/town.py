@@ -1,0 +1,203 @@
+"""Two projects with something of everything in them, and people who may do this and that."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from mailmine.access import tokens
+from mailmine.access.permissions import Permission
+from mailmine.model.comment import Comment, Message
+from mailmine.model.email import Attachment, Email
+from mailmine.model.ids import (
+    AttachmentReference,
+    BucketId,
+    CommentId,
+    ContentHash,
+    Cursor,
+    FolderId,
+    MessageId,
+    SourceId,
+    ThreadId,
+)
+from mailmine.model.integration import Connection, DisabledReason, Filters, FolderStatus, Trouble
+from mailmine.store import (
+    attachments,
+    buckets,
+    comments,
+    emails,
+    folders,
+    integrations,
+    mailboxes,
+    projects,
+    sources,
+    users,
+)
+from mailmine.store.blobs import Blobs
+from mailmine.store.comments import NewComment
+from mailmine.store.database import Database
+from mailmine.store.emails import NewEmail
+from mailmine.store.folders import SeenFolder
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+COMMENTS = 300
+CONTENT = bytes(range(256)) * 1000
+
+READING = frozenset(
+    {Permission.SOURCES_READ, Permission.BUCKETS_READ, Permission.INTEGRATIONS_READ}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Town:
+    """Ids and tokens that the tests need."""
+
+    source: SourceId
+    bucket: BucketId
+    reference: AttachmentReference
+    tokens: dict[str, str]
+    """Of `root`, `reader` (of sales), `stranger` (reader of finance), `powerless`, `clerk` (files in sales)."""
+
+
+def comment_id(number: int) -> CommentId:
+    return CommentId(f"<{number}@example.com>".encode().hex())
+
+
+async def found(database: Database, blobs: Blobs) -> Town:
+    """Fill an empty database."""
+    content_hash = await blobs.put_bytes(CONTENT)
+    with database.write() as tx:
+        places = {}
+        for name in ("finance", "sales"):
+            project = projects.ensure(tx, name, title=name.title())
+            bucket = buckets.ensure(tx, project.id, "inbox", title="In")
+            source = sources.ensure(tx, project.id, "mail", title="Mail", bucket_id=bucket.id)
+            integration = integrations.save(
+                tx,
+                project.id,
+                "exchange",
+                title="Our Exchange",
+                connection=Connection(
+                    endpoint="https://svc:hush@exchange.example.com/EWS/Exchange.asmx",
+                    username="svc",
+                    proxy="http://svc:hush@proxy.example.com",
+                ),
+            )
+            mailbox = mailboxes.save(
+                tx,
+                integration.id,
+                "orders@example.com",
+                bucket_id=bucket.id,
+                start_at=NOON,
+                filters=Filters(folder_denylist=(("Junk",),)),
+            )
+            mailboxes.save(tx, integration.id, "gone@example.com", bucket_id=bucket.id)
+            places[name] = (bucket, source, integration, mailbox)
+        bucket, source, integration, mailbox = places["sales"]
+        gone = next(
+            one
+            for one in mailboxes.of_integration(tx, integration.id)
+            if one.address == "gone@example.com"
+        )
+        mailboxes.set_enabled(
+            tx,
+            gone.id,
+            False,
+            reason=DisabledReason.SYNC_ERROR,
+            trouble=Trouble(
+                code="ErrorNonExistentMailbox", message="There is no such mailbox.", since=NOON
+            ),
+        )
+        inbox, _ = folders.save_tree(
+            tx,
+            mailbox.id,
+            [
+                SeenFolder(folder_id=FolderId("AAA="), path=("Inbox",), total=9, well_known=None),
+                SeenFolder(folder_id=FolderId("BBB="), path=("New",), total=0, well_known=None),
+            ],
+            is_complete=True,
+            at=NOON,
+        )
+        folders.save_place(
+            tx,
+            inbox.key,
+            cursor=Cursor("H4"),
+            status=FolderStatus.UP_TO_DATE,
+            last_change=None,
+            synced_until=NOON,
+            at=NOON,
+        )
+        attachment = Attachment(name="Über.pdf", content_type="application/pdf", size=3)
+        first = comment_id(0)
+        keys = emails.put(
+            tx,
+            bucket.id,
+            [
+                NewEmail(
+                    comment_id=first,
+                    fingerprint="f",
+                    email=Email(message_id=MessageId("<0@example.com>"), attachments=(attachment,)),
+                )
+            ],
+            at=NOON,
+        )
+        stored = attachments.put(
+            tx,
+            keys[first],
+            0,
+            name="Über.pdf",
+            content_type="application/pdf",
+            size=len(CONTENT),
+            content_hash=content_hash,
+        )
+        lost = attachments.put(
+            tx,
+            keys[first],
+            1,
+            name="lost.txt",
+            content_type="text/plain",
+            size=3,
+            content_hash=ContentHash("0" * 64),
+        )
+        comments.put(
+            tx,
+            source.id,
+            [
+                NewComment(
+                    comment=Comment(
+                        id=comment_id(number),
+                        timestamp=NOON + timedelta(minutes=number),
+                        messages=(Message(body=f"Order {number}\nBest", subject="Order"),),
+                        thread_id=ThreadId("abc"),
+                        user_properties={"number:Messages": 1},
+                    ),
+                    email_key=keys[first] if number == 0 else None,
+                    refined=1,
+                )
+                for number in range(COMMENTS)
+            ],
+            at=NOON,
+        )
+        people = {
+            "root": (frozenset({"root"}), {}),
+            "reader": (frozenset(), {"sales": READING}),
+            "stranger": (frozenset(), {"finance": READING}),
+            "powerless": (frozenset(), {}),
+            "clerk": (frozenset(), {"sales": frozenset({Permission.FILES_WRITE})}),
+            "halfway": (
+                frozenset(),
+                {"finance": READING, "sales": frozenset({Permission.FILES_WRITE})},
+            ),
+        }
+        given = {"lost": str(lost.reference)}
+        for name, (everywhere, by_project) in people.items():
+            user = users.add(
+                tx,
+                username=name,
+                email=f"{name}@example.com",
+                password_hash=None,
+                global_permissions=frozenset(everywhere),
+                project_permissions={
+                    project: frozenset(some) for project, some in by_project.items()
+                },
+            )
+            given[name] = tokens.issue(tx, user, "test", at=NOON)
+    return Town(source.id, bucket.id, stored.reference, given)
