@@ -1,0 +1,116 @@
+"""A person at a browser: Debian's Chromium, on the pages of the seeded company."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from mailmine.store.database import Database
+from mailmine.web.app import create
+from tests.browser import seed
+from tests.browser.server import serving
+
+CHROMIUM = Path("/usr/bin/chromium")
+
+OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A company, and where its pages are."""
+
+    address: str
+    company: seed.Company
+    database: Database
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("pages")
+    database = Database.open(f"sqlite:///{folder / 'mailmine.db'}")
+    database.migrate()
+    company = seed.company(database, datetime.now(UTC))
+    with serving(create(database)) as address:
+        yield Served(address, company, database)
+    database.close()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        pytest.skip(f"{CHROMIUM} is missing")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        yield browser
+        browser.close()
+
+
+@dataclass(slots=True)
+class Person:
+    """Somebody with a browser window of his own."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+    """What the browser wrote to its console: errors, and violations of the Content-Security-Policy."""
+
+    def sign_in(self, username: str = "ann") -> None:
+        self.page.goto("/sign-in")
+        self.page.get_by_label("Username").fill(username)
+        self.page.get_by_label("Password").fill(seed.PASSWORD)
+        self.page.get_by_role("button", name="Sign in").click()
+        self.page.get_by_role("heading", name="Overview").wait_for()
+
+    def overflow(self) -> int:
+        """Measure by how many pixels the page is wider than the window."""
+        width: int = self.page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        return width
+
+
+Meet = Callable[..., Person]
+
+
+@pytest.fixture
+def meet(chromium: Browser, served: Served) -> Iterator[Meet]:
+    """Open a window; its arguments are those of a browser context. Whatever it complains of fails the test."""
+    contexts: list[BrowserContext] = []
+    people: list[Person] = []
+
+    def open_window(**options: object) -> Person:
+        context = chromium.new_context(base_url=served.address, **options)  # type: ignore[arg-type]
+        context.set_default_timeout(15_000)
+        contexts.append(context)
+        person = Person(context.new_page())
+        people.append(person)
+        person.page.on(
+            "console",
+            lambda message: (
+                person.complaints.append(message.text) if message.type == "error" else None
+            ),
+        )
+        person.page.on("pageerror", lambda error: person.complaints.append(str(error)))
+        return person
+
+    yield open_window
+    for context in contexts:
+        context.close()
+    assert [person.complaints for person in people if person.complaints] == []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly what could not be tested."""
+    if not CHROMIUM.exists():
+        terminalreporter.section("NOT TESTED", sep="!", red=True, bold=True)
+        terminalreporter.line(f"{CHROMIUM} is missing, and the tests in a browser were skipped.")
