@@ -124,8 +124,8 @@ def host_of(url: str) -> str:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        return url
-    host = parts.hostname or url
+        return url.rpartition("@")[2]
+    host = parts.hostname or url.rpartition("@")[2]
     return f"{host}:{port}" if port not in (None, 443) else host
 
 
@@ -143,11 +143,11 @@ def refuse_plain_http(endpoint: str) -> None:
         return
     if parts.scheme == "http" and host:
         code = Code.HTTPS_REQUIRED
-        message = f"{endpoint} is not encrypted: the password would be readable. Use https://"
+        message = f"The way to {host} is not encrypted, the password could be read. Use https://"
     else:
         code = Code.BAD_ENDPOINT
         message = (
-            f"{endpoint!r} is not the address of an Exchange. "
+            f"{host_of(endpoint)!r} is not the address of an Exchange. "
             "Enter it as https://exchange.example.com/EWS/Exchange.asmx"
         )
     raise ExchangeError(

@@ -155,14 +155,16 @@ class Line:
         held.push_async_callback(flow.aclose)
         proof = await anext(flow)
         while True:
+            attempt = await held.enter_async_context(AsyncExitStack())
             sent = replace(request, headers={**request.headers, **proof})
-            response = await self._sent(held, sent)
+            response = await self._sent(attempt, sent)
             if response.status != HTTPStatus.UNAUTHORIZED:
                 return response
             try:
                 proof = await flow.asend(response)
             except StopAsyncIteration:
                 return response
+            await attempt.aclose()  # its connection is needed for the next try
 
     async def _sent(self, held: AsyncExitStack, request: Request) -> Response:
         try:

@@ -199,12 +199,16 @@ async def test_a_name_that_nobody_knows() -> None:
         ("ftp://exchange.example.com", Code.BAD_ENDPOINT),
         ("https://[::1", Code.BAD_ENDPOINT),
         ("", Code.BAD_ENDPOINT),
+        ("http://ann:geheim@exchange.example.com/", Code.HTTPS_REQUIRED),
+        ("https://ann:geheim@exchange:port/", Code.BAD_ENDPOINT),
+        ("ann:geheim@exchange.example.com", Code.BAD_ENDPOINT),
     ],
 )
 async def test_an_address_that_will_not_do(endpoint: str, code: Code) -> None:
     got = await fault_of(Connection(endpoint=endpoint))
     assert (got.where, got.code, got.scope) == (Where.CLIENT, code, Scope.CONNECTION)
     assert "https://" in got.message
+    assert "geheim" not in got.message
 
 
 class Authority:
