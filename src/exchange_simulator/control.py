@@ -123,7 +123,7 @@ class Control:
 
     def mark_read(self, *, message: int, read: bool = True) -> None:
         """Mark a message as read or unread."""
-        self._message(message).mark_read(read)
+        self._message(message).mark_read(read=read)
 
     def make_folder(self, *, mailbox: str, path: str) -> None:
         """Make a folder."""

@@ -58,10 +58,30 @@ class Failure:
     disconnect: bool = False
 
 
-class Requests(list[Request]):
+class Requests:
     """All requests since the last `clear`, in their order."""
 
-    def count(self, operation: str | None = None, mailbox: str | None = None) -> int:  # type: ignore[override]
+    def __init__(self) -> None:
+        self._answered: list[Request] = []
+
+    def __iter__(self) -> Iterator[Request]:
+        return iter(tuple(self._answered))
+
+    def __len__(self) -> int:
+        return len(self._answered)
+
+    def __getitem__(self, index: int) -> Request:
+        return self._answered[index]
+
+    def append(self, request: Request) -> None:
+        """Note a request that was answered."""
+        self._answered.append(request)
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._answered.clear()
+
+    def count(self, operation: str | None = None, mailbox: str | None = None) -> int:
         """Count the requests of an operation, of a mailbox, or all."""
         return sum(
             (operation is None or request.operation == operation)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from email.parser import BytesHeaderParser
 from pathlib import Path
 
-from exchange_simulator.content import parse_date
+from exchange_simulator.headers import parse_date
 from exchange_simulator.mailbox import Mailbox, Message
 
 

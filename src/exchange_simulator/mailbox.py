@@ -72,9 +72,9 @@ class Message:
         """Change its subject or its (plain) body; id and Message-ID stay."""
         self.mailbox.edit(self, subject=subject, body=body)
 
-    def mark_read(self, read: bool = True) -> None:  # noqa: FBT001, FBT002
+    def mark_read(self, *, read: bool = True) -> None:
         """Mark it as read, or as unread."""
-        self.mailbox.mark_read(self, read)
+        self.mailbox.mark_read(self, read=read)
 
 
 _DECODER = msgspec.msgpack.Decoder(Content)
@@ -204,7 +204,7 @@ class Mailbox:
             message.item.categories = categories
             self._note(message.item, is_content=True)
 
-    def mark_read(self, message: Message, read: bool = True) -> None:  # noqa: FBT001, FBT002
+    def mark_read(self, message: Message, *, read: bool = True) -> None:
         """Mark a message as read or unread."""
         with self._lock:
             item = message.item

@@ -123,7 +123,7 @@ def run(
 
     async def serve() -> None:
         runner, address = await _start(
-            exchange, host, port, server_context(host, tls), control_token
+            exchange, host, port, server_context(host, tls=tls), control_token
         )
         try:
             when_listening(address)

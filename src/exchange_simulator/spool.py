@@ -20,7 +20,8 @@ class Spool:
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._file = tempfile.TemporaryFile(prefix="exchange-", dir=folder, buffering=0)  # noqa: SIM115
+        self._file, path = tempfile.mkstemp(prefix="exchange-", dir=folder)
+        Path(path).unlink()
         self._end = 0
 
     def put(self, data: bytes) -> Span:
@@ -28,14 +29,14 @@ class Spool:
         span = Span(self._end, len(data))
         view = memoryview(data)
         while view:
-            view = view[os.write(self._file.fileno(), view) :]
+            view = view[os.write(self._file, view) :]
         self._end += span.length
         return span
 
     def get(self, span: Span) -> bytes:
         """Read what `put` wrote."""
-        return os.pread(self._file.fileno(), span.length, span.offset)
+        return os.pread(self._file, span.length, span.offset)
 
     def close(self) -> None:
         """Let go of the file; it is gone then."""
-        self._file.close()
+        os.close(self._file)

@@ -46,7 +46,7 @@ def certificate(host: str) -> tuple[bytes, bytes]:
     )
 
 
-def server_context(host: str, tls: bool | tuple[Path, Path]) -> ssl.SSLContext | None:  # noqa: FBT001
+def server_context(host: str, *, tls: bool | tuple[Path, Path]) -> ssl.SSLContext | None:
     """Make what a server listens with: nothing, a certificate of its own, or the files given."""
     if tls is False:
         return None

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,8 +34,8 @@ def make_exchange(validator: Validator | None) -> Iterator[Callable[..., Exchang
             except (AssertionError, SyntaxError) as error:
                 wrong.append(str(error))
 
-    def make(version: str = "Exchange2016", **options: object) -> Exchange:
-        exchange = Exchange(version=version, **options)  # type: ignore[arg-type]
+    def make(version: str = "Exchange2016", **options: Any) -> Exchange:
+        exchange = Exchange(version=version, **options)
         if validator is not None:
             exchange.on_exchange.append(watch)
         made.append(exchange)

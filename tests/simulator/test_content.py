@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
-from exchange_simulator.content import normalized_subject, parse, parse_date
+from exchange_simulator.content import parse
+from exchange_simulator.headers import normalized_subject, parse_date
 from exchange_simulator.html_text import html_to_text
 from exchange_simulator.spool import Spool
 from tests.simulator.mails import mail

@@ -116,7 +116,7 @@ def test_a_state_is_of_use_for_its_folder_alone(bob: Mailbox, client: Client) ->
 
 
 def test_a_hierarchy_state_knows_how_its_root_was_named(bob: Mailbox, client: Client) -> None:
-    def hierarchy(named: bool, known: str) -> Answer:  # noqa: FBT001
+    def hierarchy(*, named: bool, known: str) -> Answer:
         root = (
             '<m:SyncFolderId><t:DistinguishedFolderId Id="msgfolderroot"/></m:SyncFolderId>'
             if named
@@ -183,7 +183,7 @@ def happen(mailbox: Mailbox, messages: list[Message], step: str, which: int, fol
         case "delete":
             message.delete()
         case "read":
-            message.mark_read(not message.item.is_read)
+            message.mark_read(read=not message.item.is_read)
         case "edit":
             message.edit(subject=str(which))
 

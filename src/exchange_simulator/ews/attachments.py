@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from exchange_simulator import ids
-from exchange_simulator.content import Attached
 from exchange_simulator.ews.item_fields import element
 from exchange_simulator.ews.soap import boolean, time
 from exchange_simulator.folder import Item
 from exchange_simulator.mailbox import Mailbox
+from exchange_simulator.parts import Attached
 
 
 def several(

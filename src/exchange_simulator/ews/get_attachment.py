@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from lxml import etree
 
-from exchange_simulator.content import Attached, Content
+from exchange_simulator.content import Content
 from exchange_simulator.ews import attachments, fields, item_fields, items
 from exchange_simulator.ews.batch import batch
 from exchange_simulator.ews.caller import Caller
@@ -13,6 +13,7 @@ from exchange_simulator.ews.shapes import Shape, item_shape
 from exchange_simulator.ews.soap import EwsError, M
 from exchange_simulator.folder import Item
 from exchange_simulator.mailbox import Mailbox
+from exchange_simulator.parts import Attached
 from exchange_simulator.versions import Schema
 
 

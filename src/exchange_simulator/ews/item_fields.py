@@ -5,9 +5,10 @@ from datetime import datetime
 
 import msgspec
 
-from exchange_simulator.content import Address, Content
+from exchange_simulator.content import Content
 from exchange_simulator.ews.soap import attribute, boolean, text, time
 from exchange_simulator.folder import Item
+from exchange_simulator.headers import Address
 from exchange_simulator.mailbox import Mailbox
 
 Elements = dict[str, str]

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
 
 from lxml import etree
 
@@ -34,7 +33,8 @@ class Shape:
     headers: tuple[str, ...]
     """Internet headers asked for one by one."""
     extended: tuple[ExtendedField, ...]
-    body: Literal["Best", "HTML", "Text"]
+    body: str
+    """Best, HTML or Text."""
     orders: tuple[tuple[str, tuple[str, ...]], ...]
     """For each kind of item the wanted properties in the order of the schema."""
 
@@ -83,7 +83,7 @@ def _item_shape(raw: bytes, schema: Schema, *, is_list: bool) -> Shape:
         named=named | ({"item:MimeContent"} & uris),
         headers=() if "item:InternetMessageHeaders" in named else headers,
         extended=extended,
-        body=body,  # type: ignore[arg-type]
+        body=body,
         orders=tuple(
             (kind, tuple(uri for uri in order if uri in wanted))
             for kind, order in fields.ORDERS.items()

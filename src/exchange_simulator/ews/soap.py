@@ -89,7 +89,7 @@ def time(value: datetime | float) -> str:
     return value.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def boolean(value: bool) -> str:  # noqa: FBT001
+def boolean(value: object) -> str:
     """Write a boolean."""
     return "true" if value else "false"
 
