@@ -115,15 +115,22 @@ class World:
     def account(self) -> Account:
         return open_account(self.integration().connection, self.password)
 
-    async def round(self, address: str = ORDERS, *, reader: Reader | None = None) -> Outcome:
+    async def round(
+        self,
+        address: str = ORDERS,
+        *,
+        reader: Reader | None = None,
+        database: Database | None = None,
+    ) -> Outcome:
         """Run one round, as a runner does."""
         mailbox = self.mailbox(address)
         now = self.time()
-        with self.database.write() as tx:
+        store = database or self.database
+        with store.write() as tx:
             until = now + timedelta(seconds=30)
             lease = mailboxes.claim(tx, mailbox.id, owner="test", now=now, until=until)
         assert lease is not None
-        desk = Desk(self.database)
+        desk = Desk(store)
         account = self.account()
         try:
             outcome = await Round(
@@ -136,7 +143,7 @@ class World:
                 memory=self.memories.setdefault(address, Memory()),
                 now=self.time,
             ).run()
-            with self.database.write() as tx:
+            with store.write() as tx:
                 aftermath.went_well(
                     tx, lease, mailbox, self.integration(), next_due_at=now, at=self.time()
                 )

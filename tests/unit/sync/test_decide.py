@@ -279,9 +279,9 @@ class Bucket:
         return [one for one in self.copies.values() if one.email_key == key]
 
 
-FOLDERS = 3
+FOLDERS = 2
 MAILBOXES = 2
-EMAILS = 4
+EMAILS = 2
 folders = st.integers(0, FOLDERS * MAILBOXES - 1).map(FolderKey)
 numbers = st.integers(0, EMAILS - 1)
 
@@ -311,14 +311,14 @@ class MovingMail(RuleBasedStateMachine):
     def deliver(self, number: int, folder: FolderKey) -> None:
         self.server.put(number, folder)
 
-    @rule(pick=st.integers(0, 50), folder=folders)
+    @rule(pick=st.integers(0, 5), folder=folders)
     def move(self, pick: int, folder: FolderKey) -> None:
         if self.server.where:
             id_ = sorted(self.server.where)[pick % len(self.server.where)]
             same_mailbox = self.server.where[id_][1] // FOLDERS * FOLDERS + folder % FOLDERS
             self.server.put(self.server.take(id_), FolderKey(same_mailbox))
 
-    @rule(pick=st.integers(0, 50), there=folders)
+    @rule(pick=st.integers(0, 5), there=folders)
     def move_there_and_back(self, pick: int, there: FolderKey) -> None:
         if self.server.where:
             id_ = sorted(self.server.where)[pick % len(self.server.where)]
@@ -326,13 +326,13 @@ class MovingMail(RuleBasedStateMachine):
             away = self.server.put(self.server.take(id_), there)
             self.server.put(self.server.take(away), home)
 
-    @rule(pick=st.integers(0, 50), folder=folders)
+    @rule(pick=st.integers(0, 5), folder=folders)
     def copy(self, pick: int, folder: FolderKey) -> None:
         if self.server.where:
             id_ = sorted(self.server.where)[pick % len(self.server.where)]
             self.server.put(self.server.where[id_][0], folder)
 
-    @rule(pick=st.integers(0, 50))
+    @rule(pick=st.integers(0, 5))
     def delete(self, pick: int) -> None:
         if self.server.where:
             self.server.take(sorted(self.server.where)[pick % len(self.server.where)])
@@ -345,6 +345,14 @@ class MovingMail(RuleBasedStateMachine):
         log = self.server.logs[folder]
         end = min(start + limit, len(log))
         self.listed = Page(folder, log[start:end], end, is_last=end == len(log))
+
+    @rule(folder=folders)
+    def read_to_the_end(self, folder: FolderKey) -> None:
+        self.read(folder)
+
+    def read(self, folder: FolderKey) -> None:
+        self.list_page(folder, 1000)
+        self.store_page()
 
     @rule()
     def store_page(self) -> None:
@@ -424,13 +432,11 @@ class MovingMail(RuleBasedStateMachine):
             assert len(keys) == len(set(keys))
             assert len(keys) <= EMAILS
 
-    def teardown(self) -> None:
+    @rule()
+    def settle(self) -> None:
         """Read everything to its end: then each comment lies where the copy synced last lies."""
-        if not hasattr(self, "server"):
-            return
         for folder in self.server.logs:
-            self.list_page(folder, 1000)
-            self.store_page()
+            self.read(folder)
         for number in range(EMAILS):
             lying = self.bucket.of(number)
             there = {id_ for id_, (other, _) in self.server.where.items() if other == number}
@@ -441,10 +447,14 @@ class MovingMail(RuleBasedStateMachine):
                 assert self.server.where[last.item_id] == (number, last.folder_key)
                 assert last.order == max(one.order for one in lying if not one.is_gone)
 
+    def teardown(self) -> None:
+        if hasattr(self, "server"):
+            self.settle()
+
 
 TestMovingMail = MovingMail.TestCase
 TestMovingMail.settings = settings(
-    max_examples=150,
+    max_examples=100,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],

@@ -10,21 +10,12 @@ from mailmine.sync.filters import is_email_wanted, is_folder_wanted, is_recent_e
 paths = st.lists(st.sampled_from("abc"), min_size=1, max_size=4).map(tuple)
 
 
-@pytest.mark.parametrize(
-    ("path", "is_wanted"),
-    [
-        (("Inbox",), True),
-        (("Inbox", "Orders"), True),
-        (("inbox", "Private"), False),
-        (("Inbox", "PRIVATE", "Deep"), False),
-        (("Sent Items",), False),
-    ],
-)
-def test_a_folder_stands_for_its_subtree_in_any_case(
-    path: tuple[str, ...], is_wanted: bool
-) -> None:
+def test_a_folder_stands_for_its_subtree_in_any_case() -> None:
     filters = Filters(folder_allowlist=(("INBOX",),), folder_denylist=(("Inbox", "private"),))
-    assert is_folder_wanted(path, filters) is is_wanted
+    for path in [("Inbox",), ("Inbox", "Orders")]:
+        assert is_folder_wanted(path, filters)
+    for path in [("inbox", "Private"), ("Inbox", "PRIVATE", "Deep"), ("Sent Items",)]:
+        assert not is_folder_wanted(path, filters)
 
 
 @given(paths, paths)

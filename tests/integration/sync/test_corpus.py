@@ -1,0 +1,47 @@
+"""Every real email that there is to try goes in as mail and comes out as a comment."""
+
+from pathlib import Path
+
+import pytest
+
+from exchange_simulator.mail import read
+from mailmine.refine import identity, mime
+from mailmine.store import copies, failures, folders
+from tests.integration.sync.conftest import ORDERS, World
+
+
+@pytest.mark.corpus
+@pytest.mark.timeout(600)
+async def test_real_mail_becomes_comments(world: World, shared: Path) -> None:
+    files = sorted((shared / "corpus").rglob("*.eml"))
+    assert len(files) > 100
+    orders = world.exchange.mailbox(ORDERS)
+    delivered = 0
+    for file in files:
+        for raw in read(file):
+            orders.deliver(raw)
+            delivered += 1
+    world.configure()
+    await world.sync()
+    found = world.comments()
+    with world.database.read() as tx:
+        mailbox = world.mailbox()
+        assert failures.count(tx, mailbox.id) == 0
+        lying = [
+            copy
+            for folder in folders.of_mailbox(tx, mailbox.id)
+            for copy in copies.in_folder(tx, folder.key, limit=10_000)
+        ]
+    assert len(lying) == delivered
+    assert len({copy.email_key for copy in lying}) == len(found)
+    ids = {comment.id for comment in found}
+    assert len(ids) == len(found)
+    named = {
+        identity.comment_id(message_id)
+        for file in files
+        if (message_id := mime.parse(file.read_bytes()).email.message_id)
+    }
+    assert len(ids & named) == len(named), "a Message-ID has no comment"
+    others = {id_ for id_ in ids - named if id_.partition(".")[0] not in named}
+    without = sum(not mime.parse(file.read_bytes()).email.message_id for file in files)
+    assert len(others) <= without
