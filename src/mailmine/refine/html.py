@@ -54,6 +54,9 @@ _TOP_BORDER = re.compile(
 _NO_BORDER = re.compile(
     r"border(?:-left)?(?:-width)?\s*:\s*(?:none|0(?:px)?)(?![\w.])", re.IGNORECASE
 )
+_CELL = "\x1f"
+"""Stands between cells while a row is read; no character of HTML."""
+
 MAX_STYLE = 2_000
 """Characters of a style that is looked at."""
 
@@ -176,7 +179,7 @@ class _Reading:
 
     def _open(self, tag: str, meaning: _Tag, attributes: Mapping[str, str]) -> None:
         if meaning is _Tag.CELL:
-            self._text.append("\t")
+            self._text.append(_CELL)
             return
         if meaning is _Tag.UNSEEN:
             self._unseen = self._level
@@ -274,7 +277,7 @@ class _Reading:
             text = text.translate(_UNPRINTED)
         if self._preformatted:
             text = text.rstrip()
-        elif "\t" in text:
+        elif _CELL in text:
             text = _cells(text)
         else:
             text = " ".join(text.split())
@@ -325,7 +328,7 @@ def _look(style: str) -> _Look | None:
 
 def _cells(text: str) -> str:
     """Give a row of a table, a tab between its cells."""
-    cells = (" ".join(cell.split()) for cell in text.split("\t"))
+    cells = (" ".join(cell.split()) for cell in text.split(_CELL))
     return "\t".join(cell for cell in cells if cell)
 
 

@@ -369,10 +369,8 @@ def _mend(done: Labelled) -> None:
     if not plain or tells_of_history(lines):
         return
     last = own[-1] if own else len(lines)
-    for at in written:
-        if kinds[at] is Kind.QUOTED and (
-            not own or (at < last and lines[at].raw == lines[at].text)
-        ):
+    for at, line in enumerate(lines):
+        if kinds[at] is Kind.QUOTED and (not own or (at < last and line.raw == line.text)):
             # Nothing says whose words these are: the author quotes them, they are no history.
             kinds[at] = Kind.NEW
 
