@@ -79,9 +79,8 @@ class Pace:
         self._limits = limits
         self._clock = clock
         self._in_flight = 0
-        self._allowed = (
-            1  # until the account is known to be let in: a wrong password is not sent four times
-        )
+        # One, until the account is known to be let in: a wrong password is not sent four times at once.
+        self._allowed = 1
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._good = 0
         self._repeats = 0

@@ -10,7 +10,7 @@ from mailmine.exchange.ews.attachments import MOST_AROUND, ContentCutter, Damage
 from mailmine.exchange.faults import Code, ExchangeError, Scope
 from mailmine.model.email import Attachment, AttachmentKind
 from mailmine.model.ids import AttachmentId, ItemId
-from tests.unit.exchange.fakes import Asked, Said, answers, failed, fault, reading
+from tests.unit.exchange.fakes import Asked, Said, all_messages, answers, failed, fault, reading
 
 ITEM = ItemId("item")
 FILE = Attachment(name="a", content_type="text/plain", size=1, id=AttachmentId("att"))
@@ -123,6 +123,34 @@ async def test_a_mailbox_in_trouble_is_not_a_fault_of_the_item() -> None:
         await content_of(
             answers("GetAttachment", failed("GetAttachment", "ErrorMailboxMoveInProgress"))
         )
+    assert raised.value.fault.scope is Scope.MAILBOX
+
+
+@pytest.mark.parametrize(
+    "failing",
+    [
+        Said("no", status=500, headers={"Content-Type": "text/plain"}),
+        fault("ErrorInternalServerError"),
+        Said("not xml"),
+        answers("GetAttachment"),
+    ],
+    ids=["500", "fault", "nonsense", "nothing"],
+)
+async def test_c12_an_attachment_that_a_sound_server_fails_at_is_a_fault_of_its_item(
+    failing: Said | str,
+) -> None:
+    on = reading(
+        lambda asked: failing if asked.operation == "GetAttachment" else all_messages(asked)
+    )
+    with pytest.raises(ExchangeError) as raised:
+        await anext(on.reader.attachment(ITEM, FILE))
+    assert raised.value.fault.scope is Scope.ITEM
+
+
+async def test_an_outage_is_not_held_against_the_attachment() -> None:
+    on = reading(lambda _: Said(status=500))
+    with pytest.raises(ExchangeError) as raised:
+        await anext(on.reader.attachment(ITEM, FILE))
     assert raised.value.fault.scope is Scope.MAILBOX
 
 

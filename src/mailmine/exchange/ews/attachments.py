@@ -6,8 +6,17 @@ and handed on; the little that remains is an ordinary answer and parsed as such.
 
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
+from dataclasses import replace
 from typing import Final
+
+from mailmine.exchange.ews import codes
+from mailmine.exchange.ews.client import Client
+from mailmine.exchange.ews.operations import get_attachment
+from mailmine.exchange.faults import Code, ExchangeError, Scope, Where
+from mailmine.model.email import Attachment, AttachmentKind
+from mailmine.model.ids import AttachmentId
 
 MOST_AROUND: Final = 4 << 20
 """Bytes that an answer may hold besides the content."""
@@ -22,6 +31,56 @@ class DamagedError(ValueError):
 
 class TooLongError(ValueError):
     """There is more around the content than there can be."""
+
+
+async def read_attachment(client: Client, attachment: Attachment) -> AsyncGenerator[bytes, None]:
+    """Yield the content of `attachment`. Raises ExchangeError, with scope ITEM where only this one is at fault."""
+    if attachment.kind is AttachmentKind.REFERENCE or attachment.id is None:
+        message = f"An attachment in {client.mailbox} is only a link; it has no content."
+        raise client.error(Code.NO_CONTENT, message, scope=Scope.ITEM)
+    try:
+        async with aclosing(_content(client, attachment.id)) as pieces:
+            async for piece in pieces:
+                yield piece
+    except (DamagedError, TooLongError) as error:
+        message = f"An attachment in {client.mailbox} is damaged: {error}."
+        raise client.error(Code.DAMAGED_CONTENT, message, scope=Scope.ITEM) from error
+    except ExchangeError as error:
+        raise await _blamed(client, error) from error
+
+
+async def _content(client: Client, id_: AttachmentId) -> AsyncGenerator[bytes, None]:
+    operation = get_attachment(id_)
+    while True:
+        cutter = ContentCutter()
+        async with client.open(operation, may_compress=False) as (response, ticket):
+            async for piece in client.stream(response):
+                for content in cutter.feed(piece):
+                    yield content
+            cutter.finish()
+        try:
+            answers = client.answers(cutter.around, response, ticket)
+            break
+        except ExchangeError as error:
+            if cutter.was_found or not client.step_down(error.fault):
+                raise
+    if len(answers) != 1:
+        raise client.not_understood()
+    if answers[0].fault is not None:
+        raise ExchangeError(answers[0].fault)
+    if not cutter.was_found:
+        message = f"An attachment in {client.mailbox} came without its content."
+        raise client.error(Code.NO_CONTENT, message, scope=Scope.ITEM)
+
+
+async def _blamed(client: Client, error: ExchangeError) -> ExchangeError:
+    """Hold `error` against the attachment, after the mailbox has shown that it is well where it may be the cause."""
+    fault = error.fault
+    if fault.code in codes.MAY_BE_ONE_ITEMS or fault.code == Code.TIMED_OUT:
+        await client.check()
+    elif fault.code in codes.REACHES_BEYOND_FOLDER or fault.where is not Where.EWS:
+        return error
+    return ExchangeError(replace(fault, scope=Scope.ITEM))
 
 
 class ContentCutter:

@@ -49,6 +49,7 @@ class Client:
         self._host = host_of(connection.endpoint)
         self._impersonated = line.mailbox if connection.access is AccessType.IMPERSONATION else None
         self._version = 0
+        self.mailbox = line.mailbox
 
     async def call(self, operation: Operation) -> list[Answer]:
         """Send `operation` and give its answers in order. Raises ExchangeError."""
@@ -65,7 +66,7 @@ class Client:
 
     async def check(self) -> None:
         """Raise what is wrong with the mailbox or the server, if anything is."""
-        inbox = distinguished("inbox", self._line.mailbox)
+        inbox = distinguished("inbox", self.mailbox)
         for answer in await self.call(get_folders(inbox)):
             if answer.fault is not None and answer.fault.code in codes.REACHES_BEYOND_FOLDER:
                 raise ExchangeError(answer.fault)
@@ -84,7 +85,7 @@ class Client:
             "Content-Type": "text/xml; charset=utf-8",
             "Accept": "text/xml",
             "Accept-Encoding": "gzip" if may_compress else "identity",
-            "X-AnchorMailbox": self._line.mailbox,
+            "X-AnchorMailbox": self.mailbox,
         }
         is_syncing = operation.name == "SyncFolderItems"
         async with self._line.send(body, headers, is_syncing=is_syncing, judge=_is_soap) as answer:
@@ -123,19 +124,22 @@ class Client:
         except MalformedError as error:
             if body.lstrip()[:14].lower().startswith((b"<!doctype html", b"<html")):
                 connection = self._line.session.connection
-                fault = fault_of_status(
-                    replace(response, status=200), connection, self._line.mailbox
-                )
+                fault = fault_of_status(replace(response, status=200), connection, self.mailbox)
                 raise ExchangeError(fault) from error
             raise self.not_understood(response) from error
 
     def not_understood(self, response: Response | None = None) -> ExchangeError:
         """Make the error for an answer that makes no sense."""
-        message = f"An answer of {self._host} for {self._line.mailbox} could not be understood."
+        message = f"An answer of {self._host} for {self.mailbox} could not be understood."
         return self.error(Code.MALFORMED_ANSWER, message, response)
 
     def error(
-        self, code: Code, message: str, response: Response | None, scope: Scope = Scope.MAILBOX
+        self,
+        code: Code,
+        message: str,
+        response: Response | None = None,
+        *,
+        scope: Scope = Scope.MAILBOX,
     ) -> ExchangeError:
         """Make an error of our own about an answer."""
         return ExchangeError(
@@ -177,7 +181,7 @@ class Client:
         return Fault(
             where=Where.EWS,
             code=code,
-            message=words.format(host=self._host, mailbox=self._line.mailbox, code=code),
+            message=words.format(host=self._host, mailbox=self.mailbox, code=code),
             scope=scope,
             retry_after=_back_off(element) if element is not None and code in codes.BUSY else None,
             request_id=request_id_of(response) if response is not None else None,

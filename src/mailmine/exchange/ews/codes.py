@@ -6,7 +6,7 @@ What is done about them is decided elsewhere. A code that is not here reaches as
 from collections.abc import Mapping
 from typing import Final
 
-from mailmine.exchange.faults import Scope
+from mailmine.exchange.faults import Code, Scope
 
 BUSY: Final = frozenset({"ErrorServerBusy", "ErrorExceededConnectionCount"})
 """Stay away, all of this account."""
@@ -38,16 +38,24 @@ NOT_CONVERTED: Final = frozenset(
     }
 )
 """Something of the item cannot be given; with fewer properties the rest may."""
-MAY_BE_ONE_ITEMS: Final = frozenset(
-    {
+MAY_FAIL_A_REQUEST: Final = (
+    TOO_MUCH
+    | NOT_CONVERTED
+    | {
         "ErrorInternalServerError",
-        "ErrorInternalServerTransientError",
-        "ErrorInsufficientResources",
-        "ErrorNotEnoughMemory",
-        "ErrorTooManyObjectsOpened",
-        "ErrorConnectionFailed",
+        "http_500",
+        Code.MALFORMED_ANSWER,
+        Code.ANSWER_TOO_LARGE,
     }
 )
+"""What one item may do to the whole request that asks for it and others."""
+MAY_BE_ONE_ITEMS: Final = MAY_FAIL_A_REQUEST | {
+    "ErrorInternalServerTransientError",
+    "ErrorInsufficientResources",
+    "ErrorNotEnoughMemory",
+    "ErrorTooManyObjectsOpened",
+    "ErrorConnectionFailed",
+}
 """What a server in trouble says, and also a sound one of an item that it cannot cope with."""
 MAY_NOT_SEE: Final = frozenset({"ErrorAccessDenied", "ErrorFolderNotFound", "ErrorItemNotFound"})
 """What a delegate is told who may not see the root of a mailbox."""

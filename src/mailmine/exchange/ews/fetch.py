@@ -27,13 +27,6 @@ LESS: Final = {
 """What is asked for next where Exchange could not give as much."""
 
 
-_SURELY_ONE_ITEMS: Final = codes.NOT_CONVERTED | {Code.MALFORMED_ANSWER, Code.ANSWER_TOO_LARGE}
-_MAY_FAIL_A_BATCH: Final = (
-    _SURELY_ONE_ITEMS | codes.TOO_MUCH | {"http_500", "ErrorInternalServerError"}
-)
-"""What one item may do to a whole request."""
-
-
 class Fetcher:
     """Fetches the items of one mailbox."""
 
@@ -83,7 +76,7 @@ class Fetcher:
         """Read a failed batch in two halves; at a single item, the fault is the item's."""
         fault = error.fault
         is_late = fault.code == Code.TIMED_OUT
-        if not (is_late or fault.code in _MAY_FAIL_A_BATCH):
+        if not (is_late or fault.code in codes.MAY_FAIL_A_REQUEST):
             raise error
         if len(ids) == 1:
             return [await self._blame(ids[0], fault)]
@@ -95,7 +88,7 @@ class Fetcher:
 
     async def _blame(self, id_: ItemId, fault: Fault) -> ItemFault:
         """Hold `fault` against an item. Raises ExchangeError where it is the server's."""
-        if fault.code not in _SURELY_ONE_ITEMS:
+        if fault.code not in codes.NOT_CONVERTED:
             await self._client.check()
         return ItemFault(id=id_, fault=replace(fault, scope=Scope.ITEM))
 
@@ -140,7 +133,7 @@ class Fetcher:
             try:
                 answers = await self._client.call(get_items((id_,), properties))
             except ExchangeError as error:
-                if error.fault.code not in _MAY_FAIL_A_BATCH:
+                if error.fault.code not in codes.MAY_FAIL_A_REQUEST:
                     raise
                 answers = []
             if len(answers) == 1:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from mailmine.exchange.ews import codes
-from mailmine.exchange.ews.attachments import ContentCutter, DamagedError, TooLongError
+from mailmine.exchange.ews.attachments import read_attachment
 from mailmine.exchange.ews.client import Answer, Client
 from mailmine.exchange.ews.fetch import Fetcher
 from mailmine.exchange.ews.folders import ListedFolder, make_tree, read_folder
@@ -20,12 +20,11 @@ from mailmine.exchange.ews.operations import (
     find_folders,
     find_received_since,
     folder_ids,
-    get_attachment,
     get_folders,
     sync_items,
 )
 from mailmine.exchange.ews.xml import Element, M, T
-from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope
+from mailmine.exchange.faults import ExchangeError, Fault, Scope
 from mailmine.exchange.reader import (
     Change,
     ChangeKind,
@@ -35,7 +34,7 @@ from mailmine.exchange.reader import (
     FolderTree,
 )
 from mailmine.exchange.session import Line
-from mailmine.model.email import Attachment, AttachmentKind
+from mailmine.model.email import Attachment
 from mailmine.model.ids import Cursor, FolderId, ItemId
 
 _KINDS = {
@@ -206,43 +205,10 @@ class EwsReader:
         """Read items batch by batch; the next batch is on its way while the caller works on this one."""
         return self._fetcher.fetch(items)
 
-    async def attachment(self, item: ItemId, attachment: Attachment) -> AsyncGenerator[bytes, None]:
+    def attachment(self, item: ItemId, attachment: Attachment) -> AsyncGenerator[bytes, None]:
         """Read an attachment as it arrives; its base64 is never held whole."""
         del item  # an attachment's id says of which item it is
-        if attachment.kind is AttachmentKind.REFERENCE or attachment.id is None:
-            message = f"An attachment in {self._line.mailbox} is only a link; it has no content."
-            raise self._client.error(Code.NO_CONTENT, message, None, Scope.ITEM)
-        operation = get_attachment(attachment.id)
-        while True:
-            cutter = ContentCutter()
-            async with self._client.open(operation, may_compress=False) as (response, ticket):
-                try:
-                    async for piece in self._client.stream(response):
-                        for content in cutter.feed(piece):
-                            yield content
-                    cutter.finish()
-                except (DamagedError, TooLongError) as error:
-                    message = f"An attachment in {self._line.mailbox} is damaged: {error}."
-                    raise self._client.error(
-                        Code.DAMAGED_CONTENT, message, response, Scope.ITEM
-                    ) from error
-                try:
-                    answers = self._client.answers(cutter.around, response, ticket)
-                except ExchangeError as error:
-                    if cutter.was_found or not self._client.step_down(error.fault):
-                        raise
-                    continue
-            break
-        faults = [answer.fault for answer in answers if answer.fault is not None]
-        if faults:
-            raise ExchangeError(
-                faults[0]
-                if faults[0].code in codes.REACHES_BEYOND_FOLDER
-                else replace(faults[0], scope=Scope.ITEM)
-            )
-        if not cutter.was_found:
-            message = f"An attachment in {self._line.mailbox} came without its content."
-            raise self._client.error(Code.NO_CONTENT, message, None, Scope.ITEM)
+        return read_attachment(self._client, attachment)
 
     async def aclose(self) -> None:
         """Nothing is held between calls."""
