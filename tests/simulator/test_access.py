@@ -91,3 +91,19 @@ def test_impersonation_reads_as_the_owner(exchange: Exchange, bob: Mailbox, clie
     exchange.allow_impersonation("app@example.com")
     client.impersonates = "carl@example.com"
     assert client.sync().codes == ["NoError"]
+
+
+def test_a_delegate_finds_the_folders_it_may_read_and_no_others(
+    exchange: Exchange, bob: Mailbox, client: Client
+) -> None:
+    for folder in ("Inbox/Orders/Old", "Inbox/Private"):
+        bob.make_folder(folder)
+    exchange.account("svc@example.com")
+    bob.grant("svc@example.com", folder="Inbox")
+    bob.grant("svc@example.com", folder="Inbox/Orders", subfolders=True)
+    client.name = "svc@example.com"
+    found = client.ask(
+        '<m:FindFolder Traversal="Deep"><m:FolderShape><t:BaseShape>Default</t:BaseShape></m:FolderShape>'
+        f"<m:ParentFolderIds>{inbox_of('bob@example.com')}</m:ParentFolderIds></m:FindFolder>"
+    )
+    assert [name.text for name in found.all(".//t:DisplayName")] == ["Orders", "Old"]
