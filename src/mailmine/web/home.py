@@ -30,6 +30,7 @@ def show(visit: Visit) -> Response:
     """Answer `/`."""
     integrations = view_all(visit)
     cards = [_card(visit, source) for source in visit.sources[:CARDS]]
+    cards.sort(key=lambda card: card.newest[0].time_key if card.newest else 0, reverse=True)
     return visit.render(
         "home.html",
         here="home",

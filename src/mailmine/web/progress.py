@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from mailmine.model.integration import DisabledReason, FolderStatus, Integration, Mailbox, Trouble
 from mailmine.store.folders import FolderState
+from mailmine.sync.filters import is_folder_wanted
 
 
 class State(StrEnum):
@@ -54,7 +55,7 @@ class Progress:
     """Why it is off; empty where it runs."""
     read: int
     total: int
-    """Emails in its folders as Exchange counted them."""
+    """Emails in the folders that are wanted, as Exchange counted them."""
     failed: int
     """Items that could not be read."""
 
@@ -62,6 +63,10 @@ class Progress:
     def words(self) -> str:
         """Say the state."""
         return WORDS[self.state]
+
+    def leaves_out(self, folder: FolderState) -> bool:
+        """Tell whether the filters of the mailbox leave `folder` out."""
+        return not is_folder_wanted(folder.path, self.mailbox.filters)
 
     @property
     def needs_attention(self) -> bool:
@@ -74,10 +79,11 @@ def of_mailbox(
 ) -> Progress:
     """Tell how far `mailbox` is."""
     present = tuple(folder for folder in folders if not folder.is_gone)
-    state = _state(integration, mailbox, present)
+    wanted = [folder for folder in present if is_folder_wanted(folder.path, mailbox.filters)]
+    state = _state(integration, mailbox, wanted)
     trouble = mailbox.trouble
     if state in {State.TROUBLE, State.DISABLED} and trouble is None:
-        trouble = next((folder.trouble for folder in present if folder.trouble), None)
+        trouble = next((folder.trouble for folder in wanted if folder.trouble), None)
     return Progress(
         integration=integration,
         mailbox=mailbox,
@@ -86,8 +92,8 @@ def of_mailbox(
         trouble=trouble,
         reason=_reason(mailbox),
         # A folder may have been read more often than it holds: mail that moved on was read too.
-        read=sum(min(folder.emails_read, folder.total) for folder in present),
-        total=sum(folder.total for folder in present),
+        read=sum(min(folder.emails_read, folder.total) for folder in wanted),
+        total=sum(folder.total for folder in wanted),
         failed=failed,
     )
 

@@ -89,7 +89,7 @@ async def test_integrations_show_how_far_each_mailbox_is(sign_in: SignIn) -> Non
         find(summary, "string(span[@class='address'])"): " ".join(summary.text_content().split())
         for summary in find(page, "//details[contains(@class, 'mailbox')]/summary")
     }
-    assert re.search(r"Up to date 496 of 496 emails \d+ s ago", rows["orders@nordwind.example"])
+    assert re.search(r"Up to date 496 emails \d+ s ago", rows["orders@nordwind.example"])
     assert "Reading history" in rows["service@nordwind.example"]
     assert "31,900 of 48,211 emails · 1 failed" in rows["service@nordwind.example"]
     assert "Stopped" in rows["sales.benelux@nordwind.example"]

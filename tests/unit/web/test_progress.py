@@ -108,6 +108,14 @@ def test_a_folder_that_is_gone_does_not_count() -> None:
     assert (view.state, view.total) == (State.UP_TO_DATE, 100)
 
 
+def test_a_folder_that_is_left_out_does_not_count() -> None:
+    picky = replace(MAILBOX, filters=Filters(folder_denylist=(("archive",),)))
+    archive = replace(READING, path=("Archive", "2019"))
+    view = seen(picky, INBOX, archive)
+    assert (view.state, view.total) == (State.UP_TO_DATE, 100)
+    assert [view.leaves_out(folder) for folder in view.folders] == [False, True]
+
+
 def test_what_a_person_switched_off_needs_no_attention() -> None:
     view = seen(replace(MAILBOX, enabled=False, disabled_reason=DisabledReason.USER))
     assert view.state is State.OFF

@@ -1,7 +1,8 @@
 // Live regions: the server says what changed, and the page asks for those parts of itself anew.
 import { tell } from "./times.js";
 
-const QUIET = 1500; // milliseconds between two refreshes, however much happens
+const QUIET = 1500; // milliseconds between two refreshes, however much happens,
+const SHARE = 10; // or this many times as long as the last one took, if that is longer
 const served = new WeakMap(); // element → its HTML as the server sent it, before times were rewritten
 
 export async function fragment(address) {
@@ -85,19 +86,20 @@ export function watch() {
 
   let source = null;
   let timer = 0;
-  let last = 0;
+  let next = 0; // not before
 
   function soon() {
     if (timer) return;
     timer = setTimeout(async () => {
+      const began = Date.now();
       try {
         await refresh();
       } catch {
         // The server is away or the session ended: the page stays as it is, the next event asks again.
       }
-      last = Date.now();
+      next = Date.now() + Math.max(QUIET, SHARE * (Date.now() - began));
       timer = 0;
-    }, Math.max(0, last + QUIET - Date.now()));
+    }, Math.max(0, next - Date.now()));
   }
 
   function open() {
