@@ -1,9 +1,9 @@
 """The versions of Exchange that can be simulated, and what each understands."""
 
-from enum import Enum
+from enum import IntEnum, StrEnum
 
 
-class Schema(int, Enum):
+class Schema(IntEnum):
     """How far an answer may use elements that came with a later version (`spec/exchange.md`, part A)."""
 
     EXCHANGE_2010 = 2010
@@ -35,7 +35,7 @@ _2016 = _2013 | dict.fromkeys(
 )
 
 
-class Version(Enum):
+class Version(StrEnum):
     """A version of Exchange Server; its value is how a person calls it."""
 
     EXCHANGE_2010_SP2 = "Exchange2010_SP2"

@@ -55,8 +55,8 @@ def test_all_may_be_asked_of_every_kind_of_item(
     exchange = make_exchange(version)
     exchange.account("bob@example.com")
     bob = exchange.mailbox("bob@example.com")
-    classes = ("IPM.Note", "IPM.Post", "IPM.Contact", "IPM.Appointment", "IPM.Strange")
-    classes += ("IPM.Schedule.Meeting.Canceled", "IPM.Schedule.Meeting.Resp.Pos")
+    classes = ["IPM.Note", "IPM.Post", "IPM.Contact", "IPM.Appointment", "IPM.Strange"]
+    classes += ["IPM.Schedule.Meeting.Canceled", "IPM.Schedule.Meeting.Resp.Pos"]
     ids = [bob.deliver(mail(attachment=b"x"), item_class=item_class).id for item_class in classes]
     ids += [bob.deliver(INVITATION).id, bob.deliver(REPORT).id]
     asked = [
