@@ -1,11 +1,15 @@
 """Passwords, kept as Argon2id hashes (RFC 9106, its second recommended choice: 64 MiB of memory)."""
 
 import secrets
+import threading
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 _hasher = PasswordHasher()
+
+_turns = threading.BoundedSemaphore(2)
+"""So many at once: each takes 64 MiB and four threads, and anybody may ask for it."""
 
 NOBODY = _hasher.hash(secrets.token_hex())
 """Checked in place of a user who does not exist, so that time does not tell who exists."""
@@ -23,13 +27,15 @@ def generate() -> str:
 
 def hash_password(password: str) -> str:
     """Hash a password for keeping. Takes some 50 ms, as it shall."""
-    return _hasher.hash(password)
+    with _turns:
+        return _hasher.hash(password)
 
 
 def is_right(password: str, password_hash: str | None) -> bool:
     """Check a password; None (no such user, or one without a password) takes as long and is never right."""
     try:
-        _hasher.verify(password_hash or NOBODY, password)
+        with _turns:
+            _hasher.verify(password_hash or NOBODY, password)
     except (VerificationError, InvalidHashError):
         return False
     return password_hash is not None

@@ -26,7 +26,7 @@ def sign_in(
 
     `address` is where the request came from. Raises SignInError.
     """
-    if wait := throttle.wait(username, address, now=now):
+    if wait := throttle.attempt(username, address, now=now):
         raise SignInError(
             f"Too many wrong passwords. Try again in {math.ceil(wait.total_seconds())} seconds."
         )
@@ -34,7 +34,6 @@ def sign_in(
         user = users.by_username(tx, username)
     is_right = passwords.is_right(password, user.password_hash if user else None)
     if user is None or not is_right or not user.is_enabled:
-        throttle.failed(username, address, now=now)
         raise SignInError("The username or the password is wrong.")
     throttle.succeeded(username, address)
     with database.write() as tx:

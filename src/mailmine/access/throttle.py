@@ -33,31 +33,30 @@ class Throttle:
         self._failures: OrderedDict[tuple[str, str], _Failures] = OrderedDict()
         self._lock = threading.Lock()
 
-    def wait(self, username: str, address: str, *, now: datetime) -> timedelta:
-        """Say how long to wait before the next attempt; zero = go ahead."""
-        with self._lock:
-            failures = self._failures.get(_key(username, address))
-        if failures is None or failures.count < FREE or now - failures.last > FORGOTTEN:
-            return timedelta(0)
-        # 2, 4, 8, … seconds
-        pause = min(timedelta(seconds=2 ** min(failures.count - FREE + 1, 20)), LONGEST)
-        return max(failures.last + pause - now, timedelta(0))
+    def attempt(self, username: str, address: str, *, now: datetime) -> timedelta:
+        """Say how long to wait before an attempt; zero = go ahead, and it counts as failed until it succeeds.
 
-    def failed(self, username: str, address: str, *, now: datetime) -> None:
-        """Remember a wrong password."""
-        key = _key(username, address)
+        Counted before the password is checked, so that many guesses at once are still many guesses.
+        """
+        key = username.casefold(), address
         with self._lock:
             known = self._failures.pop(key, None)
-            is_fresh = known is not None and now - known.last <= FORGOTTEN
-            self._failures[key] = _Failures(known.count + 1 if known and is_fresh else 1, now)
+            if known is None or now - known.last > FORGOTTEN:
+                known = _Failures(0, now)
+            wait = max(known.last + _pause(known.count) - now, timedelta(0))
+            self._failures[key] = known if wait else _Failures(known.count + 1, now)
             while len(self._failures) > CAPACITY:
                 self._failures.popitem(last=False)
+        return wait
 
     def succeeded(self, username: str, address: str) -> None:
         """Forget what failed before."""
         with self._lock:
-            self._failures.pop(_key(username, address), None)
+            self._failures.pop((username.casefold(), address), None)
 
 
-def _key(username: str, address: str) -> tuple[str, str]:
-    return username.casefold(), address
+def _pause(failures: int) -> timedelta:
+    """Nothing for the first failures, then 2, 4, 8, … seconds."""
+    if failures < FREE:
+        return timedelta(0)
+    return min(timedelta(seconds=2 ** min(failures - FREE + 1, 20)), LONGEST)

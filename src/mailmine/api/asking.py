@@ -1,6 +1,7 @@
 """Who asks, and what exists for him."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, cast
@@ -14,6 +15,7 @@ from mailmine.api.errors import ForbiddenError, NotFoundError, UnauthenticatedEr
 from mailmine.api.rights import RIGHTS, Open, Right
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
+from mailmine.store.errors import StoreError
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ def services(request: Request) -> Services:
     return cast("Services", request.app.state.services)
 
 
-def database(request: Request) -> Database:
+async def database(request: Request) -> Database:
     """Find the database of the application."""
     return services(request).database
 
@@ -106,7 +108,8 @@ def _identify(request: Request, token: str | None, cookie: str | None) -> Identi
             else "You are not signed in any more."
         )
     if identity.unnoted_token is not None:
-        with known.database.write() as tx:
+        # Reading goes on while nothing can be written.
+        with suppress(StoreError), known.database.write() as tx:
             tokens.note_use(tx, identity, at=now)
     return identity
 

@@ -18,6 +18,7 @@ from mailmine.store.attachments import StoredAttachment
 router = APIRouter(prefix="/api/v1/attachments", tags=["attachments"])
 
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}", re.ASCII)
+_LONGEST_NAME = 150
 _RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})", re.ASCII)
 
 
@@ -103,6 +104,12 @@ def _media_type(written: str) -> str:
 
 
 def _disposition(name: str) -> str:
-    """Name the file to save (RFC 6266): in ASCII for old clients, and as it is."""
-    plain = re.sub(r'[^ -~]|["\\/%]', "_", name) or "attachment"
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name or plain, safe='')}"
+    """Name the file to save (RFC 6266): in ASCII for old clients, and as it is.
+
+    Without letters that turn the direction of writing, by which `fdp.exe` looks like `exe.pdf`, and no longer
+    than files may be called; the end stays, for it tells the kind.
+    """
+    clean = "".join(letter if letter.isprintable() else "_" for letter in name)
+    clean = re.sub(r"[/\\]", "_", clean)[-_LONGEST_NAME:] or "attachment"
+    plain = re.sub(r'[^ -~]|["%]', "_", clean)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(clean, safe='')}"

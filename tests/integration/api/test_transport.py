@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import aiohttp
 import pytest
@@ -79,6 +79,27 @@ def test_any_letter_of_an_address_may_be_encoded(
     )
     answer = asyncio.run(client_of("reader").get(f"/api/v1/sources/{address}"))
     assert answer.json["source"]["id"] == sales.source
+
+
+WORDS = st.text(max_size=30) | st.sampled_from(
+    ["9999-12-31T23:59:59Z", "-1", "1e18", "0001-01-01", "OTk5", "LTk5", "nan", "256"]
+)
+
+
+@settings(
+    deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    query=st.dictionaries(
+        st.sampled_from(["from_timestamp", "to_timestamp", "after", "limit"]), WORDS
+    )
+)
+def test_whatever_the_query_the_answer_is_in_the_envelope(
+    client_of: ClientOf, query: dict[str, str]
+) -> None:
+    answer = asyncio.run(client_of("reader").get(f"{LIST}?{urlencode(query)}"))
+    assert answer.status in {200, 400, 422}
+    assert answer.json["status"] in {"ok", "error"}
 
 
 async def test_unknown_routes_and_methods_are_told_in_the_envelope(reader: Client) -> None:

@@ -6,60 +6,63 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NOW = timedelta(0)
 
 
-def failing(throttle: Throttle, times: int, at: datetime = NOON) -> None:
+def failing(throttle: Throttle, times: int, at: datetime = NOON) -> timedelta:
+    """Guess wrong; each guess comes when its wait is over. How long the last had to wait."""
+    waited = NOW
     for _ in range(times):
-        throttle.failed("ann", "10.0.0.1", now=at)
+        waited = throttle.attempt("ann", "10.0.0.1", now=at)
+        at += waited
+        if waited:
+            assert throttle.attempt("ann", "10.0.0.1", now=at) == NOW
+    return waited
 
 
 def test_a_few_mistakes_cost_nothing() -> None:
-    throttle = Throttle()
-    failing(throttle, FREE - 1)
-    assert throttle.wait("ann", "10.0.0.1", now=NOON) == NOW
+    assert failing(Throttle(), FREE) == NOW
 
 
 def test_then_the_wait_doubles_up_to_a_quarter_of_an_hour() -> None:
-    throttle = Throttle()
-    waits = []
-    failing(throttle, FREE - 1)
-    for _ in range(12):
-        failing(throttle, 1)
-        waits.append(throttle.wait("ann", "10.0.0.1", now=NOON))
+    waits = [failing(Throttle(), FREE + more) for more in range(1, 13)]
 
     assert waits[:4] == [timedelta(seconds=seconds) for seconds in (2, 4, 8, 16)]
     assert waits == sorted(waits)
     assert waits[-1] == LONGEST
 
 
-def test_the_wait_passes() -> None:
+def test_who_does_not_wait_is_refused_but_not_punished_more() -> None:
     throttle = Throttle()
     failing(throttle, FREE)
-    assert throttle.wait("ann", "10.0.0.1", now=NOON + timedelta(seconds=2)) == NOW
+    for _ in range(50):
+        assert throttle.attempt("ann", "10.0.0.1", now=NOON) == timedelta(seconds=2)
+
+
+def test_many_guesses_at_once_are_many_guesses() -> None:
+    throttle = Throttle()
+    admitted = [throttle.attempt("ann", "10.0.0.1", now=NOON) == NOW for _ in range(40)]
+    assert admitted.count(True) == FREE
 
 
 def test_who_signs_in_from_elsewhere_is_not_locked_out() -> None:
     throttle = Throttle()
-    failing(throttle, 20)
+    failing(throttle, FREE)
 
-    assert throttle.wait("ANN", "10.0.0.1", now=NOON) > NOW
-    assert throttle.wait("ann", "10.0.0.2", now=NOON) == NOW
-    assert throttle.wait("bob", "10.0.0.1", now=NOON) == NOW
+    assert throttle.attempt("ANN", "10.0.0.1", now=NOON) > NOW
+    assert throttle.attempt("ann", "10.0.0.2", now=NOON) == NOW
+    assert throttle.attempt("bob", "10.0.0.1", now=NOON) == NOW
 
 
 def test_success_and_time_make_it_forget() -> None:
     throttle = Throttle()
-    failing(throttle, 20)
+    failing(throttle, FREE)
     later = NOON + timedelta(hours=2)
-    assert throttle.wait("ann", "10.0.0.1", now=later) == NOW
-    failing(throttle, 1, later)
-    assert throttle.wait("ann", "10.0.0.1", now=later) == NOW
+    assert failing(throttle, FREE, later) == NOW
 
-    failing(throttle, 20, later)
     throttle.succeeded("ann", "10.0.0.1")
-    assert throttle.wait("ann", "10.0.0.1", now=later) == NOW
+    assert failing(throttle, FREE, later) == NOW
 
 
 def test_a_flood_of_names_takes_no_more_memory() -> None:
     throttle = Throttle()
     for number in range(CAPACITY + 50):
-        throttle.failed(f"user{number}", "10.0.0.1", now=NOON)
+        throttle.attempt(f"user{number}", "10.0.0.1", now=NOON)
     assert len(throttle._failures) == CAPACITY

@@ -46,6 +46,17 @@ def test_the_name_of_a_file_arrives() -> None:
     )
 
 
+def test_the_name_of_a_file_does_not_deceive() -> None:
+    header = _disposition("../invoice\u202efdp.exe")
+    assert header == (
+        "attachment; filename=\".._invoice_fdp.exe\"; filename*=UTF-8''.._invoice_fdp.exe"
+    )
+    long = _disposition("x" * 9000 + ".pdf")
+    assert ".pdf" in long
+    assert len(long) < 400
+    assert _disposition("") == "attachment; filename=\"attachment\"; filename*=UTF-8''attachment"
+
+
 def test_odd_content_types_are_not_passed_on() -> None:
     assert _media_type("Application/PDF") == "application/pdf"
     assert _media_type(".pdf") == "application/octet-stream"
