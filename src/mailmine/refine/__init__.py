@@ -18,9 +18,9 @@ _HISTORY = frozenset({Kind.QUOTED, Kind.FORWARDED})
 
 def refine(email: Email) -> Refined:
     """Tell the new words of an email's author from everything else in its body. Never raises."""
-    lines = html.lines(email.html) if email.html else []
+    lines = html.lines(_unix(email.html)) if email.html else []
     if not any(line.raw for line in lines):
-        lines = line_model.of_text(email.text or "")
+        lines = line_model.of_text(_unix(email.text or ""))
     done = quotes.label(lines)
     lines, kinds = done.lines, done.kinds
     signature.label(lines, kinds)
@@ -47,6 +47,11 @@ def refine(email: Email) -> Refined:
         shows_forwarded=shows_forwarded,
         earlier=earlier,
     )
+
+
+def _unix(text: str) -> str:
+    """End lines by LF: Exchange ends them by CRLF, and what ends a line must not look like a part of it."""
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
 def _history_begins(kinds: list[Kind]) -> int:

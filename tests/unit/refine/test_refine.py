@@ -271,3 +271,12 @@ def test_words_are_left_whenever_there_were_any(lines: list[str]) -> None:
 @given(st.text(alphabet="<>/=\"' abdivspnblockquotestyleclassgmail_&;#1\n", max_size=300))
 def test_no_html_makes_it_raise(html: str) -> None:
     refine(of_html(html))
+
+
+def test_lines_may_end_as_exchange_ends_them() -> None:
+    text = "Where is it?\n\n-- \nAnn Ash\n"
+    unix = refine(Email(message_id=None, text=text))
+    assert unix.text == "Where is it?"
+    assert refine(Email(message_id=None, text=text.replace("\n", "\r\n"))) == unix
+    html = "<pre>Where is it?\n\n-- \nAnn Ash\n</pre>"
+    assert refine(Email(message_id=None, html=html.replace("\n", "\r\n"))).text == "Where is it?"
