@@ -1,5 +1,61 @@
-"""The command line, one module per command."""
+"""The command line, one module per command.
+
+Exit status 0: done. 1: it failed, with one clear line on stderr. 2: wrong usage.
+"""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from mailmine import __version__
+from mailmine.cli import check, demo, import_, key, refine, serve, simulate, token, user
+from mailmine.cli.errors import in_words
+
+app = typer.Typer(
+    name="mailmine",
+    help="Keeps Microsoft Exchange mailboxes flowing into clean, structured comments.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(demo.demo)
+app.command()(serve.serve)
+app.command()(simulate.simulate)
+app.command()(refine.refine)
+app.command()(check.check)
+app.command("import")(import_.import_)
+app.add_typer(user.app, name="user")
+app.add_typer(token.app, name="token")
+app.add_typer(key.app, name="key")
+
+
+def _say_version(asked: bool) -> None:  # noqa: FBT001 - typer's way
+    if asked:
+        typer.echo(f"mailmine {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Say which version."),
+    ] = False,
+) -> None:
+    """Keep Microsoft Exchange mailboxes flowing into clean, structured comments."""
+    del version
 
 
 def main() -> None:
-    """Run `mailmine`."""
+    """Run `mailmine`. Whatever fails is said in one line; `MAILMINE_DEBUG=1` shows where it failed."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        if os.environ.get("MAILMINE_DEBUG"):
+            raise
+        print(f"mailmine: {in_words(error)}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,79 @@
+"""mailmine syncs a mailbox into SQLite with search, as `mailmine serve` does, from nothing to the last comment."""
+
+import argparse
+import asyncio
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import uvloop
+
+from bench.measure import cost_of, report
+from bench.server import ACCOUNT, PASSWORD
+from mailmine.model.integration import Connection, FolderStatus
+from mailmine.store import comments, folders, mailboxes, sources
+from mailmine.store.blobs import Blobs
+from mailmine.store.database import Database
+from mailmine.sync import configure
+from mailmine.sync.configure import Configuration, IntegrationConfiguration, MailboxConfiguration
+from mailmine.sync.runner import Runner
+from mailmine.sync.settings import SyncSettings
+
+LOOK = 0.2
+"""Seconds between two looks at how far it is."""
+
+
+def sync(address: str, mailbox: str, folder: Path) -> int:
+    """Sync one mailbox wholly; gives how many comments there are."""
+    database = Database.open(f"sqlite:///{folder / 'mailmine.db'}")
+    database.migrate()
+    wanted = IntegrationConfiguration(
+        project="bench",
+        name="exchange",
+        connection=Connection(endpoint=f"{address}/EWS/Exchange.asmx", username=ACCOUNT),
+        mailboxes=(MailboxConfiguration(address=mailbox, project="bench", bucket="mail"),),
+    )
+    with database.write() as tx:
+        configure.apply(tx, Configuration(integrations=(wanted,)), at=datetime.now(UTC))
+    runner = Runner(
+        database,
+        Blobs.open(folder / "blobs"),
+        secret_of=lambda _: PASSWORD,
+        settings=SyncSettings(poll_interval=timedelta(seconds=5)),
+    )
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        running = asyncio.create_task(runner.run(stop))
+        while not await asyncio.to_thread(is_up_to_date, database):
+            await asyncio.sleep(LOOK)
+        stop.set()
+        await running
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
+        loop.run(run())
+    with database.read() as tx:
+        (source,) = sources.list_all(tx)
+        return comments.count(tx, source.id)
+
+
+def is_up_to_date(database: Database) -> bool:
+    """Tell whether every folder was read to its end."""
+    with database.read() as tx:
+        (mailbox,) = mailboxes.list_all(tx)
+        states = [state.status for state in folders.of_mailbox(tx, mailbox.id)]
+    return bool(states) and all(status is FolderStatus.UP_TO_DATE for status in states)
+
+
+def main() -> None:
+    """Sync one mailbox and report the cost."""
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("address")
+    arguments.add_argument("mailbox")
+    given = arguments.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        report(cost_of(lambda: sync(given.address, given.mailbox, Path(folder))))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+"""`python -m mailmine` is `mailmine`."""
+
+from mailmine.cli import main
+
+main()

@@ -1,0 +1,73 @@
+"""One installation: its settings, its database, its blobs, its keys. Every command works on one."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from mailmine.access import secrets
+from mailmine.access.secrets import Keyring
+from mailmine.cli.errors import Failed
+from mailmine.cli.settings import Settings
+from mailmine.model.ids import IntegrationId
+from mailmine.model.integration import Integration
+from mailmine.store import integrations
+from mailmine.store.blobs import Blobs
+from mailmine.store.database import Database
+from mailmine.sync import configure
+from mailmine.sync.configure import Change, Configuration
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What is kept, ready for use."""
+
+    settings: Settings
+    database: Database
+    blobs: Blobs
+    keyring: Keyring
+
+    def configure(self, configuration: Configuration) -> tuple[Change, ...]:
+        """Take over a configuration with its secrets. Raises ConfigurationError, and then nothing is changed."""
+        now = datetime.now(UTC)
+        given = {
+            (each.project, each.name): each.secret.read()
+            for each in configuration.integrations
+            if each.secret is not None
+        }
+        with self.database.write() as tx:
+            changes = configure.apply(tx, configuration, at=now)
+            for (project, name), secret in given.items():
+                integration = integrations.get(tx, project, name)
+                # An unchanged password is not a new one to try (exchange.md, C.1).
+                if integration and secrets.get(tx, self.keyring, _name(integration.id)) != secret:
+                    secrets.put(tx, self.keyring, _name(integration.id), secret, at=now)
+        return changes
+
+    def secret_of(self, integration: Integration) -> str:
+        """Give the password of an integration; empty where none was given. Raises SecretsError."""
+        with self.database.read() as tx:
+            return secrets.get(tx, self.keyring, _name(integration.id)) or ""
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Installation]:
+    """Open the installation that `settings` name, made or brought up to date where necessary."""
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Failed(
+            f"the data folder {settings.data} cannot be made: {error.strerror}. Give another by --data"
+        ) from error
+    keyring = Keyring.load(settings.data)
+    blobs = Blobs.open(settings.blob_place)
+    database = Database.open(settings.database_url)
+    try:
+        database.migrate()
+        yield Installation(settings, database, blobs, keyring)
+    finally:
+        database.close()
+
+
+def _name(integration: IntegrationId) -> str:
+    return f"integration/{integration}"

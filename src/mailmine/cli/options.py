@@ -1,0 +1,36 @@
+"""Options that several commands share; what is not given comes from the environment, or is as `Settings` says."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from mailmine.cli.errors import Failed
+from mailmine.cli.settings import Settings
+
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", help="The data folder. [env: MAILMINE_DATA; default: ./mailmine-data]"),
+]
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--database",
+        help="postgresql://… or sqlite:///…  [env: MAILMINE_DATABASE; default: SQLite in the data folder]",
+    ),
+]
+
+
+def settings(**given: Any) -> Settings:
+    """Put together the settings: what was given on the command line, then the environment, then the defaults."""
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        mistakes = "; ".join(
+            f"{'.'.join(map(str, mistake['loc']))}: {mistake['msg']}"
+            for mistake in error.errors(include_url=False, include_input=False)
+        )
+        raise Failed(
+            f"a setting (an option, or a variable MAILMINE_…) is wrong: {mistakes}"
+        ) from error

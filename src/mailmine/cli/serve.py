@@ -1,0 +1,50 @@
+"""`mailmine serve`: the API, the pages and the sync in one process."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from mailmine.cli import import_, logs
+from mailmine.cli.installation import opened
+from mailmine.cli.options import Data, DatabaseUrl, settings
+from mailmine.cli.server import Server
+
+
+def serve(
+    config: Annotated[
+        Path | None,
+        typer.Option(help="Take this configuration over first, as `mailmine import` does."),
+    ] = None,
+    data: Data = None,
+    database: DatabaseUrl = None,
+    blobs: Annotated[
+        str | None,
+        typer.Option(
+            help="Where attachments are kept. [env: MAILMINE_BLOBS; default: in the data folder]"
+        ),
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Where to listen. [env: MAILMINE_HOST; default: 127.0.0.1]")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="0 = any free one. [env: MAILMINE_PORT; default: 8450]")
+    ] = None,
+    sync: Annotated[bool, typer.Option(help="Read the mailboxes, too.")] = True,
+) -> None:
+    """Serve until interrupted (Ctrl-C): API, web pages, and sync of what is configured."""
+    console = Console()
+    given = settings(data=data, database=database, blobs=blobs, host=host, port=port)
+    logs.configure(given.log_level)
+    with opened(given) as here:
+        if config is not None:
+            import_.take(here, config, console)
+        server = Server(here, syncs=sync)
+        if made := server.administrator:
+            console.print(
+                f"Sign in as [bold]{made.user.username}[/] with the password [bold]{made.password}[/] "
+                "(shown this once; `mailmine user password admin` makes another)",
+                highlight=False,
+            )
+        server.run(lambda url: console.print(f"mailmine is at [bold]{url}[/] (Ctrl-C ends it)"))

@@ -1,0 +1,37 @@
+"""Where mailmine keeps its things and how it is reached: from the command line, the environment, or the defaults."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Each may be set in the environment as MAILMINE_ and its name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix="MAILMINE_", extra="ignore")
+
+    data: Path = Path("mailmine-data")
+    """The folder that holds everything, unless `database` or `blobs` say otherwise."""
+    database: str | None = None
+    """URL of a database: `sqlite:///…` or `postgresql://…`. Default: SQLite in the data folder."""
+    blobs: str | None = None
+    """Where attachments are kept. Default: a folder in the data folder."""
+    host: str = "127.0.0.1"
+    port: int = Field(default=8450, ge=0, le=65535)
+    root_path: str = ""
+    """The path under which a proxy offers mailmine, e.g. `/org/tenant/reinfer_`."""
+    poll_interval: timedelta = timedelta(seconds=30)
+    """How long an idle mailbox is left alone. In the environment: seconds, or ISO 8601 (PT30S)."""
+    log_level: str = "info"
+
+    @property
+    def database_url(self) -> str:
+        """The URL of the database that is meant."""
+        return self.database or f"sqlite:///{self.data.resolve() / 'mailmine.db'}"
+
+    @property
+    def blob_place(self) -> str:
+        """The place of the blobs that is meant."""
+        return self.blobs or str(self.data.resolve() / "blobs")

@@ -1,0 +1,134 @@
+"""`mailmine user`: the accounts of people and programs."""
+
+import dataclasses
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import Connection as Transaction
+
+from mailmine.access import passwords
+from mailmine.access.permissions import GlobalPermission, Permission, unknown
+from mailmine.cli.errors import Failed
+from mailmine.cli.installation import opened
+from mailmine.cli.options import Data, DatabaseUrl, settings
+from mailmine.cli.settings import Settings
+from mailmine.store import events, projects, sessions, users
+from mailmine.store.users import User
+
+app = typer.Typer(help="Accounts.", no_args_is_help=True)
+
+Username = Annotated[str, typer.Argument(help="The name to sign in with.")]
+
+
+@app.command("list")
+def list_(data: Data = None, database: DatabaseUrl = None) -> None:
+    """Show who has an account, and what each may do."""
+    table = Table("username", "email", "may", "state")
+    with opened(settings(data=data, database=database)) as here, here.database.read() as tx:
+        for user in users.list_all(tx):
+            state = "enabled" if user.is_enabled else "disabled"
+            table.add_row(user.username, user.email, _may(user), state)
+    Console().print(table)
+
+
+@app.command()
+def add(
+    username: Username,
+    email: Annotated[str, typer.Option(help="Where to reach him.")] = "",
+    admin: Annotated[bool, typer.Option("--admin", help="May do everything.")] = False,
+    may: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="PROJECT:PERMISSION[,PERMISSION…], e.g. support:sources-read; may be repeated."
+        ),
+    ] = None,
+    data: Data = None,
+    database: DatabaseUrl = None,
+) -> None:
+    """Make an account; its password is printed once."""
+    password = passwords.generate()
+    with opened(settings(data=data, database=database)) as here, here.database.write() as tx:
+        if users.by_username(tx, username):
+            raise Failed(f"there is a user {username} already; `mailmine user list` shows all")
+        user = users.add(
+            tx,
+            username=username,
+            email=email or f"{username}@localhost",
+            password_hash=passwords.hash_password(password),
+            global_permissions=frozenset({GlobalPermission.ROOT}) if admin else frozenset(),
+            project_permissions=_permissions(tx, may or []),
+        )
+        events.append(tx, "user_added", at=datetime.now(UTC), user_id=user.id)
+    Console().print(f"{username} can sign in with the password {password}")
+
+
+@app.command()
+def password(username: Username, data: Data = None, database: DatabaseUrl = None) -> None:
+    """Give an account a new password, printed once; its sessions end."""
+    made = passwords.generate()
+    with opened(settings(data=data, database=database)) as here, here.database.write() as tx:
+        user = _user(tx, username)
+        users.save(tx, dataclasses.replace(user, password_hash=passwords.hash_password(made)))
+        sessions.remove_of_user(tx, user.id)
+        events.append(tx, "password_changed", at=datetime.now(UTC), user_id=user.id)
+    Console().print(f"{username} can sign in with the password {made}")
+
+
+@app.command()
+def disable(username: Username, data: Data = None, database: DatabaseUrl = None) -> None:
+    """Let an account no longer in; its sessions end, its tokens no longer work."""
+    _switch(username, settings(data=data, database=database), is_enabled=False)
+
+
+@app.command()
+def enable(username: Username, data: Data = None, database: DatabaseUrl = None) -> None:
+    """Let an account in again."""
+    _switch(username, settings(data=data, database=database), is_enabled=True)
+
+
+def _switch(username: str, given: Settings, *, is_enabled: bool) -> None:
+    with opened(given) as here, here.database.write() as tx:
+        user = _user(tx, username)
+        users.save(tx, dataclasses.replace(user, is_enabled=is_enabled))
+        if not is_enabled:
+            sessions.remove_of_user(tx, user.id)
+        kind = "user_enabled" if is_enabled else "user_disabled"
+        events.append(tx, kind, at=datetime.now(UTC), user_id=user.id)
+
+
+def _user(tx: Transaction, username: str) -> User:
+    if user := users.by_username(tx, username):
+        return user
+    raise Failed(f"there is no user {username}; `mailmine user list` shows all")
+
+
+def _may(user: User) -> str:
+    if GlobalPermission.ROOT in user.global_permissions:
+        return "everything"
+    given = [*sorted(user.global_permissions)]
+    given += [
+        f"{project}: {', '.join(sorted(names))}"
+        for project, names in sorted(user.project_permissions.items())
+    ]
+    return "; ".join(given) or "nothing"
+
+
+def _permissions(tx: Transaction, written: list[str]) -> dict[str, frozenset[str]]:
+    """Read `support:sources-read,buckets-read`."""
+    given: dict[str, frozenset[str]] = {}
+    for words in written:
+        project, _, names = words.partition(":")
+        permissions = frozenset(name.strip() for name in names.split(",") if name.strip())
+        if projects.get(tx, project) is None:
+            known = ", ".join(each.name for each in projects.list_all(tx)) or "none yet"
+            raise Failed(f"there is no project {project!r} (there are: {known})")
+        if not permissions or unknown(permissions, Permission):
+            wrong = ", ".join(unknown(permissions, Permission)) or "none is given"
+            raise Failed(
+                f"--may {words}: no such permission ({wrong}). Known: {', '.join(Permission)}"
+            )
+        given[project] = given.get(project, frozenset()) | permissions
+    return given

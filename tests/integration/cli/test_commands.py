@@ -1,0 +1,224 @@
+"""The commands as a person runs them: what they print, and how they end."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+DEADLINE = 60.0
+MAIL = b"""\
+From: Ann Ash <ann@example.com>
+To: orders@example.com
+Subject: Where is my order?
+Date: Mon, 02 Mar 2026 10:00:00 +0100
+Message-ID: <one@example.com>
+Content-Type: text/plain; charset=utf-8
+
+Where is it? I am still waiting.
+
+--\x20
+Ann Ash
+"""
+NO_CONFIGURATION = """
+[[integration]]
+project = "p"
+name = "e"
+endpoint = "{endpoint}"
+username = "sync@example.com"
+password = "{password}"
+
+[[integration.mailbox]]
+address = "{mailbox}"
+bucket = "b"
+"""
+
+
+def mailmine(*arguments: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "mailmine", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env=environment(),
+        timeout=DEADLINE,
+        check=False,
+    )
+
+
+def environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MAILMINE_")}
+    # A terminal's width would break the lines that the tests read.
+    return kept | {"COLUMNS": "400", "NO_COLOR": "1"}
+
+
+@contextmanager
+def running(*arguments: str | Path, folder: Path, says: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a command that stays, from when it says `says`; end it as Ctrl-C does."""
+    output = folder / f"{arguments[0]}.output"
+    with output.open("w") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mailmine", *map(str, arguments)],
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=folder,
+            env=environment(),
+        )
+    try:
+        until(lambda: says in output.read_text() or process.poll() is not None)
+        assert process.poll() is None, output.read_text()
+        yield process
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(DEADLINE)
+    assert "Traceback" not in output.read_text()
+
+
+def until(condition: Any) -> Any:
+    """Wait until `condition` gives something."""
+    end = time.monotonic() + DEADLINE
+    while not (found := condition()):
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.05)
+    return found
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def get(port: int, path: str, token: str) -> Any:
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}{path}", headers={"Authorization": f"Bearer {token}"}
+    )
+    with urllib.request.urlopen(request, timeout=DEADLINE) as answer:  # noqa: S310
+        return json.load(answer)
+
+
+def failed(done: subprocess.CompletedProcess[str], *words: str) -> None:
+    """Check that it failed with one clear line."""
+    assert done.returncode == 1, done.stderr
+    assert done.stderr.startswith("mailmine: ")
+    assert done.stderr.count("\n") == 1, done.stderr
+    for word in words:
+        assert word in done.stdout + done.stderr
+
+
+def test_mail_of_files_becomes_comments(tmp_path: Path) -> None:
+    mail = tmp_path / "mail"
+    mail.mkdir()
+    (mail / "one.eml").write_bytes(MAIL)
+    simulated = ("simulate", "--mail", mail, "--port", "0", "--write-config", "simulated.toml")
+    port = free_port()
+    with running(*simulated, folder=tmp_path, says="Now: mailmine serve"):
+        checked = mailmine("check", "--config", "simulated.toml", folder=tmp_path)
+        assert checked.returncode == 0, checked.stderr
+        assert "1 items" in checked.stdout
+        served = ("serve", "--config", "simulated.toml", "--port", str(port))
+        with running(*served, folder=tmp_path, says="mailmine is at"):
+            token = mailmine("token", "create", "admin", folder=tmp_path).stdout.strip()
+
+            def comments() -> Any:
+                with suppress(urllib.error.HTTPError):
+                    path = "/api/_private/sources/demo/mail/comments"
+                    return get(port, path, token)["comments"]
+
+            (comment,) = until(comments)
+    assert bytes.fromhex(comment["id"]) == b"<one@example.com>"
+    assert comment["messages"][0]["body"]["text"] == "Where is it? I am still waiting."
+    assert comment["user_properties"]["string:Folder"] == "Inbox (/ Inbox)"
+
+
+def test_a_raw_email_is_refined(tmp_path: Path) -> None:
+    (tmp_path / "one.eml").write_bytes(MAIL)
+    done = mailmine("refine", "one.eml", folder=tmp_path)
+    assert json.loads(done.stdout)["messages"][0]["signature"]["text"].endswith("Ann Ash")
+
+
+@pytest.mark.parametrize("content", [b"", b"\n \n", b"\x00\x01\x02 this is no email at all\n"])
+def test_what_is_no_email_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "broken.eml").write_bytes(content)
+    failed(mailmine("refine", "broken.eml", folder=tmp_path), "broken.eml")
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    failed(mailmine("refine", "missing.eml", folder=tmp_path), "missing.eml", "No such file")
+    failed(mailmine("import", "missing.json", folder=tmp_path), "missing.json")
+    failed(mailmine("simulate", "--mail", "missing", folder=tmp_path), "missing")
+
+
+def test_a_file_that_is_no_configuration(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text("[[integration]]\nproject = 5\n", encoding="utf-8")
+    failed(mailmine("serve", "--config", "a.toml", folder=tmp_path), "integration 1", "project")
+
+
+def test_no_server_there(tmp_path: Path) -> None:
+    endpoint = f"http://127.0.0.1:{free_port()}/EWS/Exchange.asmx"
+    text = NO_CONFIGURATION.format(endpoint=endpoint, password="x", mailbox="a@example.com")
+    (tmp_path / "a.toml").write_text(text, encoding="utf-8")
+    failed(mailmine("check", "--config", "a.toml", folder=tmp_path), "a@example.com", "127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("password", "mailbox", "words"),
+    [
+        ("wrong", "mail@example.com", "password"),
+        ("simulated", "misspelt@example.com", "misspelt@example.com"),
+    ],
+)
+def test_a_wrong_password_and_a_wrong_address(
+    tmp_path: Path, password: str, mailbox: str, words: str
+) -> None:
+    (tmp_path / "one.eml").write_bytes(MAIL)
+    simulated = ("simulate", "--mail", "one.eml", "--port", "0", "--write-config", "right.toml")
+    with running(*simulated, folder=tmp_path, says="Now: mailmine serve"):
+        right = (tmp_path / "right.toml").read_text(encoding="utf-8")
+        wrong = right.replace('"simulated"\n\n', f'"{password}"\n\n').replace(
+            'address = "mail@example.com"', f'address = "{mailbox}"'
+        )
+        (tmp_path / "wrong.toml").write_text(wrong, encoding="utf-8")
+        failed(mailmine("check", "--config", "wrong.toml", folder=tmp_path), words)
+
+
+def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        failed(mailmine("serve", "--no-sync", "--port", port, folder=tmp_path), port, "--port")
+        failed(mailmine("simulate", "--port", port, folder=tmp_path), port, "--port")
+
+
+def test_wrong_usage_has_status_2(tmp_path: Path) -> None:
+    assert mailmine("serve", "--nonsense", folder=tmp_path).returncode == 2
+    assert mailmine("nonsense", folder=tmp_path).returncode == 2
+
+
+def test_accounts_and_tokens(tmp_path: Path) -> None:
+    added = mailmine("user", "add", "ann", "--admin", folder=tmp_path)
+    assert added.returncode == 0, added.stderr
+    assert "everything" in mailmine("user", "list", folder=tmp_path).stdout
+    failed(mailmine("user", "add", "ann", folder=tmp_path), "already")
+    failed(
+        mailmine("user", "add", "bob", "--may", "nowhere:sources-read", folder=tmp_path), "nowhere"
+    )
+    first = mailmine("token", "create", "ann", folder=tmp_path).stdout
+    second = mailmine("token", "create", "ann", folder=tmp_path).stdout
+    assert first != second
+    assert mailmine("token", "list", folder=tmp_path).stdout.count("ann") == 1
+    assert mailmine("token", "revoke", "ann", folder=tmp_path).returncode == 0
+    assert "ann" not in mailmine("token", "list", folder=tmp_path).stdout
+    failed(mailmine("token", "create", "nobody", folder=tmp_path), "nobody")
