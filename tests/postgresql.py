@@ -96,7 +96,7 @@ def _run(program: str, *arguments: str) -> None:
     command: Sequence[str] = (str(binaries / program), *arguments)
     if os.geteuid() == 0:
         command = ("setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", *command)
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/")  # noqa: S603
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/")
 
 
 def _bin() -> Path | None:

@@ -1,5 +1,6 @@
 """Passwords, kept as Argon2id hashes (RFC 9106, its second recommended choice: 64 MiB of memory)."""
 
+import functools
 import secrets
 import threading
 
@@ -11,8 +12,12 @@ _hasher = PasswordHasher()
 _turns = threading.BoundedSemaphore(2)
 """So many at once: each takes 64 MiB and four threads, and anybody may ask for it."""
 
-NOBODY = _hasher.hash(secrets.token_hex())
-"""Checked in place of a user who does not exist, so that time does not tell who exists."""
+
+@functools.cache
+def _nobody() -> str:
+    """Give the hash that is checked in place of a user who does not exist, so that time does not tell who exists."""
+    return _hasher.hash(secrets.token_hex())
+
 
 MINIMUM = 12
 """Characters of a password that a person chooses (NIST SP 800-63B asks for length, not for odd characters)."""
@@ -35,7 +40,7 @@ def is_right(password: str, password_hash: str | None) -> bool:
     """Check a password; None (no such user, or one without a password) takes as long and is never right."""
     try:
         with _turns:
-            _hasher.verify(password_hash or NOBODY, password)
+            _hasher.verify(password_hash or _nobody(), password)
     except (VerificationError, InvalidHashError):
         return False
     return password_hash is not None

@@ -253,7 +253,7 @@ def test_killed_many_times_nothing_is_lost_and_nothing_doubled(world: World) -> 
 
 def start_child(world: World) -> "subprocess.Popen[str]":
     blobs = str(world.folder / "blobs")
-    child = subprocess.Popen(  # noqa: S603 - our own interpreter and program
+    child = subprocess.Popen(
         [sys.executable, "-c", CHILD, world.database.url, blobs],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
