@@ -19,9 +19,6 @@ def _nobody() -> str:
     return _hasher.hash(secrets.token_hex())
 
 
-MINIMUM = 12
-"""Characters of a password that a person chooses (NIST SP 800-63B asks for length, not for odd characters)."""
-
 
 def generate() -> str:
     """Make a password that can be copied by hand: 100 random bits in five groups of digits and letters."""
@@ -44,8 +41,3 @@ def is_right(password: str, password_hash: str | None) -> bool:
     except (VerificationError, InvalidHashError):
         return False
     return password_hash is not None
-
-
-def is_outdated(password_hash: str) -> bool:
-    """Whether the hash was made with weaker parameters than today's."""
-    return _hasher.check_needs_rehash(password_hash)

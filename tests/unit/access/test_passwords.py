@@ -8,7 +8,6 @@ def test_only_the_right_password_is_right() -> None:
 
     assert passwords.is_right("correct horse battery staple", kept)
     assert not passwords.is_right("correct horse", kept)
-    assert not passwords.is_outdated(kept)
 
 
 def test_nobody_has_no_password() -> None:

@@ -1,4 +1,5 @@
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,12 @@ def test_the_first_start_makes_a_key_that_only_its_owner_reads(tmp_path: Path) -
     assert stat.S_IMODE((tmp_path / FILE).stat().st_mode) == 0o600
     assert Keyring.load(tmp_path) == made
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
+
+
+def test_processes_that_start_at_once_agree_on_the_key(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        made = set(threads.map(Keyring.load, [tmp_path] * 16))
+    assert made == {Keyring.load(tmp_path)}
 
 
 def test_the_environment_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
