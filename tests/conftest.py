@@ -55,26 +55,23 @@ def pg_server() -> Iterator[postgresql.Server]:
 
 
 @pytest.fixture
-def empty_pg_url(pg_server: postgresql.Server) -> Iterator[str]:
+def empty_pg_url(pg_server: postgresql.Server) -> str:
     """Make a database with nothing in it."""
-    name = pg_server.create()
-    yield pg_server.url(name)
-    pg_server.drop(name)
+    return pg_server.url(pg_server.create())
 
 
 @pytest.fixture(scope="session")
-def pg_template(pg_server: postgresql.Server) -> str:
-    """Make a database with our tables, to be copied for each test."""
-    name = pg_server.create()
-    database = Database.open(pg_server.url(name))
+def pg_database(pg_server: postgresql.Server) -> str:
+    """Make the PostgreSQL database that the tests use one after the other."""
+    url = pg_server.url(pg_server.create())
+    database = Database.open(url)
     database.migrate()
     database.close()
-    return name
+    return url
 
 
 @pytest.fixture
-def pg_url(pg_server: postgresql.Server, pg_template: str) -> Iterator[str]:
+def pg_url(pg_server: postgresql.Server, pg_database: str) -> str:
     """Make a PostgreSQL database with our tables, empty."""
-    name = pg_server.create(pg_template)
-    yield pg_server.url(name)
-    pg_server.drop(name)
+    pg_server.empty(pg_database)
+    return pg_database

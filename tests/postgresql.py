@@ -12,6 +12,8 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from mailmine.store.schema import metadata
+
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
 """Debian keeps each version in a folder of its own, outside of PATH."""
 
@@ -39,20 +41,19 @@ class Server:
         """Address a database."""
         return f"postgresql://mailmine@/{name}?host={self._folder}"
 
-    def create(self, template: str = "template0") -> str:
-        """Make a database like `template`; its name."""
+    def create(self) -> str:
+        """Make a database; its name."""
         name = f"test_{next(self._number)}"
-        made = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
-        self._do(made.format(sql.Identifier(name), sql.Identifier(template)))
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         return name
 
-    def drop(self, name: str) -> None:
-        """Remove a database, whoever uses it."""
-        self._do(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-
-    def _do(self, statement: sql.Composed) -> None:
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(statement)
+    def empty(self, url: str) -> None:
+        """Delete all rows of a database with our tables: quicker than making a new one."""
+        tables = ["comment_words", *(table.name for table in reversed(metadata.sorted_tables))]
+        with psycopg.connect(url) as connection:
+            for table in tables:
+                connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
 
 
 @contextmanager

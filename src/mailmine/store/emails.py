@@ -113,7 +113,7 @@ def scan(
     return tuple(_stored(row) for row in tx.execute(query.limit(limit)))
 
 
-_compressor = zstandard.ZstdCompressor(level=3)
+_compressor = zstandard.ZstdCompressor(level=1)
 _decoder = msgspec.json.Decoder(Email)
 
 

@@ -5,6 +5,7 @@ to `searchable` or `words` therefore needs a migration that fills the index anew
 """
 
 from collections.abc import Sequence
+from operator import itemgetter
 
 from sqlalchemy import Connection, text
 
@@ -61,5 +62,6 @@ def _rows(
     words = spaced if tx.dialect.name == "sqlite" else plain
     return [
         {"source": source_id, "key": key, "words": words(searchable(comment))}
-        for key, comment in comments
+        # FTS5 writes out what it has gathered whenever a row number is not higher than the last.
+        for key, comment in sorted(comments, key=itemgetter(0))
     ]

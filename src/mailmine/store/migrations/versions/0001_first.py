@@ -21,6 +21,8 @@ BY_HAND = {
             "CREATE VIRTUAL TABLE comment_words USING fts5"
             "(source, words, content='', columnsize=0, tokenize='unicode61 remove_diacritics 2')"
         ),
+        "INSERT INTO comment_words (comment_words, rank) VALUES ('hashsize', 8388608)",
+        "INSERT INTO comment_words (comment_words, rank) VALUES ('automerge', 8)",
     ),
     "postgresql": (
         (

@@ -1,0 +1,371 @@
+"""Every function of the store says in the same words that the database cannot be used.
+
+A new public function needs its row in `CALLS`: a test fails without.
+"""
+
+import importlib
+import inspect
+import pkgutil
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import Connection, Engine, create_engine, event
+
+import mailmine.store
+from mailmine.model import integration as model
+from mailmine.model.email import Metadata
+from mailmine.model.ids import (
+    AttachmentReference,
+    BucketId,
+    ContentHash,
+    EmailKey,
+    FolderKey,
+    IntegrationId,
+    ItemId,
+    MailboxId,
+    ProjectId,
+    SourceId,
+    ThreadId,
+    TokenId,
+    UserId,
+)
+from mailmine.store import (
+    attachments,
+    buckets,
+    comments,
+    copies,
+    emails,
+    events,
+    failures,
+    folders,
+    integrations,
+    mailboxes,
+    migrations,
+    projects,
+    pulse,
+    rechecks,
+    search,
+    search_index,
+    secrets,
+    sessions,
+    settings,
+    sources,
+    strikes,
+    tokens,
+    users,
+)
+from mailmine.store.database import Database, _translate
+from mailmine.store.errors import Conflict, DatabaseUnavailable, StoreError
+from tests import postgresql
+from tests.contract.store_world import NOW, comment, comment_id, email, seen
+
+PROJECT, SOURCE, USER = ProjectId("p"), SourceId("s"), UserId("u")
+BUCKET = BucketId("b")
+INTEGRATION, MAILBOX = IntegrationId("i"), MailboxId("m")
+KEY, FOLDER, ITEM = EmailKey(1), FolderKey(1), ItemId("item")
+LEASE = mailboxes.Lease(mailbox_id=MAILBOX, owner="a", epoch=1, until=NOW)
+WAITING = attachments.QueuedAttachment(
+    mailbox_id=MAILBOX, item_id=ITEM, email_key=KEY, index=0, attempts=0, next_try_at=NOW
+)
+WANTED = attachments.WantedAttachment(item_id=ITEM, email_key=KEY, index=0)
+SOMEBODY = users.User(
+    id=USER,
+    username="ana",
+    email="",
+    password_hash=None,
+    global_permissions=frozenset(),
+    project_permissions={},
+    created_at=NOW,
+    is_enabled=True,
+)
+COPY = copies.NewCopy(
+    mailbox_id=MAILBOX, folder_key=FOLDER, item_id=ITEM, email_key=KEY, metadata=Metadata()
+)
+PAGE: dict[str, Any] = {
+    "newest_first": True,
+    "after": None,
+    "limit": 1,
+    "since": None,
+    "until": None,
+}
+PLACE: dict[str, Any] = {
+    "cursor": None,
+    "status": model.FolderStatus.UP_TO_DATE,
+    "last_change": None,
+    "synced_until": None,
+}
+FILE: dict[str, Any] = {
+    "name": "a",
+    "content_type": "b",
+    "size": 1,
+    "content_hash": ContentHash("0"),
+}
+PULSE = pulse.Pulse(comment=0, copy=0, event=0, round_at=None, sources=frozenset())
+STRIKES = strikes.Strikes(code="c", times=1, since=NOW, last_at=NOW, hold_until=None)
+CONNECTION = model.Connection(endpoint="https://x")
+
+CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
+    attachments.by_reference: lambda tx: attachments.by_reference(tx, AttachmentReference("r")),
+    attachments.done: lambda tx: attachments.done(tx, WAITING),
+    attachments.failed: lambda tx: attachments.failed(tx, WAITING, next_try_at=NOW),
+    attachments.of_email: lambda tx: attachments.of_email(tx, KEY),
+    attachments.put: lambda tx: attachments.put(tx, KEY, 0, **FILE),
+    attachments.queue: lambda tx: attachments.queue(tx, MAILBOX, [WANTED], at=NOW),
+    attachments.queued: lambda tx: attachments.queued(tx, MAILBOX, NOW, 1),
+    buckets.by_id: lambda tx: buckets.by_id(tx, BUCKET),
+    buckets.count_emails: lambda tx: buckets.count_emails(tx, BUCKET),
+    buckets.ensure: lambda tx: buckets.ensure(tx, PROJECT, "b"),
+    buckets.get: lambda tx: buckets.get(tx, "p", "b"),
+    buckets.list_all: buckets.list_all,
+    comments.count: lambda tx: comments.count(tx, SOURCE),
+    comments.get: lambda tx: comments.get(tx, SOURCE, comment_id("a")),
+    comments.of_emails: lambda tx: comments.of_emails(tx, [KEY]),
+    comments.page: lambda tx: comments.page(tx, SOURCE, **PAGE),
+    comments.put: lambda tx: comments.put(tx, SOURCE, [comment("a")], at=NOW),
+    comments.thread: lambda tx: comments.thread(tx, SOURCE, ThreadId("t")),
+    comments.thread_sizes: lambda tx: comments.thread_sizes(tx, SOURCE, [ThreadId("t")]),
+    copies.by_items: lambda tx: copies.by_items(tx, MAILBOX, [ITEM]),
+    copies.in_folder: lambda tx: copies.in_folder(tx, FOLDER, limit=1),
+    copies.mark_gone: lambda tx: copies.mark_gone(tx, MAILBOX, FOLDER, [ITEM]),
+    copies.of_emails: lambda tx: copies.of_emails(tx, [KEY]),
+    copies.put: lambda tx: copies.put(tx, [COPY]),
+    copies.set_read: lambda tx: copies.set_read(tx, MAILBOX, {ITEM: True}),
+    emails.by_comment_id: lambda tx: emails.by_comment_id(tx, BUCKET, comment_id("a")),
+    emails.get: lambda tx: emails.get(tx, KEY),
+    emails.known: lambda tx: emails.known(tx, BUCKET, [comment_id("a")]),
+    emails.put: lambda tx: emails.put(tx, BUCKET, [email("a")], at=NOW),
+    emails.scan: lambda tx: emails.scan(tx, BUCKET, after=None, limit=1),
+    events.after: lambda tx: events.after(tx, 0, 1),
+    events.append: lambda tx: events.append(tx, "configured", at=NOW),
+    events.page: lambda tx: events.page(tx, before=None, limit=1),
+    failures.count: lambda tx: failures.count(tx, MAILBOX),
+    failures.due: lambda tx: failures.due(tx, MAILBOX, NOW, 1),
+    failures.of_mailbox: lambda tx: failures.of_mailbox(tx, MAILBOX, 1),
+    failures.record: lambda tx: failures.record(
+        tx, MAILBOX, FOLDER, ITEM, code="c", message="m", at=NOW, next_try_at=None
+    ),
+    failures.resolve: lambda tx: failures.resolve(tx, MAILBOX, [ITEM]),
+    folders.forget_place: lambda tx: folders.forget_place(tx, FOLDER),
+    folders.of_mailbox: lambda tx: folders.of_mailbox(tx, MAILBOX),
+    folders.save_place: lambda tx: folders.save_place(tx, FOLDER, at=NOW, **PLACE),
+    folders.save_tree: lambda tx: folders.save_tree(
+        tx, MAILBOX, [seen("Inbox")], is_complete=True, at=NOW
+    ),
+    folders.set_trouble: lambda tx: folders.set_trouble(tx, FOLDER, None),
+    integrations.by_id: lambda tx: integrations.by_id(tx, INTEGRATION),
+    integrations.get: lambda tx: integrations.get(tx, "p", "i"),
+    integrations.list_all: integrations.list_all,
+    integrations.save: lambda tx: integrations.save(
+        tx, PROJECT, "i", title="", connection=CONNECTION
+    ),
+    integrations.set_enabled: lambda tx: integrations.set_enabled(tx, INTEGRATION, True),
+    integrations.set_trouble: lambda tx: integrations.set_trouble(tx, INTEGRATION, None),
+    mailboxes.by_id: lambda tx: mailboxes.by_id(tx, MAILBOX),
+    mailboxes.claim: lambda tx: mailboxes.claim(tx, MAILBOX, owner="a", now=NOW, until=NOW),
+    mailboxes.due: lambda tx: mailboxes.due(tx, NOW, limit=1),
+    mailboxes.guard: lambda tx: mailboxes.guard(tx, LEASE),
+    mailboxes.list_all: mailboxes.list_all,
+    mailboxes.next_due: mailboxes.next_due,
+    mailboxes.of_integration: lambda tx: mailboxes.of_integration(tx, INTEGRATION),
+    mailboxes.release: lambda tx: mailboxes.release(
+        tx, LEASE, next_due_at=NOW, round_ended_at=None
+    ),
+    mailboxes.remove: lambda tx: mailboxes.remove(tx, MAILBOX),
+    mailboxes.renew: lambda tx: mailboxes.renew(tx, LEASE, until=NOW),
+    mailboxes.save: lambda tx: mailboxes.save(tx, INTEGRATION, "a@x", bucket_id=BUCKET),
+    mailboxes.set_enabled: lambda tx: mailboxes.set_enabled(tx, MAILBOX, True),
+    mailboxes.set_trouble: lambda tx: mailboxes.set_trouble(tx, MAILBOX, None),
+    mailboxes.wake: lambda tx: mailboxes.wake(tx, MAILBOX, NOW),
+    migrations.upgrade: migrations.upgrade,
+    projects.by_id: lambda tx: projects.by_id(tx, PROJECT),
+    projects.ensure: lambda tx: projects.ensure(tx, "p"),
+    projects.get: lambda tx: projects.get(tx, "p"),
+    projects.list_all: projects.list_all,
+    pulse.take: lambda tx: pulse.take(tx, since=PULSE),
+    rechecks.begin: lambda tx: rechecks.begin(tx, FOLDER, rechecks.Kind.PLACE),
+    rechecks.drop: lambda tx: rechecks.drop(tx, FOLDER, rechecks.Kind.PLACE, [ITEM]),
+    rechecks.pending: lambda tx: rechecks.pending(tx, MAILBOX),
+    rechecks.take: lambda tx: rechecks.take(tx, FOLDER, rechecks.Kind.PLACE, limit=1),
+    search.find: lambda tx: search.find(tx, SOURCE, "word", before=None, limit=1),
+    search_index.add: lambda tx: search_index.add(tx, SOURCE, [(1, comment("a").comment)]),
+    search_index.remove: lambda tx: search_index.remove(tx, SOURCE, [(1, comment("a").comment)]),
+    secrets.get: lambda tx: secrets.get(tx, "a"),
+    secrets.put: lambda tx: secrets.put(tx, "a", b"", "k", at=NOW),
+    secrets.remove: lambda tx: secrets.remove(tx, "a"),
+    sessions.add: lambda tx: sessions.add(tx, "h", USER, at=NOW, expires_at=NOW),
+    sessions.by_hash: lambda tx: sessions.by_hash(tx, "h"),
+    sessions.remove: lambda tx: sessions.remove(tx, "h"),
+    sessions.remove_expired: lambda tx: sessions.remove_expired(tx, NOW),
+    sessions.remove_of_user: lambda tx: sessions.remove_of_user(tx, USER),
+    sessions.touch: lambda tx: sessions.touch(tx, "h", NOW, expires_at=NOW),
+    settings.get: lambda tx: settings.get(tx, "a"),
+    settings.put: lambda tx: settings.put(tx, "a", "b"),
+    sources.by_id: lambda tx: sources.by_id(tx, SOURCE),
+    sources.ensure: lambda tx: sources.ensure(tx, PROJECT, "s"),
+    sources.get: lambda tx: sources.get(tx, "p", "s"),
+    sources.list_all: sources.list_all,
+    sources.of_bucket: lambda tx: sources.of_bucket(tx, BUCKET),
+    strikes.clear: lambda tx: strikes.clear(tx, MAILBOX),
+    strikes.of: lambda tx: strikes.of(tx, MAILBOX),
+    strikes.put: lambda tx: strikes.put(tx, MAILBOX, STRIKES),
+    tokens.add: lambda tx: tokens.add(tx, USER, "t", "h", at=NOW),
+    tokens.by_hash: lambda tx: tokens.by_hash(tx, "h"),
+    tokens.of_user: lambda tx: tokens.of_user(tx, USER),
+    tokens.remove: lambda tx: tokens.remove(tx, TokenId("t")),
+    tokens.touch: lambda tx: tokens.touch(tx, TokenId("t"), NOW),
+    users.add: lambda tx: users.add(
+        tx,
+        username="ana",
+        email="",
+        password_hash=None,
+        global_permissions=frozenset(),
+        project_permissions={},
+    ),
+    users.by_id: lambda tx: users.by_id(tx, USER),
+    users.by_username: lambda tx: users.by_username(tx, "ana"),
+    users.count: users.count,
+    users.list_all: users.list_all,
+    users.save: lambda tx: users.save(tx, SOMEBODY),
+}
+
+
+def name(function: Callable[..., Any]) -> str:
+    return f"{function.__module__.removeprefix('mailmine.store.')}.{function.__name__}"
+
+
+def test_each_public_function_has_its_row() -> None:
+    found = set()
+    for module in pkgutil.walk_packages(mailmine.store.__path__, "mailmine.store."):
+        if ".migrations.versions" in module.name or module.name.endswith("migrations.env"):
+            continue
+        contents = importlib.import_module(module.name)
+        for function_name, function in inspect.getmembers(contents, inspect.isfunction):
+            parameters = list(inspect.signature(function).parameters)
+            is_public = not function_name.startswith("_") and function.__module__ == module.name
+            if is_public and parameters[:1] == ["tx"] and "upsert" not in module.name:
+                found.add(name(function))
+    assert found == set(map(name, CALLS))
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def unusable(request: pytest.FixtureRequest, sqlite_template: Path) -> Iterator[Engine]:
+    """Make connections to a database that is taken away before their first statement."""
+    if request.param == "sqlite":
+        file = shutil.copy(sqlite_template, sqlite_template.with_name("locked.db"))
+        with closing(sqlite3.connect(file, isolation_level=None)) as other:
+            # Without WAL, who writes locks out who reads.
+            other.execute("PRAGMA journal_mode = DELETE")
+            other.execute("BEGIN EXCLUSIVE")
+            engine = create_engine(
+                "sqlite://", creator=lambda: sqlite3.connect(file, timeout=0, isolation_level=None)
+            )
+            event.listen(engine, "handle_error", _translate)
+            yield engine
+            engine.dispose()
+    else:
+        server: postgresql.Server = request.getfixturevalue("pg_server")
+        database = Database.open(request.getfixturevalue("pg_database"))
+
+        @event.listens_for(database._writer, "begin")
+        def cut(connection: Connection) -> None:
+            driver: psycopg.Connection = connection.connection.dbapi_connection  # type: ignore[assignment]
+            with psycopg.connect(server.url("postgres"), autocommit=True) as other:
+                other.execute("SELECT pg_terminate_backend(%s, 5000)", [driver.info.backend_pid])
+
+        yield database._writer
+        database.close()
+
+
+@pytest.mark.parametrize("function", CALLS, ids=name)
+def test_a_database_that_cannot_be_used_is_said_to_be_so(
+    unusable: Engine, function: Callable[..., Any]
+) -> None:
+    with unusable.connect() as tx, pytest.raises(DatabaseUnavailable):
+        CALLS[function](tx)
+
+
+def test_a_database_that_is_locked_does_not_begin_to_write(tmp_path: Path) -> None:
+    first = Database.open(f"sqlite:///{tmp_path / 'a.db'}")
+    second = Database.open(f"sqlite:///{tmp_path / 'a.db'}", patience=0)
+    with (
+        first.write(),
+        pytest.raises(DatabaseUnavailable, match="locked"),
+        second.write() as tx,
+    ):
+        projects.list_all(tx)
+    first.close()
+    second.close()
+
+
+def test_a_file_that_is_no_database_is_said_to_be_so(tmp_path: Path) -> None:
+    file = tmp_path / "a.db"
+    file.write_bytes(b"not a database at all" * 100)
+    database = Database.open(f"sqlite:///{file}")
+    with pytest.raises(DatabaseUnavailable, match="not a database"):
+        database.migrate()
+    database.close()
+
+
+def test_a_server_that_is_not_there_is_said_to_be_so(tmp_path: Path) -> None:
+    database = Database.open(f"postgresql://mailmine@/none?host={tmp_path}", patience=1)
+    with pytest.raises(DatabaseUnavailable), database.read() as tx:
+        projects.list_all(tx)
+    database.close()
+
+
+@pytest.mark.parametrize(
+    "url", ["", "mailmine.db", "sqlite://", "sqlite:////no/such/folder/a.db", "mysql://host/name"]
+)
+def test_a_wrong_address_is_said_to_be_so(url: str) -> None:
+    with pytest.raises(DatabaseUnavailable):
+        Database.open(url)
+
+
+def test_a_name_that_is_taken_is_a_conflict(database: Database) -> None:
+    def add(username: str) -> None:
+        with database.write() as tx:
+            users.add(
+                tx,
+                username=username,
+                email="",
+                password_hash=None,
+                global_permissions=frozenset(),
+                project_permissions={},
+            )
+
+    add("ana")
+    with pytest.raises(Conflict):
+        add("ANA")
+
+
+def test_a_failed_transaction_leaves_nothing(database: Database) -> None:
+    def fail() -> None:
+        with database.write() as tx:
+            projects.ensure(tx, "acme")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    with database.read() as tx:
+        assert projects.list_all(tx) == ()
+
+
+def test_who_reads_sees_one_state_and_does_not_wait_for_who_writes(database: Database) -> None:
+    with database.write() as writing:
+        projects.ensure(writing, "acme")
+        with database.read() as tx:
+            assert projects.list_all(tx) == ()
+
+
+def test_who_reads_cannot_write_in_sqlite(tmp_path: Path) -> None:
+    database = Database.open(f"sqlite:///{tmp_path / 'a.db'}")
+    database.migrate()
+    with database.read() as tx, pytest.raises(StoreError, match="readonly"):
+        projects.ensure(tx, "acme")
+    database.close()

@@ -1,0 +1,87 @@
+"""A database brought up to date by migrations is the one that `schema.py` describes."""
+
+import multiprocessing
+import re
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+
+from mailmine.store import schema
+from mailmine.store.database import Database
+from tests import postgresql
+
+SHAPE = {
+    "sqlite": (
+        "SELECT type, name, tbl_name, sql FROM sqlite_schema",
+        "SELECT '', k, v, '' FROM comment_words_config",
+    ),
+    "postgresql": (
+        """SELECT 'column', c.relname, a.attname,
+                  concat(format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attstorage,
+                         a.attcompression, a.attidentity, pg_get_expr(d.adbin, d.adrelid))
+           FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+           LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+           WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'S')""",
+        "SELECT 'index', tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+        """SELECT 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid)
+           FROM pg_constraint WHERE connamespace = 'public'::regnamespace""",
+    ),
+}
+"""Everything that there is in a database, as rows of four texts."""
+
+
+def shape(url: str) -> list[tuple[str, ...]]:
+    """Describe all tables, columns, indexes and constraints, in any order of words within a definition."""
+    engine = create_engine(make_url(url).set(drivername=DRIVERS[make_url(url).drivername]))
+    with engine.connect() as connection:
+        rows = [
+            tuple(" ".join(sorted(re.findall(r"[^\s,()]+", str(value)))) for value in row)
+            for query in SHAPE[engine.dialect.name]
+            for row in connection.execute(text(query))
+            if "alembic" not in str(row)
+        ]
+    engine.dispose()
+    return sorted(rows)
+
+
+DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_urls(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
+    """Make two databases of a kind with nothing in them."""
+    if request.param == "postgresql":
+        server: postgresql.Server = request.getfixturevalue("pg_server")
+        return server.url(server.create()), server.url(server.create())
+    return f"sqlite:///{tmp_path / 'a.db'}", f"sqlite:///{tmp_path / 'b.db'}"
+
+
+def test_migrations_lead_to_the_schema(empty_urls: tuple[str, str]) -> None:
+    migrated, made = empty_urls
+    migrate(migrated)
+    engine = create_engine(make_url(made).set(drivername=DRIVERS[make_url(made).drivername]))
+    with engine.begin() as connection:
+        schema.metadata.create_all(connection)
+    engine.dispose()
+    assert any("comments" in row for row in shape(made))
+    assert shape(migrated) == shape(made)
+
+
+def migrate(url: str) -> None:
+    database = Database.open(url)
+    database.migrate()
+    database.close()
+
+
+def test_processes_that_migrate_at_once_do_not_disturb_each_other(
+    empty_urls: tuple[str, str],
+) -> None:
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=migrate, args=(empty_urls[0],)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    assert any("comments" in row for row in shape(empty_urls[0]))
