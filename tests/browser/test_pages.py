@@ -160,8 +160,10 @@ def test_without_scripts_everything_is_there(meet: Meet) -> None:
     expect(ann.page.locator("#conversation .whole").first).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [320, 390, 768, 1280, 2200])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [(320, "light"), (390, "dark"), (768, "light"), (1280, "dark"), (2200, "light")],
+)
 def test_no_page_is_wider_than_its_window(meet: Meet, width: int, scheme: str) -> None:
     ann = meet(viewport={"width": width, "height": 800}, color_scheme=scheme)
     ann.sign_in()

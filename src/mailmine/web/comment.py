@@ -13,7 +13,7 @@ from mailmine.store import comments, copies, emails
 from mailmine.store.comments import StoredComment
 from mailmine.store.copies import Copy
 from mailmine.store.sources import Source
-from mailmine.web.comments import first_message
+from mailmine.web.comments import Told
 from mailmine.web.site import api_path
 from mailmine.web.visit import Visit, page
 
@@ -45,19 +45,18 @@ def show(visit: Visit) -> Response:
     stored = comments.get(visit.tx, source.id, comment_id)
     if stored is None:
         raise HTTPException(404)
-    comment = stored.comment
-    message = first_message(comment)
+    told = Told.of(stored)
     return visit.render(
         "comment.html",
         here=source.id,
-        title=message.subject or "(no subject)",
+        title=told.message.subject or "(no subject)",
         source=source,
         stored=stored,
-        comment=comment,
-        message=message,
+        comment=told.comment,
+        message=told.message,
         cut=_cut(visit, stored),
         places=_places(visit, stored),
-        thread=_thread(visit, source, stored),
+        thread=_thread(visit, source, told),
         json=orjson.dumps(orjson.loads(stored.json), option=orjson.OPT_INDENT_2).decode(),
         curl=_curl(visit, source, comment_id),
     )
@@ -79,9 +78,11 @@ def _places(visit: Visit, stored: StoredComment) -> tuple[Copy, ...]:
     return copies.of_emails(visit.tx, [stored.email_key]).get(stored.email_key, ())
 
 
-def _thread(visit: Visit, source: Source, stored: StoredComment) -> list[StoredComment]:
-    thread_id = stored.comment.thread_id
-    return list(comments.thread(visit.tx, source.id, thread_id)) if thread_id else [stored]
+def _thread(visit: Visit, source: Source, told: Told) -> list[Told]:
+    thread_id = told.comment.thread_id
+    if not thread_id:
+        return [told]
+    return [Told.of(one) for one in comments.thread(visit.tx, source.id, thread_id)]
 
 
 def _curl(visit: Visit, source: Source, comment_id: CommentId) -> str:

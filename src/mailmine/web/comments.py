@@ -22,19 +22,34 @@ Snippet = tuple[tuple[str, bool], ...]
 """Runs of text; True where the search matched."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One comment in the list."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """A comment, decoded once."""
 
     stored: StoredComment
     comment: Comment
     message: Message
+    """Its only one; a comment put in by a client may have none, and is shown as empty."""
+
+    @classmethod
+    def of(cls, stored: StoredComment) -> "Told":
+        """Decode `stored`."""
+        comment = stored.comment
+        message = comment.messages[0] if comment.messages else Message(body="")
+        return cls(stored=stored, comment=comment, message=message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One comment in the list."""
+
+    told: Told
     thread_size: int
     snippet: Snippet
 
     def fact(self, name: str) -> str:
         """Give a user property as text; empty where there is none."""
-        return str(self.comment.user_properties.get(name, ""))
+        return str(self.told.comment.user_properties.get(name, ""))
 
 
 @page
@@ -80,21 +95,14 @@ def _find(
 def _rows(
     visit: Visit, source: Source, found: Sequence[tuple[StoredComment, Snippet]]
 ) -> list[Row]:
-    decoded = [(stored, stored.comment, snippet) for stored, snippet in found]
-    threads = {comment.thread_id for _, comment, _ in decoded if comment.thread_id}
+    shown = [(Told.of(stored), snippet) for stored, snippet in found]
+    threads = {told.comment.thread_id for told, _ in shown if told.comment.thread_id}
     sizes = comments.thread_sizes(visit.tx, source.id, threads)
     return [
         Row(
-            stored,
-            comment,
-            first_message(comment),
-            sizes.get(comment.thread_id, 1) if comment.thread_id else 1,
-            snippet,
+            told=told,
+            thread_size=sizes[told.comment.thread_id] if told.comment.thread_id else 1,
+            snippet=snippet,
         )
-        for stored, comment, snippet in decoded
+        for told, snippet in shown
     ]
-
-
-def first_message(comment: Comment) -> Message:
-    """Give the message that stands for the comment; a comment put in by a client may have none."""
-    return comment.messages[0] if comment.messages else Message(body="")

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from mailmine.store import comments
-from mailmine.store.comments import StoredComment
 from mailmine.store.sources import Source
+from mailmine.web.comments import Told
 from mailmine.web.integrations import view_all
 from mailmine.web.visit import Visit, page
 
@@ -22,7 +22,7 @@ class SourceCard:
 
     source: Source
     count: int
-    newest: tuple[StoredComment, ...]
+    newest: tuple[Told, ...]
 
 
 @page
@@ -30,7 +30,7 @@ def show(visit: Visit) -> Response:
     """Answer `/`."""
     integrations = view_all(visit)
     cards = [_card(visit, source) for source in visit.sources[:CARDS]]
-    cards.sort(key=lambda card: card.newest[0].time_key if card.newest else 0, reverse=True)
+    cards.sort(key=lambda card: card.newest[0].stored.time_key if card.newest else 0, reverse=True)
     return visit.render(
         "home.html",
         here="home",
@@ -46,4 +46,4 @@ def _card(visit: Visit, source: Source) -> SourceCard:
     newest = comments.page(
         visit.tx, source.id, newest_first=True, after=None, limit=NEWEST, since=None, until=None
     )
-    return SourceCard(source, comments.count(visit.tx, source.id), newest)
+    return SourceCard(source, comments.count(visit.tx, source.id), tuple(map(Told.of, newest)))

@@ -8,7 +8,7 @@ anew, so nothing is sent here that a permission would have to guard but the name
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Set as AbstractSet
+from collections.abc import AsyncGenerator, AsyncIterator, Set as AbstractSet
 from dataclasses import dataclass
 
 import orjson
@@ -56,7 +56,7 @@ class Live:
         self._last: pulse.Pulse | None = None
         self._stopped = False
 
-    async def changes(self, *, life: float = LIFE) -> AsyncIterator[Change | None]:
+    async def changes(self, *, life: float = LIFE) -> AsyncGenerator[Change | None, None]:
         """Give each change, and None as a heartbeat; ends after `life` seconds or when stopped."""
         queue: asyncio.Queue[Change | None] = asyncio.Queue(maxsize=64)
         self._listeners.add(queue)

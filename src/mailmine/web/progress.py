@@ -62,6 +62,8 @@ class Progress:
     @property
     def words(self) -> str:
         """Say the state."""
+        if self.state is State.OFF and self.mailbox.enabled:
+            return "Off with its integration"
         return WORDS[self.state]
 
     def leaves_out(self, folder: FolderState) -> bool:
