@@ -19,7 +19,6 @@ def _nobody() -> str:
     return _hasher.hash(secrets.token_hex())
 
 
-
 def generate() -> str:
     """Make a password that can be copied by hand: 100 random bits in five groups of digits and letters."""
     alphabet = "abcdefghijkmnpqrstuvwxyz23456789"
