@@ -10,7 +10,7 @@ from email.message import Message
 from typing import Any
 
 from mailmine.model.email import Address
-from mailmine.refine import Kind, Refined, Zone, html, mime, refine
+from mailmine.refine import Kind, Refined, Zone, conversation, html, mime, refine
 
 HISTORY = {Kind.QUOTED, Kind.FORWARDED, Kind.HEADER_BLOCK, Kind.ATTRIBUTION, Kind.DIVIDER}
 OWN = {Kind.NEW, Kind.SIGNATURE, Kind.DEVICE_LINE}
@@ -52,6 +52,20 @@ def clean(raw: bytes) -> dict[str, Any]:
         if email.html
         else email.text,
     }
+
+
+def thread(messages: list[bytes], algorithm: str) -> str:
+    """Arrange emails as IMAP's THREAD answers it (RFC 5256): `(1 2)(3)`."""
+    emails = [mime.parse(raw).email for raw in messages]
+    made = conversation.by_subject if algorithm == "orderedsubject" else conversation.arrange
+    return "".join(f"({_thread(node)})" for node in made(emails))
+
+
+def _thread(node: conversation.Node) -> str:
+    own = [] if node.index is None else [str(node.index + 1)]
+    if len(node.children) == 1 and own:
+        return " ".join([*own, _thread(node.children[0])])
+    return " ".join([*own, "".join(f"({_thread(child)})" for child in node.children)]).strip()
 
 
 def _leaves(message: Message) -> Iterator[Message]:

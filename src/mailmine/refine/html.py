@@ -57,6 +57,11 @@ _NO_BORDER = re.compile(
 _CELL = "\x1f"
 """Stands between cells while a row is read; no character of HTML."""
 
+MAX_HTML = 1_500_000
+"""Characters that are looked at, pictures inside not counted."""
+
+_DATA_URL = re.compile(r"data:[\w/+.;=-]{1,100},[A-Za-z0-9+/=%\s]*")
+
 MAX_STYLE = 2_000
 """Characters of a style that is looked at."""
 
@@ -112,6 +117,8 @@ _BY_ID = {
 
 def lines(html: str) -> list[Line]:
     """Give the lines of a body as a person would see them. Never raises."""
+    if len(html) > MAX_HTML:
+        html = _DATA_URL.sub("", html)[:MAX_HTML]
     reading = _threads.reading
     reading.begin()
     try:

@@ -7,6 +7,9 @@ from enum import Enum, auto
 MAX_LINES = 50_000
 """Lines that are looked at; the rest of a longer text follows its last line."""
 
+MAX_TEXT = 3_000_000
+"""Characters of a plain-text body that are looked at; a comment holds far fewer."""
+
 _QUOTE_PREFIX = re.compile(r"[ \t]{0,8}>(?:[ \t]{0,2}>)*[ \t]?")
 
 
@@ -42,7 +45,7 @@ def of_text(text: str) -> list[Line]:
     """Split a plain-text body."""
     lines: list[Line] = []
     above = ""
-    for raw in text.split("\n", MAX_LINES):
+    for raw in text[:MAX_TEXT].split("\n", MAX_LINES):
         line = Line(raw, raw)
         if ">" in raw[:9] and (prefix := _QUOTE_PREFIX.match(raw)) and not _is_tail(above, raw):
             line = Line(raw[prefix.end() :], raw, prefix[0].count(">"))

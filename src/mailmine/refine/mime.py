@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.message import Message
+from itertools import islice
 from urllib.parse import unquote_to_bytes
 
 from mailmine.model.email import Address, Attachment, AttachmentKind, Email
@@ -21,6 +22,16 @@ from mailmine.refine import charset, headers
 
 MAX_PARTS = 1_000
 """Leaves of the tree that are read; a mail with more is not meant for people."""
+
+MAX_UNPARSED = 1_000_000
+"""Bytes that are kept of an email that cannot be taken apart."""
+
+MAX_UUENCODED = 50
+"""Files inside one text."""
+
+MAX_BOUNDARIES = 20_000
+MAX_MULTIPARTS_BY_LINES = 3_000_000
+"""The library's parser asks each open multipart about each line: that product must stay small."""
 
 MAX_DEPTH = 50
 """Multiparts within multiparts that are followed."""
@@ -129,12 +140,22 @@ def tree(raw: bytes) -> Message:
     raw = raw.lstrip(b"\r\n")
     if b"\n" not in raw:
         raw = raw.replace(b"\r", b"\n")
-    try:
-        return email.parser.BytesParser(policy=_RAW).parsebytes(raw)
-    except Exception:  # noqa: BLE001  # depth beyond the parser's recursion: headers only
-        only = email.parser.BytesHeaderParser(policy=_RAW).parsebytes(raw[:1_000_000])
-        only.set_payload("")
-        return only
+    if not _is_too_complex(raw):
+        try:
+            return email.parser.BytesParser(policy=_RAW).parsebytes(raw)
+        except Exception:  # noqa: BLE001, S110  # deeper than the library can go
+            pass
+    # Its headers, and the rest as it stands.
+    message = email.parser.BytesHeaderParser(policy=_RAW).parsebytes(raw[:MAX_UNPARSED])
+    del message["Content-Type"]
+    return message
+
+
+def _is_too_complex(raw: bytes) -> bool:
+    if raw.count(b"\n--") > MAX_BOUNDARIES:
+        return True
+    multiparts = raw.lower().count(b"multipart/")
+    return multiparts * raw.count(b"\n") > MAX_MULTIPARTS_BY_LINES and multiparts > MAX_DEPTH
 
 
 def _email(message: Message, found: _Collected) -> Email:
@@ -258,29 +279,29 @@ def _text(part: Message, data: bytes) -> str:
 
 def _unflowed(text: str, *, drop_space: bool) -> str:
     """Paragraphs put together again (RFC 3676); a quoted line only goes on with one of its depth."""
-    out: list[str] = []
+    paragraphs: list[list[str]] = []
     open_depth = -1
     for line in text.split("\n"):
         body = line.lstrip(">")
         depth = len(line) - len(body)
         body = body.removeprefix(" ")
         flows = body.endswith(" ") and body != "-- "
-        piece = body[:-1] if flows and drop_space else body
-        if open_depth == depth and body != "-- ":
-            out[-1] += piece
-        else:
-            out.append((">" * depth + " " if depth else "") + piece)
+        if open_depth != depth or body == "-- ":
+            paragraphs.append([">" * depth + " " if depth else ""])
+        paragraphs[-1].append(body[:-1] if flows and drop_space else body)
         open_depth = depth if flows else -1
-    return "\n".join(out)
+    return "\n".join(map("".join, paragraphs))
 
 
 def _take_uuencoded(text: str, data: bytes, found: _Collected) -> str:
     """Files that old clients put into the text itself (`begin 644 name`) become attachments."""
     if b"begin " not in data:
         return text
-    for begin in _UU_BEGIN.finditer(data):
+    for begin in islice(_UU_BEGIN.finditer(data), MAX_UUENCODED):
         end = data.find(b"\nend", begin.end())
-        block = _from_uuencode(data[begin.start() : end + 1]) if end > 0 else b""
+        if end < 0:
+            break
+        block = _from_uuencode(data[begin.start() : end + 1])
         if not block:
             continue
         name = charset.decode(begin[1].strip())

@@ -21,6 +21,12 @@ MAX_ATTRIBUTION = 500
 
 MAX_ATTRIBUTION_LINES = 5
 
+MAX_ENDS = 300
+"""Lines with which an attribution might end that are looked at."""
+
+MAX_OPENINGS = 10_000
+"""Lines of an email in which a history is looked for."""
+
 MAX_DIVIDER = 60
 """Characters of a divider without dashes."""
 
@@ -80,6 +86,7 @@ def label(given: Sequence[Line]) -> Labelled:
             kinds[at] = Kind.QUOTED
         elif (
             kinds[at] is Kind.NEW
+            and at < MAX_OPENINGS
             and line.text
             and not line.text.isspace()
             and _history_begins(done, at, ends, asks=asks)
@@ -116,7 +123,7 @@ def _marked(done: Labelled, at: int) -> bool:
 
 def _without_shared_lines(lines: list[Line]) -> list[Line]:
     """Part words and attribution on one line: `I agree. On Wed, 4 Apr 2012, Ann wrote:`."""
-    for at in range(len(lines) - 1, -1, -1):
+    for at in range(min(len(lines), MAX_OPENINGS) - 1, -1, -1):
         line = lines[at]
         text = line.text
         if (
@@ -150,7 +157,7 @@ def _possible_ends(lines: Sequence[Line]) -> set[int]:
                 if quoted or text[-1] in ":\uff1a" or (text[0] == "2" and " GMT" in text):
                     ends.add(at)
                 quoted = False
-    return ends
+    return ends if len(ends) <= MAX_ENDS else set(sorted(ends)[:MAX_ENDS])
 
 
 def _asks_to_reply_above(text: str) -> bool:

@@ -16,6 +16,9 @@ from mailmine.refine.result import Kind
 MAX_LINES = 20
 """Lines, blank ones not counted, that a signature may have."""
 
+MAX_REGIONS = 1_000
+"""Runs of new lines, between quotes, that are looked at."""
+
 MAX_LINE = 80
 """Characters of a line in a signature; longer ones are sentences or disclaimers."""
 
@@ -46,7 +49,7 @@ def label(lines: Sequence[Line], kinds: list[Kind]) -> None:
         if line.mark is Mark.SIGNATURE and kinds[at] is Kind.NEW:
             kinds[at] = Kind.SIGNATURE
     first = True
-    for start, end in _regions(kinds):
+    for start, end in _regions(kinds)[:MAX_REGIONS]:
         own = [at for at in range(start, end) if lines[at].text.strip()]
         if own:
             _label_region(lines, kinds, own, end, is_first=first)
