@@ -23,7 +23,7 @@ def refine(email: Email) -> Refined:
         lines = line_model.of_text(_unix(email.text or ""))
     done = quotes.label(lines)
     lines, kinds = done.lines, done.kinds
-    signature.label(lines, kinds)
+    signature.label(lines, kinds, email.from_)
     is_signed = Kind.SIGNATURE in kinds or Kind.DEVICE_LINE in kinds
     text = _text(lines, kinds, _WORDS)
     reply = _text(lines, kinds, _OWN, up_to=_history_begins(kinds)) if is_signed else text

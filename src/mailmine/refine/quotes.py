@@ -369,10 +369,11 @@ def _mend(done: Labelled) -> None:
     written = [at for at, line in enumerate(lines) if line.text.strip()]
     own = [at for at in written if kinds[at] is Kind.NEW]
     plain = not any(kind in (Kind.ATTRIBUTION, Kind.HEADER_BLOCK, Kind.DIVIDER) for kind in kinds)
-    if own and own[0] > written[0] and all(_ATTACHED.match(lines[at].text) for at in own):
-        # Names of attachments that a client appended are nobody's words.
-        for at in own:
-            kinds[at] = Kind.QUOTED
+    while own and own[-1] > written[0] and _ATTACHED.match(lines[own[-1]].text):
+        # Names of attachments that a client appended below a history are nobody's words.
+        if all(kinds[at] is Kind.NEW for at in range(own[-1])):
+            break
+        kinds[own.pop()] = Kind.QUOTED
     if not plain or tells_of_history(lines):
         return
     last = own[-1] if own else len(lines)

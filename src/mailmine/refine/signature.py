@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from itertools import groupby
 
+from mailmine.model.email import Address
 from mailmine.refine import labels
 from mailmine.refine.lines import Line, Mark
 from mailmine.refine.result import Kind
@@ -27,7 +28,9 @@ MAX_WORDS = 9
 
 _DELIMITER = re.compile(r"[ \t]*(?:--|\u2014|\u2013\u2013|__)[ \t]*$")
 _DASHES = re.compile(r"[ \t]*(?:[-\u2013\u2014]{2,}|_{3,}|={3,}|\*{3,}|~{3,})[ \t]*$")
-_DASH_NAME = re.compile(r"[ \t]*(?:-{1,2}|[\u2013~\u2014])[ \t]?[^\W\d_][\w .'-]{0,30}$")
+_DASH_NAME = re.compile(
+    r"(?:-{1,2}|[\u2013~\u2014])[ \t]?[^\W\d_][\w.'-]{0,30}(?: [^\W\d_][\w.'-]{0,30}){0,2}$"
+)
 _CONTACT = re.compile(
     r"\+?\(?\d[\d \t()./-]{6,}\d"  # a telephone number
     r"|\b[xX][ -]?\d{4,5}\b|\b\d-\d{4}\b"  # an extension
@@ -43,7 +46,7 @@ _ORNAMENTS = " \t*_-\u2013\u2014[]<>()"
 _MARKDOWN_LINK = re.compile(r"\[([^\[\]]{1,100})\]\([^()]{0,500}\)|<?https?:\S*")
 
 
-def label(lines: Sequence[Line], kinds: list[Kind]) -> None:
+def label(lines: Sequence[Line], kinds: list[Kind], sender: Address | None) -> None:
     """Find signatures among the new lines, and change their kinds."""
     for at, line in enumerate(lines):
         if line.mark is Mark.SIGNATURE and kinds[at] is Kind.NEW:
@@ -52,7 +55,7 @@ def label(lines: Sequence[Line], kinds: list[Kind]) -> None:
     for start, end in _regions(kinds)[:MAX_REGIONS]:
         own = [at for at in range(start, end) if lines[at].text.strip()]
         if own:
-            _label_region(lines, kinds, own, end, is_first=first)
+            _label_region(lines, kinds, own, end, sender if first else None, is_first=first)
             first = False
 
 
@@ -69,13 +72,21 @@ def _regions(kinds: Sequence[Kind]) -> list[tuple[int, int]]:
 
 
 def _label_region(
-    lines: Sequence[Line], kinds: list[Kind], own: list[int], end: int, *, is_first: bool
+    lines: Sequence[Line],
+    kinds: list[Kind],
+    own: list[int],
+    end: int,
+    sender: Address | None,
+    *,
+    is_first: bool,
 ) -> None:
     _device_lines(lines, kinds, own)
     own = [at for at in own if kinds[at] is Kind.NEW]
     if not own:
         return
     start = _delimited(lines, own, is_first=is_first)
+    if start is None:
+        start = _named(lines, own, sender)
     if start is None:
         start = _contact_block(lines, own)
     if start is not None:
@@ -134,6 +145,25 @@ def _delimited(lines: Sequence[Line], own: list[int], *, is_first: bool) -> int 
     if found is None or (is_first and found == own[0]):
         return None
     return found
+
+
+def _is_item(lines: Sequence[Line], own: list[int]) -> bool:
+    """Whether the last line is one of a list: the line above begins with a dash as well."""
+    return len(own) > 1 and lines[own[-2]].text.lstrip().startswith("-")
+
+
+def _named(lines: Sequence[Line], own: list[int], sender: Address | None) -> int | None:
+    """Find the line that is nothing but the sender's full name, near the end."""
+    name = " ".join(sender.name.lower().split()) if sender else ""
+    if " " not in name:
+        return None
+    for at in reversed(own[1:][-MAX_LINES:]):
+        text = lines[at].text
+        if len(text) > MAX_LINE:
+            return None
+        if text.strip(" ,.*_").lower() == name:
+            return at
+    return None
 
 
 def _contact_block(lines: Sequence[Line], own: list[int]) -> int | None:
