@@ -127,6 +127,7 @@ class Round:
         reader: Reader,
         settings: SyncSettings,
         memory: Memory | None = None,
+        is_stopping: Callable[[], bool] = lambda: False,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._mailbox = mailbox
@@ -136,11 +137,13 @@ class Round:
         self._settings = settings
         self._memory = memory or Memory()
         self._now = now
+        self._is_stopping = is_stopping
         self._until = time.monotonic() + settings.slice.total_seconds()
         self._hints: dict[FolderId, str | None] = {}
         self._storing: asyncio.Task[None] | None = None
         self._taken = Taken()
         self._unfinished = False
+        self._has_begun_again = False
         self._contents = Contents(
             mailbox, reader=reader, blobs=blobs, read=desk.read, write=self._write, now=now
         )
@@ -187,7 +190,8 @@ class Round:
             [state for state in loading if not self._is_left_out(state)], rereading
         )
         await self._stored()
-        await self._do_chores()
+        if known.chores or self._has_begun_again:
+            await self._do_chores()
         if self._mailbox.sync_attachments:
             self._unfinished |= await self._contents.fetch(
                 self._settings.attachments, self._is_over
@@ -270,7 +274,7 @@ class Round:
         return until is not None and self._now() < until
 
     def _is_over(self) -> bool:
-        return time.monotonic() >= self._until
+        return self._is_stopping() or time.monotonic() >= self._until
 
     # -- reading
 
@@ -306,6 +310,7 @@ class Round:
 
     async def _begin_again(self, state: FolderState) -> None:
         """Read the folder from its beginning: what is not seen again by its end is gone."""
+        self._has_begun_again = True
         await self._stored()
 
         def forget(tx: Transaction) -> None:

@@ -93,6 +93,7 @@ class Runner:
         self._running: dict[MailboxId, asyncio.Task[None]] = {}
         self._of: dict[MailboxId, IntegrationId] = {}
         self._wake = asyncio.Event()
+        self._stop = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -101,6 +102,7 @@ class Runner:
         A cut-off round is repeated later: nothing is lost.
         """
         self._loop = asyncio.get_running_loop()
+        self._stop = stop
         self._desk = Desk(self._database)
         stopped = asyncio.create_task(stop.wait())
         try:
@@ -265,6 +267,7 @@ class Runner:
                 reader=reader,
                 settings=self._settings,
                 memory=self._memories.setdefault(mailbox.id, Memory()),
+                is_stopping=self._stop.is_set,
                 now=self._now,
             ).run()
         except ExchangeError as error:

@@ -184,14 +184,23 @@ class World:
         self.settings = replace(self.settings, **changes)  # type: ignore[arg-type]
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Name an empty database of either kind."""
+    if request.param == "postgresql":
+        url: str = request.getfixturevalue("pg_url")
+        return url
+    return f"sqlite:///{tmp_path / 'mailmine.db'}"
+
+
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def world(tmp_path: Path, database_url: str) -> Iterator[World]:
     exchange = Exchange(folder=tmp_path)
     exchange.account(ACCOUNT, password=PASSWORD)
     for address in (ORDERS, CLAIMS):
         exchange.mailbox(address)
         exchange.grant(ACCOUNT, mailbox=address)
-    database = Database.open(f"sqlite:///{tmp_path / 'mailmine.db'}")
+    database = Database.open(database_url)
     database.migrate()
     with exchange.serve() as address:
         yield World(exchange, address, database, Blobs.open(tmp_path / "blobs"), tmp_path)

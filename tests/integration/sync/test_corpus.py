@@ -12,6 +12,7 @@ from tests.integration.sync.conftest import ORDERS, World
 
 @pytest.mark.corpus
 @pytest.mark.timeout(600)
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_real_mail_becomes_comments(world: World, shared: Path) -> None:
     files = sorted((shared / "corpus").rglob("*.eml"))
     assert len(files) > 100

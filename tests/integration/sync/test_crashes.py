@@ -166,6 +166,7 @@ async def survive(world: World, steps: int) -> bool:
     return False
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_a_crash_at_each_step_loses_and_doubles_nothing(world: World) -> None:
     """Each k in turn: die at step k of the first load, then at step k of the round after people were busy."""
     world.settings = SyncSettings(page=3)
@@ -187,6 +188,7 @@ async def test_a_crash_at_each_step_loses_and_doubles_nothing(world: World) -> N
     assert look(world) == EXPECTED
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_a_crash_at_each_step_of_a_fresh_start(world: World, tmp_path: Path) -> None:
     """Each k apart: a new store, one crash at step k, one run to the end."""
     fill(world)()
@@ -222,7 +224,7 @@ print("ready", flush=True)
 asyncio.run(runner.run(asyncio.Event()))
 """
 
-KILLS = 12
+KILLS = 6
 
 
 @pytest.mark.timeout(300)
