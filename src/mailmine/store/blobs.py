@@ -45,15 +45,23 @@ class Blobs:
         return cls(MemoryStore())
 
     async def put(self, content: AsyncIterator[bytes]) -> tuple[ContentHash, int]:
-        """Keep a content; its hash, and how many bytes it has. Holds a few parts in memory at most."""
+        """Keep a content; its hash, and how many bytes it has. Holds a few parts in memory at most.
+
+        What `content` itself raises is raised as it is, and nothing is kept.
+        """
         digest, size = hashlib.sha256(), 0
+        broken: Exception | None = None
 
         async def counted() -> AsyncIterator[bytes]:
-            nonlocal size
-            async for piece in content:
-                digest.update(piece)
-                size += len(piece)
-                yield piece
+            nonlocal size, broken
+            try:
+                async for piece in content:
+                    digest.update(piece)
+                    size += len(piece)
+                    yield piece
+            except Exception as error:
+                broken = error
+                raise
 
         passing = f"incoming/{secrets.token_hex(16)}"
         try:
@@ -67,7 +75,11 @@ class Blobs:
             )
             content_hash = ContentHash(digest.hexdigest())
             await obstore.rename_async(self._store, passing, _path(content_hash))
-        except (BaseError, OSError) as error:
+        except Exception as error:
+            if broken is not None:
+                raise broken from None
+            if not isinstance(error, BaseError | OSError):
+                raise
             raise StoreError(f"A content cannot be kept: {_reason(error)}") from error
         return content_hash, size
 

@@ -1,0 +1,140 @@
+"""Contents named by their hash, in a folder and in memory."""
+
+import hashlib
+import multiprocessing
+import os
+import signal
+import tracemalloc
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
+
+from mailmine.model.ids import ContentHash
+from mailmine.store.blobs import Blobs
+from mailmine.store.errors import BlobMissing, StoreError
+
+MIB = 1 << 20
+
+
+@pytest.fixture(params=["folder", "memory"])
+def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Blobs:
+    return Blobs.open(tmp_path / "blobs") if request.param == "folder" else Blobs.in_memory()
+
+
+async def pieces(*content: bytes) -> AsyncIterator[bytes]:
+    for piece in content:
+        yield piece
+
+
+async def whole(
+    blobs: Blobs, content_hash: ContentHash, *, start: int = 0, end: int | None = None
+) -> bytes:
+    return b"".join([piece async for piece in blobs.read(content_hash, start=start, end=end)])
+
+
+def named(content: bytes) -> ContentHash:
+    return ContentHash(hashlib.sha256(content).hexdigest())
+
+
+@pytest.mark.parametrize(
+    "content", [(), (b"",), (b"abc",), (b"a", b"", b"bc"), (b"x" * MIB,) * 12], ids=len
+)
+async def test_a_content_comes_back_as_it_was_put(blobs: Blobs, content: tuple[bytes, ...]) -> None:
+    joined = b"".join(content)
+    assert await blobs.put(pieces(*content)) == (named(joined), len(joined))
+    assert await whole(blobs, named(joined)) == joined
+    assert await blobs.size(named(joined)) == len(joined)
+
+
+async def test_a_small_content_is_the_same_however_it_is_put(blobs: Blobs) -> None:
+    assert await blobs.put_bytes(b"abc") == named(b"abc")
+    assert await blobs.put(pieces(b"abc")) == (named(b"abc"), 3)
+    assert await blobs.put_bytes(b"abc") == named(b"abc")
+    assert await whole(blobs, named(b"abc")) == b"abc"
+
+
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    content=st.binary(max_size=50),
+    start=st.integers(0, 60),
+    end=st.none() | st.integers(0, 60),
+)
+async def test_a_part_is_what_slicing_gives(
+    blobs: Blobs, content: bytes, start: int, end: int | None
+) -> None:
+    content_hash = await blobs.put_bytes(content)
+    assert await whole(blobs, content_hash, start=start, end=end) == content[start:end]
+
+
+@pytest.mark.parametrize("content_hash", [named(b"other"), "", "../../etc/passwd", "A" * 64])
+async def test_what_is_not_there_is_missing(blobs: Blobs, content_hash: str) -> None:
+    await blobs.put_bytes(b"abc")
+    assert await blobs.size(ContentHash(content_hash)) is None
+    with pytest.raises(BlobMissing):
+        await whole(blobs, ContentHash(content_hash))
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError(), LookupError("our own")])
+async def test_a_content_that_breaks_off_leaves_nothing(blobs: Blobs, error: Exception) -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"x" * MIB
+        raise error
+
+    with pytest.raises(type(error)) as raised:
+        await blobs.put(broken())
+    assert raised.value is error
+    assert await blobs.size(named(b"x" * MIB)) is None
+
+
+def test_a_place_that_cannot_be_used_is_said_to_be_so(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"")
+    with pytest.raises(StoreError, match="file"):
+        Blobs.open(file / "blobs")
+
+
+def put_until_killed(folder: str) -> None:
+    import asyncio  # noqa: PLC0415 - runs in a process of its own
+
+    async def endless() -> AsyncIterator[bytes]:
+        for number in range(40):
+            yield bytes([number]) * MIB
+            if number == 30:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    asyncio.run(Blobs.open(folder).put(endless()))
+
+
+def test_a_killed_process_leaves_no_half_content_under_a_hash(tmp_path: Path) -> None:
+    process = multiprocessing.get_context("spawn").Process(
+        target=put_until_killed, args=(str(tmp_path),)
+    )
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    for file in (path for path in tmp_path.rglob("*") if path.is_file()):
+        assert "incoming" in file.relative_to(tmp_path).parts
+
+
+async def test_memory_stays_flat_however_long_the_content_is(tmp_path: Path) -> None:
+    blobs = Blobs.open(tmp_path)
+    piece = os.urandom(MIB)
+
+    async def long() -> AsyncIterator[bytes]:
+        for _ in range(64):
+            yield bytes(piece)
+
+    tracemalloc.start()
+    content_hash, size = await blobs.put(long())
+    read = 0
+    async for part in blobs.read(content_hash):
+        read += len(part)
+        assert len(part) <= 8 * MIB
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert read == size == 64 * MIB
+    assert peak < 24 * MIB
