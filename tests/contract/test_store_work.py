@@ -1,0 +1,167 @@
+"""Work that is left: contents to fetch, items that could not be read, copies to look at again."""
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import Connection
+
+from mailmine.model.ids import AttachmentReference, ContentHash, EmailKey, ItemId, ThreadId
+from mailmine.store import (
+    attachments,
+    comments,
+    copies,
+    failures,
+    mailboxes,
+    pulse,
+    rechecks,
+    strikes,
+)
+from mailmine.store.database import Database
+from mailmine.store.errors import NotFound
+from tests.contract.store_world import MINUTE, NOW, build, comment, copy, keep
+
+ITEM = ItemId("item")
+
+
+def wanted(key: EmailKey, item: str = "item", index: int = 0) -> attachments.WantedAttachment:
+    return attachments.WantedAttachment(item_id=ItemId(item), email_key=key, index=index)
+
+
+def keep_attachment(
+    tx: Connection, key: EmailKey, index: int, name: str
+) -> attachments.StoredAttachment:
+    return attachments.put(
+        tx,
+        key,
+        index,
+        name=name,
+        content_type="text/plain",
+        size=3,
+        content_hash=ContentHash("0" * 64),
+    )
+
+
+def test_an_attachment_keeps_its_reference(database: Database) -> None:
+    with database.write() as tx:
+        world = build(tx)
+        (key,) = keep(tx, world, "one")
+        first = keep_attachment(tx, key, 1, "a.txt")
+        again = keep_attachment(tx, key, 1, "b.txt")
+        other = keep_attachment(tx, key, 0, "a.txt")
+        assert again == replace(first, name="b.txt")
+        assert attachments.by_reference(tx, first.reference) == again
+        assert attachments.by_reference(tx, AttachmentReference("guessed")) is None
+        assert attachments.of_email(tx, key) == (other, again)
+        assert first.bucket_id == world.bucket.id
+        with pytest.raises(NotFound):
+            keep_attachment(tx, EmailKey(999), 0, "a")
+
+
+def test_contents_are_fetched_in_turn(database: Database) -> None:
+    with database.write() as tx:
+        world = build(tx)
+        mailbox = world.mailbox.id
+        one, two = keep(tx, world, "one", "two")
+        attachments.queue(tx, mailbox, [wanted(one)], at=NOW)
+        attachments.queue(tx, mailbox, [wanted(two)], at=NOW + MINUTE)
+        attachments.queue(tx, mailbox, [], at=NOW)
+        (first,) = attachments.queued(tx, mailbox, NOW, 9)
+        assert (first.email_key, first.attempts) == (one, 0)
+        attachments.failed(tx, first, next_try_at=NOW + 2 * MINUTE)
+        attachments.queue(tx, mailbox, [wanted(one, "moved")], at=NOW)
+        second, first = attachments.queued(tx, mailbox, NOW + 2 * MINUTE, 9)
+        assert (second.email_key, first.email_key) == (two, one)
+        assert (first.item_id, first.attempts) == (ItemId("moved"), 1)
+        attachments.done(tx, second)
+        assert attachments.queued(tx, mailbox, NOW + 2 * MINUTE, 9) == (first,)
+
+
+def test_a_failure_is_counted_until_resolved(database: Database) -> None:
+    with database.write() as tx:
+        world = build(tx)
+        mailbox = world.mailbox.id
+        for minute in range(3):
+            attempts = failures.record(
+                tx,
+                mailbox,
+                world.inbox.key,
+                ITEM,
+                code="ErrorItemCorrupt",
+                message="Exchange cannot read it.",
+                at=NOW + minute * MINUTE,
+                next_try_at=NOW + (minute + 1) * MINUTE,
+            )
+            assert attempts == minute + 1
+        (failure,) = failures.of_mailbox(tx, mailbox, 9)
+        assert (failure.first_at, failure.last_at) == (NOW, NOW + 2 * MINUTE)
+        assert failures.due(tx, mailbox, NOW, 9) == ()
+        assert failures.due(tx, mailbox, NOW + 3 * MINUTE, 9) == (failure,)
+        assert failures.count(tx, mailbox) == 1
+        failures.resolve(tx, mailbox, [ITEM, ItemId("other")])
+        assert failures.count(tx, mailbox) == 0
+
+
+def test_what_was_given_up_is_not_due(database: Database) -> None:
+    with database.write() as tx:
+        world = build(tx)
+        where = (world.mailbox.id, world.inbox.key, ITEM)
+        failures.record(tx, *where, code="c", message="m", at=NOW, next_try_at=None)
+        assert failures.due(tx, world.mailbox.id, NOW + MINUTE, 9) == ()
+        assert failures.count(tx, world.mailbox.id) == 1
+
+
+def test_the_copies_of_a_folder_are_lined_up_once(database: Database) -> None:
+    with database.write() as tx:
+        world = build(tx)
+        (key,) = keep(tx, world, "one")
+        copies.put(tx, [copy(world, item, key) for item in "abc"])
+        copies.put(tx, [copy(world, "x", key, folder=world.archive)])
+        copies.mark_gone(tx, world.mailbox.id, world.inbox.key, [ItemId("c")])
+        place, unseen = rechecks.Kind.PLACE, rechecks.Kind.UNSEEN
+        for _ in range(2):
+            rechecks.begin(tx, world.inbox.key, place)
+        assert rechecks.pending(tx, world.mailbox.id) == {(world.inbox.key, place)}
+        assert set(rechecks.take(tx, world.inbox.key, place, limit=9)) == {"a", "b"}
+        assert rechecks.take(tx, world.inbox.key, unseen, limit=9) == ()
+        rechecks.drop(tx, world.inbox.key, place, [ItemId("a")])
+        assert rechecks.take(tx, world.inbox.key, place, limit=9) == ("b",)
+
+
+def test_strikes_are_replaced_and_cleared(database: Database) -> None:
+    first = strikes.Strikes(code="http_401", times=1, since=NOW, last_at=NOW, hold_until=None)
+    second = replace(first, times=2, last_at=NOW + MINUTE, hold_until=NOW + 2 * MINUTE)
+    with database.write() as tx:
+        mailbox = build(tx).mailbox.id
+        assert strikes.of(tx, mailbox) is None
+        for value in (first, second):
+            strikes.put(tx, mailbox, value)
+            assert strikes.of(tx, mailbox) == value
+        strikes.clear(tx, mailbox)
+        assert strikes.of(tx, mailbox) is None
+
+
+def test_a_pulse_tells_what_changed_since(database: Database) -> None:
+    with database.write() as tx:
+        world = build(tx)
+        (key,) = keep(tx, world, "one")
+        before = pulse.take(tx, since=None)
+        comments.put(tx, world.source.id, [comment("one", email_key=key)], at=NOW)
+        arrived = pulse.take(tx, since=before)
+        assert arrived.sources == {world.source.id}
+        assert pulse.take(tx, since=arrived) == replace(arrived, sources=frozenset())
+        copies.put(tx, [copy(world, "item", key)])
+        assert pulse.take(tx, since=arrived).sources == {world.source.id}
+        lease = mailboxes.claim(tx, world.mailbox.id, owner="a", now=NOW, until=NOW)
+        assert lease is not None
+        mailboxes.release(tx, lease, next_due_at=NOW, round_ended_at=NOW)
+        assert pulse.take(tx, since=None).round_at == NOW
+
+
+def test_conversations_are_counted(database: Database) -> None:
+    with database.write() as tx:
+        world = build(tx)
+        new = [comment("a", thread="t"), comment("b", thread="t"), comment("c", thread="u")]
+        comments.put(tx, world.source.id, new, at=NOW)
+        threads = [ThreadId("t"), ThreadId("none")]
+        assert comments.thread_sizes(tx, world.source.id, threads) == {ThreadId("t"): 2}
+        assert comments.thread_sizes(tx, world.source.id, []) == {}
