@@ -38,6 +38,7 @@ _OPENERS = frozenset(_EDGE + _DASHES)
 _DASHED = re.compile(
     r"[ \t>*#|\ufeff]{0,10}(?:[-_=~\u2013\u2014]{2,}|-(?=[^-]{3,40}-{3}))[ \t]{0,4}(?=[^\s\-_=~\u2013\u2014])"
 )
+_FRAMED = re.compile(r"[ \t]*[-_=*]{4,}[^\-_=*]{2,60}[-_=*]{4,}[ \t]*$")
 _RULE = re.compile(r"[ \t]*(?:[-\u2013\u2014]{3,}|[_=*~#]{4,}|(?:[-_*=] ){3,}[-_*=]?)[ \t]*$")
 _DATE = re.compile(
     r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}"
@@ -52,6 +53,7 @@ _GMAIL_WITHOUT_COLON = re.compile(r"\d{4}-\d{2}-\d{2} \d{1,2}:\d{2} GMT[+-]\d{2}
 _STAMP = re.compile(r">>> .{1,200} \d{1,2}:\d{2} ?(?:[AP]M)? >>>[ \t]*$")
 _LINK = re.compile(r"[ \t]*[(<\[]?https?://\S+[ \t]*[)>\]]*[ \t]*$")
 _ATTACHED = re.compile(r"[ \t]*(?:- .{1,80}\.\w{2,4}|<<.{1,80}>>)[ \t]*$")
+_LABELS_ON_ONE_LINE = 3
 _AFTER_VERB = 90
 """Characters that may follow the verb: `wrote on Monday, 3 March 2026 at 10:15:`."""
 
@@ -180,7 +182,8 @@ def _opens(done: Labelled, at: int) -> bool:
         if block:
             _cut_at_block(done, block)
             return True
-    kind = kind or _bare_divider(text)
+    if kind is None and _bare_divider(text) is Kind.FORWARDED:
+        kind = Kind.FORWARDED
     if kind and _quote_follows(done.lines, at + 1):
         # What it announces is marked, so there may be more words below.
         done.kinds[at] = Kind.DIVIDER
@@ -198,6 +201,10 @@ def _divider(text: str) -> Kind | None:
         return Kind.FORWARDED
     if labels.original().match(core):
         return Kind.QUOTED
+    if core.count(":") >= _LABELS_ON_ONE_LINE and "from" in (
+        fields := headerblock.of_one_line(core)
+    ):
+        return Kind.FORWARDED if "subject" in fields else None
     # `---- On Wed, 24 Feb 2021, Ann wrote ----`
     if len(core) < MAX_ATTRIBUTION and text.rstrip()[-1:] in "-\u2013\u2014":
         for verb in labels.wrote().finditer(core):
@@ -258,7 +265,7 @@ def _is_opening(line: Line) -> bool:
         return True
     if line.depth or len(text) > MAX_CHECKED:
         return False
-    return bool(_RULE.match(text)) or _bare_divider(text) is not None
+    return bool(_RULE.match(text) or _FRAMED.match(text)) or _bare_divider(text) is not None
 
 
 def _attributed(done: Labelled, at: int, ends: set[int]) -> bool:

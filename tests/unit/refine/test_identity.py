@@ -40,6 +40,7 @@ def test_long_message_ids_still_differ() -> None:
 
 
 def test_without_a_message_id_the_same_content_is_the_same_comment() -> None:
+    """spec/exchange.md, C 26."""
     assert identity.of(EMAIL) == identity.of(replace(EMAIL))
 
 

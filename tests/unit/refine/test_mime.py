@@ -138,3 +138,32 @@ def test_deep_nesting_is_no_way_to_stop_us() -> None:
 def test_many_parts_are_too_many() -> None:
     raw = b"Content-Type: multipart/mixed; boundary=b\n\n" + b"--b\n\nx\n" * 3_000
     assert (mime.parse(raw).email.text or "").count("x") <= mime.MAX_PARTS
+
+
+def test_a_charset_that_its_sender_made_up_stops_nothing() -> None:
+    """spec/exchange.md, C 14."""
+    raw = (
+        b"Subject: =?x-made-up?q?caf=E9?=\nContent-Type: text/plain; charset=cp-made-up\n"
+        b"Content-Transfer-Encoding: 8bit\n\nna\xefve"
+    )
+    email = mime.parse(raw).email
+    assert email.subject == "café"
+    assert email.text == "naïve"
+
+
+def test_nothing_that_a_database_refuses_gets_through() -> None:
+    """spec/exchange.md, C 15."""
+    raw = b"Subject: a\x00b =?utf-8?q?=ED=A0=80?=\nFrom: \x00 <a\x00@b.c>\n\nbody\x00\xed\xa0\x80"
+    email = mime.parse(raw).email
+    for text in (email.subject, email.text or "", str(email.from_), str(email.headers)):
+        assert "\x00" not in text
+        text.encode("utf-8")
+
+
+def test_too_many_multiparts_for_their_lines_are_not_taken_apart() -> None:
+    nested = b"".join(
+        b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (n, n) for n in range(200)
+    )
+    parsed = mime.parse(b"Subject: slow\n" + nested + b"x\n" * 50_000)
+    assert parsed.email.subject == "slow"
+    assert parsed.contents == ()
