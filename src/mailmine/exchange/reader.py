@@ -164,7 +164,7 @@ class Account(Protocol):
     """One account at one Exchange: what the mailboxes of an integration share (connections, limits, back-off)."""
 
     def reader(self, mailbox: str) -> Reader:
-        """Read the mailbox with the address `mailbox`. Sends nothing yet; the readers live side by side."""
+        """Read the mailbox with the address `mailbox`. Sends nothing yet; asked again, it may be the same reader."""
         ...
 
     async def aclose(self) -> None:

@@ -161,14 +161,16 @@ async def test_a_delegate_of_the_inbox_alone_still_sees_it(as_fault: bool) -> No
     ]
 
 
-async def test_an_account_that_may_see_nothing_is_told_so() -> None:
+@pytest.mark.parametrize("code", ["ErrorAccessDenied", "ErrorItemNotFound", "ErrorFolderNotFound"])
+async def test_an_account_that_may_see_nothing_is_told_so(code: str) -> None:
     def answer(asked: Asked) -> str:
-        denied = failed(asked.operation, "ErrorAccessDenied")
+        denied = failed(asked.operation, code)
         return answers(asked.operation, *[denied] * (5 if asked.operation == "GetFolder" else 1))
 
     with pytest.raises(ExchangeError, match=r"may not read orders@example\.com") as raised:
         await reading(answer).reader.folders()
-    assert raised.value.fault.scope is Scope.MAILBOX
+    fault = raised.value.fault
+    assert (fault.code, fault.scope) == ("ErrorAccessDenied", Scope.MAILBOX)
 
 
 async def test_a_mailbox_in_trouble_is_not_taken_for_one_without_rights() -> None:

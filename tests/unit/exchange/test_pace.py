@@ -114,6 +114,20 @@ async def test_c6_at_most_four_requests_are_in_flight_and_one_a_mailbox() -> Non
     assert on.exchange.most_in_flight == 4
 
 
+async def test_c8_a_mailbox_that_is_opened_twice_is_still_asked_one_thing_at_a_time() -> None:
+    on = reading(lambda _: changes())
+    await on.reader.changes(INBOX, None, limit=1)
+    on.exchange.gate = asyncio.Event()
+    working = [
+        asyncio.create_task(on.account.reader(address).changes(INBOX, None, limit=1))
+        for address in ("orders@example.com", "Orders@Example.com")
+    ]
+    await let_run()
+    assert on.exchange.in_flight == 1
+    on.exchange.gate.set()
+    await asyncio.gather(*working)
+
+
 async def test_c8_of_the_requests_in_flight_two_may_list_changes() -> None:
     on = reading(lambda _: changes())
     readers = [on.account.reader(f"box{number}@example.com") for number in range(6)]

@@ -9,10 +9,18 @@ class EwsAccount:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._readers: dict[str, EwsReader] = {}
 
     def reader(self, mailbox: str) -> EwsReader:
-        """Read `mailbox`; sends nothing yet."""
-        return EwsReader(self._session.line(mailbox))
+        """Read `mailbox`; sends nothing yet.
+
+        Asked again, it is the same reader: it remembers the version that the mailbox's server takes, its cookies,
+        and that one request at a time is under way.
+        """
+        reader = self._readers.get(mailbox.lower())
+        if reader is None:
+            reader = self._readers[mailbox.lower()] = EwsReader(self._session.line(mailbox))
+        return reader
 
     async def aclose(self) -> None:
         """Let go of all connections."""

@@ -109,13 +109,16 @@ class EwsReader:
 
     async def _visible_folders(self, denied: ExchangeError) -> FolderTree:
         """Read what a delegate may see who may not see the root (exchange.md, measured traps, 4)."""
+        found: list[ListedFolder | None] = []
         try:
             found = await self._get_well_known()
         except ExchangeError as error:
-            raise (denied if error.fault.code in codes.MAY_NOT_SEE else error) from error
+            if error.fault.code not in codes.MAY_NOT_SEE:
+                raise
         tops = [folder for folder in found if folder is not None]
-        if not tops:
-            raise ExchangeError(replace(denied.fault, scope=Scope.MAILBOX)) from denied
+        if not tops:  # Exchange has several words for it, some of them those of a missing item
+            fault = self._client.fault("ErrorAccessDenied")
+            raise ExchangeError(replace(fault, request_id=denied.fault.request_id)) from denied
         self._remember_well_known(found)
         below: list[ListedFolder] = []
         try:
