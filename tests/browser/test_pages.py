@@ -113,6 +113,8 @@ def test_new_mail_appears_by_itself(meet: Meet, served: Served) -> None:
         break
     expect(first).to_contain_text("The lift is stuck again.")
     expect(ann.page.get_by_role("status")).to_contain_text("New comments")
+    total = len(ann.page.locator(".comment-row").all())
+    expect(ann.page.locator("#total")).to_have_text(f"{total} comments")
 
 
 def test_trouble_appears_by_itself_and_open_folders_stay_open(meet: Meet, served: Served) -> None:
