@@ -213,6 +213,8 @@ def _integration(
             connection=wanted.connection,
             enabled=_enabled(wanted.enabled, known),
         )
+        if saved.disabled_reason is DisabledReason.SYNC_ERROR:
+            integrations.set_enabled(tx, saved.id, enabled=True)
         _mend_integration(tx, saved, at)
         changes.append(
             Change("integration", f"{wanted.project}/{wanted.name}", is_new=known is None)
@@ -271,6 +273,8 @@ def _mailbox(
         sync_attachments=wanted.sync_attachments,
     )
     mailboxes.set_trouble(tx, saved.id, None)
+    if saved.disabled_reason is DisabledReason.SYNC_ERROR:
+        mailboxes.set_enabled(tx, saved.id, enabled=True)
     strikes.clear(tx, saved.id)
     if known is not None:
         read_anew(tx, saved)

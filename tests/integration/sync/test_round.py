@@ -1,7 +1,18 @@
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import pytest
+import structlog
+
+from mailmine.exchange.reader import FolderTree
+from mailmine.model.email import Email
 from mailmine.model.integration import Filters, FolderStatus
-from mailmine.store import failures, folders
+from mailmine.refine import comment, refine
+from mailmine.store import buckets, comments, failures, folders, mailboxes, sources
+from mailmine.store.errors import LeaseLost
+from mailmine.sync.intake import REFINE_FAILED, STORE_FAILED
+from mailmine.sync.schedule import ITEM_TRIES
 from mailmine.sync.settings import SyncSettings
 from tests.integration.sync.conftest import ACCOUNT, CLAIMS, ORDERS, World, eml
 
@@ -264,3 +275,97 @@ async def test_a_delegate_who_sees_the_inbox_alone_syncs_it(world: World) -> Non
     world.configure()
     await world.sync()
     assert world.folder_of(1) == "Inbox"
+
+
+def refuse(number: int, real: Callable[..., Any]) -> Callable[..., Any]:
+    """Do as `real`, but break at the email with this number."""
+
+    def breaking(email: Email, *more: object, **named: object) -> Any:
+        if email.subject == f"Order {number}":
+            raise RuntimeError(email.subject)
+        return real(email, *more, **named)
+
+    return breaking
+
+
+@pytest.mark.parametrize(
+    ("place", "code"),
+    [
+        ("mailmine.sync.intake.refine", REFINE_FAILED),
+        ("mailmine.refine.comment.make", STORE_FAILED),
+    ],
+)
+async def test_an_email_that_breaks_us_stops_none_of_the_others(
+    world: World, monkeypatch: pytest.MonkeyPatch, place: str, code: str
+) -> None:
+    for number in range(12):
+        world.exchange.mailbox(ORDERS).deliver(eml(number))
+    world.configure()
+    with monkeypatch.context() as patch:
+        real: dict[str, Callable[..., Any]] = {
+            REFINE_FAILED: refine,
+            STORE_FAILED: comment.make,
+        }
+        patch.setattr(place, refuse(7, real[code]))
+        with structlog.testing.capture_logs() as logs:
+            await world.sync()
+    assert len(world.comments()) == 11
+    with world.database.read() as tx:
+        (failure,) = failures.of_mailbox(tx, world.mailbox().id, 10)
+        states = folders.of_mailbox(tx, world.mailbox().id)
+    assert failure.code == code
+    assert {state.status for state in states} == {FolderStatus.UP_TO_DATE}
+    assert "Order" not in str(logs), "a subject reached the log"
+    world.now = datetime.now(UTC) + timedelta(minutes=2)
+    await world.sync()
+    assert len(world.comments()) == 12
+
+
+async def test_a_failing_email_is_given_up_after_some_tries(world: World) -> None:
+    message = world.exchange.mailbox(ORDERS).deliver(eml(1))
+    world.exchange.fail("GetItem", "ErrorItemCorrupt", message=message, times=None)
+    world.configure()
+    for hour in range(12):
+        world.now = datetime.now(UTC) + timedelta(hours=3 * hour)
+        await world.sync()
+    with world.database.read() as tx:
+        (failure,) = failures.of_mailbox(tx, world.mailbox().id, 10)
+    assert failure.attempts == ITEM_TRIES
+    assert failure.next_try_at is None
+
+
+async def test_a_round_that_lost_its_lease_writes_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.exchange.mailbox(ORDERS).deliver(eml(1))
+    world.configure()
+    account = world.account()
+    reader = account.reader(ORDERS)
+    read_folders = reader.folders
+
+    async def slowly() -> FolderTree:
+        """Take so long that another worker gets the mailbox meanwhile."""
+        later = world.time() + timedelta(minutes=5)
+        until = later + timedelta(minutes=1)
+        with world.database.write() as tx:
+            assert mailboxes.claim(tx, world.mailbox().id, owner="another", now=later, until=until)
+        return await read_folders()
+
+    monkeypatch.setattr(reader, "folders", slowly)
+    with pytest.raises(LeaseLost):
+        await world.round(reader=reader)
+    await account.aclose()
+    assert world.comments() == []
+
+
+async def test_a_source_that_came_later_gets_the_mail_that_moves(world: World) -> None:
+    message = world.exchange.mailbox(ORDERS).deliver(eml(1))
+    world.configure()
+    await world.sync()
+    with world.database.write() as tx:
+        (bucket,) = buckets.list_all(tx)
+        later = sources.ensure(tx, bucket.project_id, "later", bucket_id=bucket.id)
+    message.move("Done")
+    await world.sync()
+    with world.database.read() as tx:
+        assert comments.count(tx, later.id) == 1
