@@ -27,7 +27,9 @@ from mailmine.model.integration import Connection
 SHORT_PAUSE: Final = 1.0
 """Seconds before the one other try after a 503."""
 SECOND_LOGIN_AFTER: Final = 300.0
-"""Seconds before a refused password is tried a second and last time: Exchange also says 401 when overloaded."""
+"""Seconds before a refused password is tried a second time: Exchange also says 401 when overloaded."""
+FURTHER_LOGINS_AFTER: Final = 900.0
+"""Seconds before any further try, which nobody but a person asks for: slow enough to lock no account out."""
 
 
 class Session:
@@ -60,13 +62,15 @@ class Session:
         await self.transport.aclose()
 
     def check_login(self) -> None:
-        """Raise what a refused login said, unless it may be tried once more (exchange.md, part C, row 1)."""
+        """Raise what a refused login said, unless it may be tried again (exchange.md, part C, row 1).
+
+        A login that is held back says by `Fault.retry_after` for how long; one that was refused does not.
+        """
         if not self._refused:
             return
         refused_at, fault = self._refused[-1]
-        left = refused_at + SECOND_LOGIN_AFTER - self.clock.now()
-        if len(self._refused) > 1:
-            raise ExchangeError(fault)
+        pause = SECOND_LOGIN_AFTER if len(self._refused) == 1 else FURTHER_LOGINS_AFTER
+        left = refused_at + pause - self.clock.now()
         if left > 0:
             raise ExchangeError(replace(fault, retry_after=timedelta(seconds=left)))
 
@@ -144,6 +148,7 @@ class Line:
                 continue
             break
         if response.status == HTTPStatus.UNAUTHORIZED:
+            fault = replace(fault, retry_after=None)
             self.session.login_refused(ticket, fault)
         elif fault.retry_after is not None or response.status == HTTPStatus.TOO_MANY_REQUESTS:
             fault = self.session.pace.busy(ticket, fault)

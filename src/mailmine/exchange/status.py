@@ -60,7 +60,7 @@ def fault_of_status(response: Response, connection: Connection, mailbox: str) ->
     target = ""
     if status in WORDS:
         scope, message = WORDS[status]
-    elif 300 <= status < 400:  # noqa: PLR2004
+    elif HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         target = urljoin(connection.endpoint, response.headers.get("Location", ""))
         code, scope, message = _redirect(target)
     elif status == HTTPStatus.SERVICE_UNAVAILABLE and retry_after is not None:

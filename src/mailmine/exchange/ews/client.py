@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Final
 
 from mailmine.exchange.ews import codes
@@ -124,7 +125,9 @@ class Client:
         except MalformedError as error:
             if body.lstrip()[:14].lower().startswith((b"<!doctype html", b"<html")):
                 connection = self._line.session.connection
-                fault = fault_of_status(replace(response, status=200), connection, self.mailbox)
+                fault = fault_of_status(
+                    replace(response, status=HTTPStatus.OK), connection, self.mailbox
+                )
                 raise ExchangeError(fault) from error
             raise self.not_understood(response) from error
 
@@ -191,9 +194,9 @@ class Client:
 def _is_soap(response: Response) -> bool:
     """Tell an answer in XML from a web page; a fault comes as 500, or as 200 from some servers."""
     content_type = response.headers.get("Content-Type", "").lower()
-    if response.status == 200:  # noqa: PLR2004
+    if response.status == HTTPStatus.OK:
         return "html" not in content_type
-    return response.status == 500 and "xml" in content_type  # noqa: PLR2004
+    return response.status == HTTPStatus.INTERNAL_SERVER_ERROR and "xml" in content_type
 
 
 def _value(element: Element, name: str) -> str | None:
