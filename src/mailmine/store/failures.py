@@ -6,8 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, func, select
 
-from mailmine.model.ids import FolderKey, ItemId, MailboxId
-from mailmine.store.schema import failures
+from mailmine.model.ids import FolderKey, IntegrationId, ItemId, MailboxId
+from mailmine.store.schema import failures, mailboxes
 from mailmine.store.upsert import insert
 
 
@@ -83,3 +83,14 @@ def count(tx: Connection, mailbox_id: MailboxId) -> int:
     """Count the failures of a mailbox."""
     counted = select(func.count()).select_from(failures)
     return tx.execute(counted.where(failures.c.mailbox_id == mailbox_id)).scalar_one()
+
+
+def counts(tx: Connection, integration_id: IntegrationId) -> dict[MailboxId, int]:
+    """Count the failures of each mailbox of an integration that has any."""
+    counted = (
+        select(failures.c.mailbox_id, func.count())
+        .join(mailboxes, mailboxes.c.id == failures.c.mailbox_id)
+        .where(mailboxes.c.integration_id == integration_id)
+        .group_by(failures.c.mailbox_id)
+    )
+    return {MailboxId(mailbox_id): number for mailbox_id, number in tx.execute(counted)}

@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, literal, select, update
 
-from mailmine.model.ids import Cursor, FolderId, FolderKey, MailboxId
+from mailmine.model.ids import Cursor, FolderId, FolderKey, IntegrationId, MailboxId
 from mailmine.model.integration import FolderStatus, Trouble
 from mailmine.store.errors import NotFound
-from mailmine.store.schema import folders
+from mailmine.store.schema import folders, mailboxes
 from mailmine.store.types import Moment
 from mailmine.store.upsert import upsert
 
@@ -56,6 +56,21 @@ def of_mailbox(
     if not with_gone:
         query = query.where(folders.c.is_gone.is_(False))
     return tuple(sorted(map(_state, tx.execute(query)), key=lambda state: state.path))
+
+
+def of_integration(
+    tx: Connection, integration_id: IntegrationId
+) -> dict[MailboxId, tuple[FolderState, ...]]:
+    """List the folders of all mailboxes of an integration that are not gone, by path."""
+    query = (
+        select(folders)
+        .join(mailboxes, mailboxes.c.id == folders.c.mailbox_id)
+        .where(mailboxes.c.integration_id == integration_id, folders.c.is_gone.is_(False))
+    )
+    found: dict[MailboxId, list[FolderState]] = {}
+    for state in sorted(map(_state, tx.execute(query)), key=lambda state: state.path):
+        found.setdefault(state.mailbox_id, []).append(state)
+    return {mailbox_id: tuple(states) for mailbox_id, states in found.items()}
 
 
 def save_tree(

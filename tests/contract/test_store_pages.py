@@ -1,9 +1,9 @@
-"""Whether anything changed, and how long conversations are: what the pages ask."""
+"""What the pages ask: whether anything changed, how long conversations are, how far an integration is."""
 
-from mailmine.model.ids import ThreadId
-from mailmine.store import comments, copies, events, mailboxes, pulse
+from mailmine.model.ids import IntegrationId, ItemId, ThreadId
+from mailmine.store import comments, copies, events, failures, folders, mailboxes, pulse
 from mailmine.store.database import Database
-from tests.contract.store_world import MINUTE, NOW, build, comment, copy, keep
+from tests.contract.store_world import MINUTE, NOW, build, comment, copy, keep, seen
 
 
 def test_an_empty_store_has_a_pulse(database: Database) -> None:
@@ -54,3 +54,32 @@ def test_conversations_are_counted_for_a_whole_page(database: Database) -> None:
         wanted = {ThreadId("one"), ThreadId("two"), ThreadId("none")}
         assert comments.thread_sizes(tx, world.source.id, wanted) == {"one": 2, "two": 1}
         assert comments.thread_sizes(tx, world.source.id, ()) == {}
+
+
+def test_folders_and_failures_are_given_for_a_whole_integration(database: Database) -> None:
+    with database.write() as tx:
+        world = build(tx)
+        other = mailboxes.save(
+            tx, world.integration.id, "other@acme.example", bucket_id=world.bucket.id
+        )
+        (gone,) = folders.save_tree(tx, other.id, [seen("Gone")], is_complete=True, at=NOW)
+        (kept,) = folders.save_tree(tx, other.id, [seen("Kept")], is_complete=True, at=NOW)
+        for item in ("a", "b"):
+            failures.record(
+                tx,
+                other.id,
+                gone.key,
+                ItemId(item),
+                code="ErrorCorruptData",
+                message="It cannot be read.",
+                at=NOW,
+                next_try_at=None,
+            )
+        assert folders.of_integration(tx, world.integration.id) == {
+            world.mailbox.id: (world.archive, world.inbox),
+            other.id: (kept,),
+        }
+        assert failures.counts(tx, world.integration.id) == {other.id: 2}
+        nobody = IntegrationId("none")
+        assert folders.of_integration(tx, nobody) == {}
+        assert failures.counts(tx, nobody) == {}
