@@ -63,12 +63,14 @@ def view_all(visit: Visit) -> list[IntegrationView]:
 
 
 def _view(visit: Visit, integration: Integration) -> IntegrationView:
+    states = folders.of_integration(visit.tx, integration.id)
+    failed = failures.counts(visit.tx, integration.id)
     views = [
         progress.of_mailbox(
             integration,
             mailbox,
-            folders.of_mailbox(visit.tx, mailbox.id),
-            failed=failures.count(visit.tx, mailbox.id),
+            states.get(mailbox.id, ()),
+            failed=failed.get(mailbox.id, 0),
         )
         for mailbox in mailboxes.of_integration(visit.tx, integration.id)
     ]
