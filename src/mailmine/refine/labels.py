@@ -24,8 +24,14 @@ def _tables() -> tuple[dict[str, dict[str, list[str]]], ...]:
 
 
 def _words(table: str, entry: str) -> tuple[str, ...]:
-    found = (word.lower() for tables in _tables() for word in tables[table].get(entry, ()))
-    return tuple(sorted(dict.fromkeys(found), key=len, reverse=True))
+    """Give the words of all languages, the longest first."""
+    # Kept in their case: lower-case is no way back for the Turkish İ.
+    found = {word.lower(): word for tables in _tables() for word in tables[table].get(entry, ())}
+    return tuple(sorted(found.values(), key=len, reverse=True))
+
+
+def _lower(table: str, entry: str) -> tuple[str, ...]:
+    return tuple(word.lower() for word in _words(table, entry))
 
 
 def _one_of(words: tuple[str, ...]) -> str:
@@ -45,7 +51,7 @@ def header_fields() -> dict[str, str]:
     """Give, for a label in lower case, the field it names: `von` → `from`."""
     fields: dict[str, str] = {}
     for entry in ("from", "sent", "to", "cc", "bcc", "subject", "reply_to", "other"):
-        for word in _words("header", entry):
+        for word in _lower("header", entry):
             fields.setdefault(word, entry)
     return fields
 
@@ -106,13 +112,13 @@ def forwarded() -> re.Pattern[str]:
 @cache
 def reply_above() -> tuple[str, ...]:
     """Give, in lower case, what ticket systems write to ask people to write above it."""
-    return _words("divider", "reply_above")
+    return _lower("divider", "reply_above")
 
 
 @cache
 def closings() -> frozenset[str]:
     """Give what people write above their name, in lower case."""
-    return frozenset(_words("signature", "closings"))
+    return frozenset(_lower("signature", "closings"))
 
 
 @cache
@@ -128,7 +134,7 @@ def device_hints() -> tuple[frozenset[str], frozenset[str]]:
 
     A line with none of them is none: that is far quicker to tell.
     """
-    words = _words("signature", "device")
+    words = _lower("signature", "device")
     firsts = {word.split()[0].strip("*") for word in words if not word.startswith("*")}
     lasts = {word.strip("* ").split()[-1] for word in words if word.startswith("*")}
     return frozenset(firsts), frozenset(lasts)

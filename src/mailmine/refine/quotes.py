@@ -47,6 +47,7 @@ _DATE = re.compile(
     r"|[^\W\d]{3,12}\.?[ \xa0]\d{1,2}(?:st|nd|rd|th)?,?[ \xa0]\d{4}"
     r"|\d{4}[\u5e74\ub144]"
 )
+_DIGIT = re.compile(r"\d")
 _LOOSE_DATE = re.compile(r"\d{4}|\d{1,2}[:./]\d{1,2}")
 _ENDS_IN_ADDRESS = re.compile(r"@[^\s@]{1,200}[>)\]]?[\"']?[ \t\u202c\u200f]*[:\uff1a]$")
 _GMAIL_WITHOUT_COLON = re.compile(r"\d{4}-\d{2}-\d{2} \d{1,2}:\d{2} GMT[+-]\d{2}:\d{2} \S.{0,80}$")
@@ -135,6 +136,7 @@ def _without_shared_lines(lines: list[Line]) -> list[Line]:
             and _quote_follows(lines, at + 1)
             and not labels.starts().match(text)
             and (inner := labels.starts_within().search(text))
+            and not _DIGIT.search(text, 0, inner.start())
             and _is_attribution(text[inner.end() :], quoted=True)
         ):
             words = text[: inner.start()].rstrip()

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from mailmine.refine import labels
+from mailmine.model.email import Email
+from mailmine.refine import labels, refine
 
 FILES = sorted((Path(labels.__file__).parent / "labels").glob("*.toml"))
 ENTRIES = {
@@ -35,3 +36,38 @@ def test_what_a_language_calls_a_field_is_found_as_that_field(file: Path) -> Non
     header = tomllib.loads(file.read_text(encoding="utf-8"))["header"]
     for entry in ("from", "subject"):
         assert labels.header_fields()[header[entry][0].lower()] == entry
+
+
+def tables(file: Path) -> dict[str, dict[str, list[str]]]:
+    found: dict[str, dict[str, list[str]]] = tomllib.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_header_block_in_each_language_is_cut_off(file: Path) -> None:
+    header = tables(file)["header"]
+    for sender in header["from"]:
+        for sent in header["sent"]:
+            block = (
+                f"{sender}: Bob <bob@example.com>\n{sent}: 3.3.2026 10:15\n"
+                f"{header['to'][0]}: Ann\n{header['subject'][0]}: x\n"
+            )
+            email = Email(message_id=None, text=f"12 km\n\n{block}\n5 km")
+            assert refine(email).text == "12 km", block
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_dividers_in_each_language_are_known(file: Path) -> None:
+    divider = tables(file)["divider"]
+    for phrase in (*divider["original"], *divider["forwarded"]):
+        email = Email(message_id=None, text=f"12 km\n\n---------- {phrase} ----------\n5 km")
+        assert refine(email).text == "12 km", phrase
+    for phrase in divider["forwarded"]:
+        assert refine(Email(message_id=None, text=f"12 km\n\n{phrase}:\n\n5 km")).is_forward, phrase
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_lines_of_devices_in_each_language_are_known(file: Path) -> None:
+    for pattern in tables(file)["signature"]["device"]:
+        line = pattern.replace("*", "iPhone")
+        assert refine(Email(message_id=None, text=f"12 km\n\n{line}")).text == "12 km", line
