@@ -53,8 +53,11 @@ def failed(
     *,
     at: datetime,
     pause: Pause,
-) -> None:
-    """Write down that a round failed because of `fault`, do what the policy says, give the lease back."""
+) -> bool:
+    """Write down that a round failed because of `fault`, do what the policy says, give the lease back.
+
+    Tells whether the integration is off now.
+    """
     mailboxes.guard(tx, lease)
     case = _Case(mailbox, integration, fault, policy.rule_for(fault), at)
     counted = _count(tx, case, pause)
@@ -64,6 +67,8 @@ def failed(
         _tell_mailbox(tx, case, counted)
     hold = counted.hold_until or at + pause(counted.times, fault.retry_after)
     mailboxes.release(tx, lease, next_due_at=hold, round_ended_at=None)
+    known = integrations.by_id(tx, integration.id)
+    return known is None or not known.enabled
 
 
 def went_well(

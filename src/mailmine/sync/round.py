@@ -531,7 +531,7 @@ class _Chunk:
         """Characters of bodies, about."""
 
     async def add(self, batch: Iterable[Fetched]) -> None:
-        """Refine what came. The next batch is on its way meanwhile."""
+        """Refine what came, and let others have their turn in between; the next batch is on its way."""
         items: list[Item] = []
         for fetched in batch:
             match fetched:
@@ -542,11 +542,11 @@ class _Chunk:
                     self._failed.append(Failed(item_id, fault.code, fault.message))
                 case ItemSkipped(id=item_id) | ItemGone(id=item_id):
                     self._settled.append(item_id)
-        await asyncio.sleep(0)
-        prepared, failed = intake.prepare(items)
-        self._items += prepared
-        self._failed += failed
         for item in items:
+            await asyncio.sleep(0)
+            prepared, failed = intake.prepare([item])
+            self._items += prepared
+            self._failed += failed
             self.size += len(item.email.html or "") + len(item.email.text or "")
 
     def delivery(self) -> Delivery:

@@ -312,13 +312,19 @@ class Runner:
         log.warning("round failed", where=fault.where, code=fault.code, request=fault.request_id)
         opened = self._accounts.get(integration.id)
 
-        def write(tx: Transaction) -> None:
+        def write(tx: Transaction) -> bool:
             now = self._now()
             if fault.code == REFUSED and opened is not None:
                 remember_refused(tx, integration, opened.secret)
-            aftermath.failed(tx, lease, mailbox, integration, fault, at=now, pause=self._how_long)
+            return aftermath.failed(
+                tx, lease, mailbox, integration, fault, at=now, pause=self._how_long
+            )
 
-        await self._desk.write(write)
+        is_off = await self._desk.write(write)
+        if is_off and opened is not None and self._accounts.get(integration.id) is opened:
+            # Switched on again it begins afresh: an account remembers a refused password.
+            del self._accounts[integration.id]
+            opened.is_replaced = True
 
     def _how_long(self, times: int, retry_after: timedelta | None) -> timedelta:
         first = self._settings.first_pause

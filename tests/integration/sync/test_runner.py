@@ -11,7 +11,7 @@ from mailmine.model.integration import DisabledReason
 from mailmine.store import events, integrations, mailboxes
 from mailmine.sync.runner import Runner
 from mailmine.sync.settings import SyncSettings
-from tests.integration.sync.conftest import CLAIMS, ORDERS, World, eml
+from tests.integration.sync.conftest import ACCOUNT, CLAIMS, ORDERS, World, eml
 
 QUICK = SyncSettings(
     poll_interval=timedelta(seconds=0.2),
@@ -139,6 +139,25 @@ async def test_a_new_password_switches_the_integration_on_again(world: World) ->
     async with running(world):
         await until(lambda: len(world.comments()) == 1)
     assert world.integration().enabled
+    assert world.integration().trouble is None
+
+
+async def test_an_account_that_is_unlocked_is_tried_again_when_switched_on(world: World) -> None:
+    world.exchange.mailbox(ORDERS).deliver(eml(1))
+    account = world.exchange.account(ACCOUNT)
+    account.is_locked = True
+    world.configure()
+    async with running(world):
+        await until(lambda: world.integration().trouble is not None)
+    world.now = world.time() + timedelta(minutes=6)
+    async with running(world) as runner:
+        await until(lambda: not world.integration().enabled)
+        account.is_locked = False
+        with world.database.write() as tx:
+            integrations.set_enabled(tx, world.integration().id, enabled=True)
+        world.now += timedelta(minutes=6)
+        runner.wake()
+        await until(lambda: len(world.comments()) == 1)
     assert world.integration().trouble is None
 
 
