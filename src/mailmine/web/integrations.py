@@ -13,6 +13,9 @@ from mailmine.web import progress
 from mailmine.web.progress import Progress, State
 from mailmine.web.visit import Visit, page
 
+FEW = 25
+"""Mailboxes whose folders are all on the page; where there are more, a link shows those of one."""
+
 
 @dataclass(frozen=True, slots=True)
 class IntegrationView:
@@ -44,11 +47,14 @@ def show(visit: Visit) -> Response:
     """Answer `/integrations`."""
     if not visit.sees_integrations:
         raise HTTPException(403)
+    views = view_all(visit)
     return visit.render(
         "integrations.html",
         here="integrations",
         title="Integrations",
-        integrations=view_all(visit),
+        integrations=views,
+        shows_all_folders=sum(len(view.mailboxes) for view in views) <= FEW,
+        opened=visit.request.query_params.get("open", ""),
     )
 
 

@@ -16,6 +16,7 @@ from starlette.routing import Mount, Route
 from mailmine.model.ids import CommentId
 from mailmine.refine import identity
 from mailmine.store.database import Database
+from mailmine.web import integrations
 from mailmine.web.app import create
 from mailmine.web.security import HEADERS, POLICY
 from tests.browser import letters, seed
@@ -98,6 +99,19 @@ async def test_integrations_show_how_far_each_mailbox_is(sign_in: SignIn) -> Non
     assert (bar.get("value"), bar.get("max")) == ("31900", "48211")
     folders = [cell.text_content() for cell in find(page, "//tbody/tr/td[1]")]
     assert "Inbox / Done" in folders
+
+
+async def test_of_many_mailboxes_the_folders_are_shown_one_by_one(
+    sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(integrations, "FEW", 5)
+    ann = await sign_in("ann")
+    page = await page_of(ann, "/integrations")
+    assert find(page, "//table") == []
+    orders = "//details[contains(summary, 'orders@')]"
+    (address,) = find(page, f"{orders}//a[contains(., '2 folders')]/@href")
+    page = await page_of(ann, address.partition("#")[0])
+    assert len(find(page, "//table")) == len(find(page, f"{orders}[@open]//table")) == 1
 
 
 async def test_people_see_only_what_they_may(sign_in: SignIn) -> None:
