@@ -2,9 +2,18 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _seconds(written: object) -> object:
+    """Take a bare number for seconds; Pydantic knows the rest (PT30S, 00:00:30)."""
+    try:
+        return timedelta(seconds=float(written)) if isinstance(written, str) else written
+    except (ValueError, OverflowError):
+        return written
 
 
 class Settings(BaseSettings):
@@ -22,7 +31,9 @@ class Settings(BaseSettings):
     port: int = Field(default=8450, ge=0, le=65535)
     root_path: str = ""
     """The path under which a proxy offers mailmine, e.g. `/org/tenant/reinfer_`."""
-    poll_interval: timedelta = timedelta(seconds=30)
+    poll_interval: Annotated[
+        timedelta, BeforeValidator(_seconds), Field(ge=timedelta(seconds=1), le=timedelta(days=1))
+    ] = timedelta(seconds=30)
     """How long an idle mailbox is left alone. In the environment: seconds, or ISO 8601 (PT30S)."""
     log_level: str = "info"
 

@@ -1,0 +1,38 @@
+"""Settings from the environment."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from mailmine.cli import options
+from mailmine.cli.errors import Failed
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("7", timedelta(seconds=7)), ("1.5", timedelta(seconds=1.5)), ("PT2M", timedelta(minutes=2))],
+)
+def test_the_poll_interval_is_seconds_or_a_duration(
+    monkeypatch: pytest.MonkeyPatch, written: str, meant: timedelta
+) -> None:
+    monkeypatch.setenv("MAILMINE_POLL_INTERVAL", written)
+    assert options.settings().poll_interval == meant
+
+
+@pytest.mark.parametrize("written", ["0", "-5", "soon", "nan", "1e300"])
+def test_an_impossible_poll_interval_is_named(
+    monkeypatch: pytest.MonkeyPatch, written: str
+) -> None:
+    monkeypatch.setenv("MAILMINE_POLL_INTERVAL", written)
+    with pytest.raises(Failed, match="poll_interval"):
+        options.settings()
+
+
+def test_the_command_line_comes_before_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MAILMINE_DATA", "/elsewhere")
+    assert options.settings(data=tmp_path).data == tmp_path
+    assert str(options.settings().data) == "/elsewhere"
+    assert options.settings(data=tmp_path).database_url == f"sqlite:///{tmp_path / 'mailmine.db'}"
