@@ -303,6 +303,17 @@ def test_a_database_that_is_locked_does_not_begin_to_write(tmp_path: Path) -> No
     second.close()
 
 
+def test_a_thread_that_writes_for_too_long_is_said_to_do_so(tmp_path: Path) -> None:
+    database = Database.open(f"sqlite:///{tmp_path / 'a.db'}", patience=0)
+    with (
+        database.write(),
+        pytest.raises(DatabaseUnavailable, match="too long"),
+        database.write() as tx,
+    ):
+        projects.list_all(tx)
+    database.close()
+
+
 def test_a_file_that_is_no_database_is_said_to_be_so(tmp_path: Path) -> None:
     file = tmp_path / "a.db"
     file.write_bytes(b"not a database at all" * 100)

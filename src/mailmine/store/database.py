@@ -7,7 +7,7 @@ power cut. At some hundred rows a commit that costs nothing (spec/performance.md
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, cast
 
@@ -33,13 +33,13 @@ CACHE_KIB = {"read": 2_048, "write": 16_384}
 class Database:
     """One database, shared by all threads of the process."""
 
-    def __init__(self, reader: Engine, writer: Engine, url: str) -> None:
+    def __init__(self, reader: Engine, writer: Engine, url: str, patience: float) -> None:
         self.url = url
         self.dialect = cast("Dialect", writer.dialect.name)
         self._reader = reader
         self._writer = writer
-        # SQLite has one writer; waiting here is fair, waiting in SQLite is polling.
-        self._turn = threading.Lock() if self.dialect == "sqlite" else nullcontext()
+        self._patience = patience
+        self._lock = threading.Lock()
 
     @classmethod
     def open(cls, url: str, *, patience: float = PATIENCE) -> "Database":
@@ -64,7 +64,7 @@ class Database:
             )
         for engine in {reader, writer}:
             event.listen(engine, "handle_error", _translate)
-        return cls(reader, writer, url)
+        return cls(reader, writer, url, patience)
 
     def migrate(self) -> None:
         """Bring the schema up to date; safe when several processes start at once."""
@@ -82,8 +82,21 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Open a transaction: commits at the end, rolls back on an exception."""
-        with _wrapped(), self._turn, self._writer.begin() as tx:
+        with _wrapped(), self._turn(), self._writer.begin() as tx:
             yield tx
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Let one thread write at a time in SQLite: waiting here wakes up at once, waiting there is polling."""
+        if self.dialect != "sqlite":
+            yield
+            return
+        if not self._lock.acquire(timeout=self._patience):
+            raise DatabaseUnavailable("Another thread has been writing for too long.")
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def close(self) -> None:
         """Let go of all connections."""
@@ -114,6 +127,7 @@ def _sqlite(url: URL, use: Literal["read", "write"], patience: float) -> Engine:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA wal_autocheckpoint = 4000")  # pages: 16 MB
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB[use]}")
         connection.execute(f"PRAGMA query_only = {int(use == 'read')}")
 
@@ -125,17 +139,22 @@ def _sqlite(url: URL, use: Literal["read", "write"], patience: float) -> Engine:
 
 
 def _postgresql(url: URL, patience: float) -> Engine:
-    return create_engine(
+    engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
-        connect_args={
-            "connect_timeout": max(2, int(patience)),
-            "options": f"-c lock_timeout={int(patience * 1000)} -c default_toast_compression=lz4",
-        },
+        connect_args={"connect_timeout": max(2, int(patience))},
         pool_size=READERS,
         max_overflow=READERS,
         pool_timeout=patience,
         pool_pre_ping=True,
     )
+
+    @event.listens_for(engine, "connect")
+    def connect(connection: psycopg.Connection, record: object) -> None:
+        del record
+        connection.execute(f"SET lock_timeout = {int(patience * 1000)}")
+        connection.commit()
+
+    return engine
 
 
 @contextmanager

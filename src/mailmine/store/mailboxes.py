@@ -203,7 +203,7 @@ def renew(tx: Connection, lease: Lease, *, until: datetime) -> Lease:
 
 def guard(tx: Connection, lease: Lease) -> None:
     """Make sure that the mailbox is still this round's until the end of `tx`. Raises LeaseLost."""
-    held = select(mailboxes.c.id).where(_held(lease)).with_for_update()
+    held = select(mailboxes.c.id).where(_held(lease)).with_for_update(key_share=True)
     if tx.execute(held).one_or_none() is None:
         raise _lost(lease)
 

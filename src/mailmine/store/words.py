@@ -21,7 +21,11 @@ _CJK_FIRST_BYTES = bytes([*range(0xE3, 0xEA), 0xEF, 0xF0])
 """Of their UTF-8; some other letters share them."""
 WORD = re.compile(f"[{_CJK}]|[^\\W_{_CJK}]+")
 _RUN = re.compile(f"[{_CJK}]+")
-_GAP = re.compile(r"[\W_]+")
+_ASCII_GAPS = bytes(
+    [byte if chr(byte).isalnum() else ord(" ") for byte in range(128)] + [*range(128, 256)]
+)
+"""Each ASCII character that is not part of a word becomes a space, in UTF-8."""
+_OTHER_GAPS = re.compile(r"[^\w ]+")
 _ACCENTS = re.compile("(?<=[a-z])[\u0300-\u036f]+")
 """Of Latin letters alone, as SQLite's tokenizer does; elsewhere they make other letters."""
 
@@ -61,5 +65,6 @@ def spaced(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Leave nothing but folded words, with a space between."""
-    return _GAP.sub(" ", spaced(fold(text)))
+    """Leave nothing but folded words, with gaps between."""
+    text = spaced(fold(text)).encode().translate(_ASCII_GAPS).decode()
+    return text if text.isascii() else _OTHER_GAPS.sub(" ", text)
