@@ -38,7 +38,7 @@ def _say_version(asked: bool) -> None:  # noqa: FBT001 - typer's way
 
 
 @app.callback()
-def options(
+def mailmine(
     version: Annotated[
         bool,
         typer.Option("--version", callback=_say_version, is_eager=True, help="Say which version."),
