@@ -12,16 +12,18 @@ from tests import postgresql
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("MAILMINE_SHARED", ROOT.parent / "shared"))
 
-WANTED = {"corpus": SHARED / "corpus", "schema": SHARED / "schema"}
-"""What a marker stands for: tests so marked need that folder, which is not part of the project."""
+CHROMIUM = Path("/usr/bin/chromium")
+
+WANTED = {"corpus": SHARED / "corpus", "schema": SHARED / "schema", "browser": CHROMIUM}
+"""What a marker stands for: tests so marked need that path, which is not part of the project."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip the tests whose outside material is missing."""
     for item in items:
-        for marker, folder in WANTED.items():
-            if item.get_closest_marker(marker) and not folder.is_dir():
-                item.add_marker(pytest.mark.skip(reason=f"{folder} is missing"))
+        for marker, path in WANTED.items():
+            if item.get_closest_marker(marker) and not path.exists():
+                item.add_marker(pytest.mark.skip(reason=f"{path} is missing"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -30,11 +32,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if without:
         terminalreporter.section("NOT TESTED", sep="!", red=True, bold=True)
         terminalreporter.line(f"Nothing was tested on PostgreSQL: {without}.")
-    missing = [str(folder) for folder in WANTED.values() if not folder.is_dir()]
+    missing = [str(path) for path in WANTED.values() if not path.exists()]
     if missing:
         terminalreporter.section("NOT TESTED", sep="!", red=True, bold=True)
         terminalreporter.line(
-            f"Real mail or schemas were missing, and their tests skipped: {', '.join(missing)}"
+            f"What tests need was missing, and those tests were skipped: {', '.join(missing)}"
         )
 
 

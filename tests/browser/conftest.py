@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
@@ -12,8 +11,7 @@ from mailmine.store.database import Database
 from mailmine.web.app import create
 from tests.browser import seed
 from tests.browser.server import serving
-
-CHROMIUM = Path("/usr/bin/chromium")
+from tests.conftest import CHROMIUM
 
 OPTIONS = [
     "--no-sandbox",
@@ -48,8 +46,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is missing")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
         yield browser
@@ -107,10 +103,3 @@ def meet(chromium: Browser, served: Served) -> Iterator[Meet]:
     for context in contexts:
         context.close()
     assert [person.complaints for person in people if person.complaints] == []
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say loudly what could not be tested."""
-    if not CHROMIUM.exists():
-        terminalreporter.section("NOT TESTED", sep="!", red=True, bold=True)
-        terminalreporter.line(f"{CHROMIUM} is missing, and the tests in a browser were skipped.")
