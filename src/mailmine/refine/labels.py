@@ -144,3 +144,10 @@ def device_hints() -> tuple[frozenset[str], frozenset[str]]:
 def excuses() -> re.Pattern[str]:
     """Match what such a line may go on with after a comma."""
     return re.compile(_one_of(_words("signature", "excuses")), re.IGNORECASE)
+
+
+@cache
+def footers() -> re.Pattern[str]:
+    """Match what only disclaimers and the footers of lists say."""
+    words = "|".join(_escaped(word) for word in _words("signature", "footers"))
+    return re.compile(words, re.IGNORECASE)

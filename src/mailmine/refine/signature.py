@@ -23,6 +23,9 @@ MAX_REGIONS = 1_000
 MAX_LINE = 80
 """Characters of a line in a signature; longer ones are sentences or disclaimers."""
 
+MAX_FOOTER = 4
+"""Lines below a line of dashes that need no other proof."""
+
 MAX_WORDS = 9
 """Words of a line in a block of contact data."""
 
@@ -35,11 +38,21 @@ _CONTACT = re.compile(
     r"\+?\(?\d[\d \t()./-]{6,}\d"  # a telephone number
     r"|\b[xX][ -]?\d{4,5}\b|\b\d-\d{4}\b"  # an extension
     r"|[\w.+-]{1,64}@[\w-]{1,64}\."
-    r"|\bwww\.|https?://"
-    r"|\b(?:tel|fax|phone|mobile|mobil|cell|pager|handy|t\u00e9l|telefon|tlf|skype|aim)\b[ .:)]"
+    r"|\b(?:tel|fax|phone|mobile|mobil|cell|pager|handy|t\u00e9l|telefon|tlf|skype|aim)\b[ .:)]",
+    re.IGNORECASE,
+)
+_URL = re.compile(r"https?://\S*")
+_PLACE = re.compile(
+    r"\bwww\.|https?://"
     r"|\b(?:Inc|Corp|LLC|LLP|GmbH|Ltd|AG|S\.A|B\.V|AB|Oy|ApS|SpA|Sarl|Co)\b\.?[,]?(?:$| )",
     re.IGNORECASE,
 )
+"""A web site or a company: in a signature, but alone none."""
+
+_ENTRY = re.compile(r"[\w .#/-]{2,40}?[ \t]*:[ \t]")
+"""`Request ID : 4711`: a line of data."""
+
+_NAME = re.compile(r"[^\W\d_a-z][\w.'&|,()-]*(?: [\w.'&|,()/-]+){0,7}$")
 _SENTENCE_END = re.compile(r"[.!?;]$")
 _ABBREVIATED = re.compile(r"(?:\b\w{1,4}|\.\w{2,3})\.$")
 _ORNAMENTS = " \t*_-\u2013\u2014[]<>()"
@@ -128,7 +141,7 @@ def _is_device_line(text: str) -> bool:
 
 
 def _delimited(lines: Sequence[Line], own: list[int], *, is_first: bool) -> int | None:
-    """Find `-- ` (RFC 3676, 4.3), a line of dashes with little below it, or `- Ann`."""
+    """Find `-- ` (RFC 3676, 4.3), a line of dashes with a footer below it, or `- Ann`."""
     found = None
     for count, at in enumerate(reversed(own)):
         if count > MAX_LINES:
@@ -136,8 +149,8 @@ def _delimited(lines: Sequence[Line], own: list[int], *, is_first: bool) -> int 
         text = lines[at].text
         if (
             _DELIMITER.match(text)
-            or (count and _DASHES.match(text))
-            or (count == 0 and _DASH_NAME.match(text))
+            or (count and _DASHES.match(text) and _is_footer(lines, own, count))
+            or (count == 0 and _DASH_NAME.match(text) and not _is_item(lines, own))
         ):
             found = at
         elif len(text) > MAX_LINE:
@@ -145,6 +158,20 @@ def _delimited(lines: Sequence[Line], own: list[int], *, is_first: bool) -> int 
     if found is None or (is_first and found == own[0]):
         return None
     return found
+
+
+def _is_footer(lines: Sequence[Line], own: list[int], count: int) -> bool:
+    """Whether the last `count` lines are short enough for a footer, or say what only footers say."""
+    below = [lines[at].text for at in own[len(own) - count :]]
+    if labels.footers().search(" ".join(below[:MAX_FOOTER])):
+        return True
+    if count <= MAX_FOOTER:
+        return True
+    return (
+        count <= MAX_LINES // 2 + MAX_FOOTER
+        and all(len(text.split()) <= MAX_WORDS for text in below)
+        and any(_is_contact(text) for text in below)
+    )
 
 
 def _is_item(lines: Sequence[Line], own: list[int]) -> bool:
@@ -169,28 +196,52 @@ def _named(lines: Sequence[Line], own: list[int], sender: Address | None) -> int
 def _contact_block(lines: Sequence[Line], own: list[int]) -> int | None:
     """Find the block of short lines at the end that says who somebody is and where to reach him."""
     known = labels.closings()
-    start = None
+    block: list[int] = []
     has_contact = False
-    for count, at in enumerate(reversed(own)):
+    for at in reversed(own[1:][-MAX_LINES:]):
         text = lines[at].text.strip()
-        if count >= MAX_LINES or len(text) > MAX_LINE or text.rstrip(" ,.!;:-").lower() in known:
+        if text.rstrip(" ,.!;:-").lower() in known or not _fits(text):
             break
-        contact = bool(_CONTACT.search(text))
-        if not contact and (
-            len(text.split()) > MAX_WORDS
-            or text.endswith((":", ","))
-            or (_SENTENCE_END.search(text) and not _ABBREVIATED.search(text))
-        ):
-            break
-        if start is not None and not contact and at + 1 < start and not _goes_on(lines, start):
-            break
+        contact = _is_contact(text)
+        has_gap = bool(block) and block[-1] - at > 1
+        if has_gap and not contact and not _is_tail(lines[block[-1]].text):
+            break  # a paragraph of its own, above a block that is whole
         has_contact = has_contact or contact
-        start = at
-    if not has_contact or start is None:
+        block.append(at)
+    if not has_contact:
         return None
-    return start if start != own[0] else None
+    # It begins with a name, and not in the middle of a paragraph.
+    for at in reversed(block):
+        above = lines[at - 1].text.strip()
+        text = lines[at].text.strip()
+        if above.rstrip(" ,.!;:-").lower() in known:
+            # The name right below a closing was written with it.
+            is_name = at != block[0] and _NAME.match(text) and not _is_contact(text)
+            return block[block.index(at) - 1] if above and is_name else at
+        if not above:
+            return at
+        if _SENTENCE_END.search(above) and _NAME.match(text) and not _is_contact(text):
+            return at
+    return None
 
 
-def _goes_on(lines: Sequence[Line], start: int) -> bool:
-    """Whether the block found so far may be only the lower half: its first line is no name."""
-    return bool(_CONTACT.search(lines[start].text))
+def _fits(text: str) -> bool:
+    """Whether a line may stand in such a block: short, no sentence, no data."""
+    if len(text) > MAX_LINE:
+        return False
+    if _is_contact(text):
+        return len(text.split()) <= (MAX_WORDS // 2 if text.endswith(".") else MAX_WORDS + 3)
+    if _PLACE.search(text):
+        return len(text.split()) <= MAX_WORDS
+    if len(text.split()) > MAX_WORDS or text.endswith((":", ",")) or _ENTRY.match(text):
+        return False
+    return not _SENTENCE_END.search(text) or bool(_ABBREVIATED.search(text))
+
+
+def _is_tail(text: str) -> bool:
+    """Whether the line with which the block begins so far is no name: more must stand above."""
+    return bool(_is_contact(text) or _PLACE.search(text) or text.lstrip()[:1].isdigit())
+
+
+def _is_contact(text: str) -> bool:
+    return bool(_CONTACT.search(_URL.sub("", text) if "://" in text else text))
