@@ -5,10 +5,12 @@ import re
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, make_url, text
 
-from mailmine.store import schema
+from mailmine.store import migrations, schema
 from mailmine.store.database import Database
+from mailmine.store.errors import DatabaseUnavailable
 from tests import postgresql
 
 SHAPE = {
@@ -44,6 +46,8 @@ def shape(url: str) -> list[tuple[str, ...]]:
     engine.dispose()
     return sorted(rows)
 
+
+HEAD = ScriptDirectory(str(Path(migrations.__file__).parent)).get_current_head()
 
 DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
 
@@ -85,3 +89,14 @@ def test_processes_that_migrate_at_once_do_not_disturb_each_other(
         process.join(60)
     assert [process.exitcode for process in processes] == [0, 0, 0]
     assert any("comments" in row for row in shape(empty_urls[0]))
+
+
+def test_a_database_of_a_newer_version_is_left_alone(database: Database) -> None:
+    with database.write() as tx:
+        tx.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(DatabaseUnavailable, match="newer"):
+        database.migrate()
+    with database.write() as tx:
+        head = text("UPDATE alembic_version SET version_num = :head")
+        tx.execute(head, {"head": HEAD})
+    database.migrate()

@@ -4,17 +4,26 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Connection, text
+
+from mailmine.store.errors import DatabaseUnavailable
 
 
 def upgrade(tx: Connection) -> None:
     """Bring the schema up to date within `tx`; other processes that want the same wait.
 
     SQLite lets one process write at a time anyway. PostgreSQL takes a lock until the end of `tx`.
+    Raises DatabaseUnavailable for a database of a newer version.
     """
     if tx.dialect.name == "postgresql":
         tx.execute(text("SELECT pg_advisory_xact_lock(hashtext('mailmine.migrate'))"))
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.attributes["connection"] = tx
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise DatabaseUnavailable(
+            "This database was written by a newer mailmine. Install that version, or name another database."
+        ) from error
