@@ -20,6 +20,11 @@ one folder; `allow_impersonation` lets it act as their owners. All of it may be 
 
 `serve(tls=True)` makes its own certificate. `exchange_simulator.server.run` serves until interrupted.
 `exchange_simulator.mail.load` fills a mailbox from `.eml` files, folders of them, and `.mbox` files.
+`exchange_simulator.control` says how another process steers all this by `POST /control/<verb>`.
+
+To look inside: `exchange.requests` (what was asked), `exchange.most_at_once`, and `exchange.on_exchange`, a list of
+functions that get every request's and answer's bytes. To measure: `exchange.prepare()` takes all mail apart
+beforehand, `exchange.latency` makes answers take longer, `exchange.compresses = False` sends them as they are.
 """
 
 from exchange_simulator.exchange import Account, Exchange, Request

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import binascii
+import gzip
 import ssl
 import threading
 import uuid
@@ -22,6 +23,8 @@ EWS_PATH = "/EWS/Exchange.asmx"
 MAX_REQUEST = 64 * 1024 * 1024
 XML = "text/xml; charset=utf-8"
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="exchange"'}
+SMALLEST_COMPRESSED = 1024
+"""Bytes below which compressing is not worth it."""
 START_DEADLINE = 10.0
 """Seconds that a server thread gets to listen."""
 
@@ -60,12 +63,13 @@ async def _ews(exchange: Exchange, request: web.Request) -> web.StreamResponse:
         return web.Response(status=answer.status, headers=_names(request) | answer.failure.headers)
     for watcher in exchange.on_exchange:
         watcher(body, answer.body, exchange.version)
-    response = web.Response(
-        status=answer.status, body=answer.body, headers=_names(request) | {"Content-Type": XML}
-    )
-    if exchange.compresses and "gzip" in request.headers.get("Accept-Encoding", ""):
-        response.enable_compression(web.ContentCoding.gzip)
-    return response
+    body, headers = answer.body, _names(request) | {"Content-Type": XML}
+    accepts = "gzip" in request.headers.get("Accept-Encoding", "")
+    if exchange.compresses and accepts and len(body) >= SMALLEST_COMPRESSED:
+        # The least effort, as web servers spend on what they compress anew for each answer.
+        body = gzip.compress(body, compresslevel=1, mtime=0)
+        headers["Content-Encoding"] = "gzip"
+    return web.Response(status=answer.status, body=body, headers=headers)
 
 
 def _names(request: web.Request) -> dict[str, str]:

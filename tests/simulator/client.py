@@ -5,7 +5,7 @@ import re
 import ssl
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lxml import etree
 
@@ -57,6 +57,7 @@ class Client:
     version: str | None = "Exchange2010_SP2"
     impersonates: str | None = None
     tls: ssl.SSLContext | None = None
+    headers: dict[str, str] = field(default_factory=dict)
 
     def ask(self, operation: str) -> Answer:
         header = f'<t:RequestServerVersion Version="{self.version}"/>' if self.version else ""
@@ -73,7 +74,11 @@ class Client:
         self, body: str, *, method: str = "POST", headers: dict[str, str] | None = None
     ) -> Answer:
         encoded = base64.b64encode(f"{self.name}:{self.password}".encode()).decode()
-        sent = {"Authorization": f"Basic {encoded}", "Content-Type": "text/xml"} | (headers or {})
+        sent = (
+            {"Authorization": f"Basic {encoded}", "Content-Type": "text/xml"}
+            | self.headers
+            | (headers or {})
+        )
         request = urllib.request.Request(  # noqa: S310
             f"{self.address}/EWS/Exchange.asmx",
             data=body.encode() if method == "POST" else None,
