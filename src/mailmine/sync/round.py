@@ -10,14 +10,10 @@ A page is stored while the next is being read. Its emails and the place after it
 transaction that first makes sure the mailbox is still ours; so a crash at any moment repeats a page at most.
 """
 
-import asyncio
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from typing import TypeVar
 
 import structlog
 from sqlalchemy import Connection as Transaction
@@ -26,35 +22,28 @@ from mailmine.exchange.faults import Fault
 from mailmine.exchange.reader import (
     ChangePage,
     CursorLost,
-    Fetched,
     Folder,
     FolderTree,
     Item,
-    ItemFault,
-    ItemGone,
-    ItemSkipped,
     Reader,
 )
-from mailmine.model.ids import Cursor, FolderId, FolderKey, ItemId
+from mailmine.model.ids import FolderId, FolderKey, ItemId
 from mailmine.model.integration import FolderStatus, Mailbox, Trouble
-from mailmine.store import copies, failures, folders, mailboxes, rechecks
+from mailmine.store import copies, failures, folders, rechecks
 from mailmine.store.blobs import Blobs
-from mailmine.store.errors import DatabaseUnavailable, LeaseLost
 from mailmine.store.failures import Failure
 from mailmine.store.folders import FolderState, SeenFolder
 from mailmine.store.mailboxes import Lease
-from mailmine.sync import decide, filters, intake, policy
+from mailmine.sync import decide, filters, policy
 from mailmine.sync.attachments import Contents
+from mailmine.sync.chores import Chores
 from mailmine.sync.desk import Desk
-from mailmine.sync.intake import STORE_FAILED, Delivery, Failed, Prepared, Taken
+from mailmine.sync.intake import Delivery, Taken
 from mailmine.sync.settings import SyncSettings
+from mailmine.sync.storing import Chunk, Place, Storing
 
 log = structlog.get_logger(__name__)
 
-T = TypeVar("T")
-
-BATCH = 200
-"""Copies that a chore deals with in one transaction."""
 OVERLAP = timedelta(minutes=2)
 """The fresh lane looks back a little before the first load began: clocks differ."""
 SETTLED = timedelta(seconds=2)
@@ -89,17 +78,6 @@ class Outcome:
     """There is more to read or to do now."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
-    """What is written of a folder together with a page."""
-
-    cursor: Cursor
-    is_last: bool
-    hint: str | None
-    seen: tuple[ItemId, ...]
-    """All items that the page names."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Known:
     """What the store knows when a round begins."""
@@ -131,7 +109,6 @@ class Round:
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._mailbox = mailbox
-        self._lease = lease
         self._desk = desk
         self._reader = reader
         self._settings = settings
@@ -140,12 +117,11 @@ class Round:
         self._is_stopping = is_stopping
         self._until = time.monotonic() + settings.slice.total_seconds()
         self._hints: dict[FolderId, str | None] = {}
-        self._storing: asyncio.Task[None] | None = None
-        self._taken = Taken()
+        self._storing = Storing(mailbox, lease, desk=desk, now=now)
         self._unfinished = False
         self._has_begun_again = False
         self._contents = Contents(
-            mailbox, reader=reader, blobs=blobs, read=desk.read, write=self._write, now=now
+            mailbox, reader=reader, blobs=blobs, read=desk.read, write=self._storing.write, now=now
         )
 
     async def run(self) -> Outcome:
@@ -156,13 +132,10 @@ class Round:
         """
         try:
             await self._run()
-            await self._stored()
+            await self._storing.stored()
         finally:
-            if self._storing is not None:
-                await asyncio.wait({self._storing})
-                with suppress(asyncio.CancelledError):
-                    self._storing.exception()
-        return Outcome(taken=self._taken, is_unfinished=self._unfinished)
+            await self._storing.settle()
+        return Outcome(taken=self._storing.taken, is_unfinished=self._unfinished)
 
     async def _run(self) -> None:
         tree = await self._reader.folders()
@@ -189,9 +162,10 @@ class Round:
         await self._read_history(
             [state for state in loading if not self._is_left_out(state)], rereading
         )
-        await self._stored()
+        await self._storing.stored()
         if known.chores or self._has_begun_again:
-            await self._do_chores()
+            chores = Chores(self._mailbox, storing=self._storing, now=self._now)
+            self._unfinished |= await chores.do(self._is_over)
         if self._mailbox.sync_attachments:
             self._unfinished |= await self._contents.fetch(
                 self._settings.attachments, self._is_over
@@ -252,7 +226,7 @@ class Round:
                     log.info("folder renamed", folder=state.path, before=earlier.path)
             return self._look_up(tx)
 
-        return await self._write(save)
+        return await self._storing.write(save)
 
     def _look_up(self, tx: Transaction) -> _Known:
         return _Known(
@@ -311,17 +285,17 @@ class Round:
     async def _begin_again(self, state: FolderState) -> None:
         """Read the folder from its beginning: what is not seen again by its end is gone."""
         self._has_begun_again = True
-        await self._stored()
+        await self._storing.stored()
 
         def forget(tx: Transaction) -> None:
             rechecks.begin(tx, state.key, rechecks.Kind.UNSEEN)
             folders.forget_place(tx, state.key)
 
-        await self._write(forget)
+        await self._storing.write(forget)
 
     async def _leave_out(self, state: FolderState, fault: Fault) -> None:
         """Say what is wrong with the folder, and let the others go on."""
-        await self._stored()
+        await self._storing.stored()
         now = self._now()
         rule = policy.rule_for(fault)
         if rule.action not in (policy.Action.RETRY_LATER, policy.Action.RETRY_NOW):
@@ -331,7 +305,7 @@ class Round:
         since = before.since if before is not None and before.code == fault.code else now
         trouble = Trouble(code=fault.code, message=f"{fault.message} {rule.remedy}", since=since)
         if trouble != before:
-            await self._write(lambda tx: folders.set_trouble(tx, state.key, trouble))
+            await self._storing.write(lambda tx: folders.set_trouble(tx, state.key, trouble))
 
     async def _bring(
         self, state: FolderState, page: ChangePage, *, is_last: bool, is_reread: bool
@@ -345,14 +319,14 @@ class Round:
         selection = decide.select(
             page.changes, known, folder=state.key, start_at=self._mailbox.start_at
         )
-        place = _Place(
+        place = Place(
             cursor=page.cursor,
             is_last=is_last,
             hint=hint if is_last else state.last_change,
             seen=seen if is_reread else (),
         )
         last = await self._fetch(state, selection.fetch, came_along=selection.items)
-        await self._hand_over(_with_intents(last, selection.intents), place)
+        await self._storing.hand_over(replace(last, intents=selection.intents), place)
 
     async def _look_for_new(self, state: FolderState) -> None:
         """Take in what arrived since the first load of the folder began."""
@@ -373,7 +347,7 @@ class Round:
         known = await self._known(found)
         unknown = [item_id for item_id in found if item_id not in known or known[item_id].is_gone]
         if unknown:
-            await self._hand_over(await self._fetch(state, unknown), None)
+            await self._storing.hand_over(await self._fetch(state, unknown), None)
         looked_at[state.folder_id] = hint
 
     async def _retry(self, failed: Sequence[Failure], states: Sequence[FolderState]) -> None:
@@ -381,7 +355,9 @@ class Round:
         for state in states:
             tried = {one.item_id: one.attempts for one in failed if one.folder_key == state.key}
             if tried:
-                await self._hand_over(await self._fetch(state, list(tried), tried=tried), None)
+                await self._storing.hand_over(
+                    await self._fetch(state, list(tried), tried=tried), None
+                )
 
     async def _known(self, item_ids: Sequence[ItemId]) -> dict[ItemId, copies.Copy]:
         if not item_ids:
@@ -397,177 +373,13 @@ class Round:
         tried: dict[ItemId, int] | None = None,
     ) -> Delivery:
         """Fetch and refine; what is too much to be held is handed over early. Gives the rest."""
-        chunk = _Chunk(state, tried or {})
+        chunk = Chunk(state, tried or {})
         await chunk.add(came_along)
         if not item_ids:
             return chunk.delivery()
         async for batch in self._reader.fetch(item_ids):
             await chunk.add(batch)
             if chunk.size >= self._settings.chunk_bytes:
-                await self._hand_over(chunk.delivery(), None)
-                chunk = _Chunk(state, tried or {})
+                await self._storing.hand_over(chunk.delivery(), None)
+                chunk = Chunk(state, tried or {})
         return chunk.delivery()
-
-    # -- storing
-
-    async def _hand_over(self, delivery: Delivery, place: _Place | None) -> None:
-        """Let `delivery` be stored while reading goes on; waits for what was handed over before."""
-        await self._stored()
-        self._storing = asyncio.create_task(self._store(delivery, place))
-
-    async def _stored(self) -> None:
-        if self._storing is not None:
-            storing, self._storing = self._storing, None
-            await storing
-
-    async def _store(self, delivery: Delivery, place: _Place | None) -> None:
-        """Write a delivery and the place after it; where one email makes that fail, without that one."""
-        try:
-            taken = await self._write(lambda tx: self._take_in(tx, delivery, place))
-        except (LeaseLost, DatabaseUnavailable):
-            raise
-        except Exception as error:
-            if not delivery.items:
-                raise
-            log.warning("page not stored at once", items=len(delivery.items), error=_name(error))
-            rest = await self._store_apart(delivery, error)
-            taken = await self._write(lambda tx: self._take_in(tx, rest, place))
-        self._taken.add(taken)
-        log.debug("page stored", new=taken.new, moved=taken.moved, gone=taken.gone)
-
-    async def _store_apart(self, delivery: Delivery, error: Exception) -> Delivery:
-        """Write the items of a delivery in halves, down to the one that cannot be; give what is left to say."""
-        if len(delivery.items) == 1:
-            item_id = delivery.items[0].item.id
-            log.warning("storing failed", item=item_id, error=_name(error))
-            words = "mailmine could not store this email. Please report it."
-            failed = Failed(item_id, STORE_FAILED, words)
-            return _without_items(delivery, (*delivery.failed, failed))
-        failed_here = delivery.failed
-        middle = len(delivery.items) // 2
-        for part in (delivery.items[:middle], delivery.items[middle:]):
-            piece = Delivery(folder=delivery.folder, items=part, tried=delivery.tried)
-            try:
-                self._taken.add(await self._write(partial(self._take_piece, piece)))
-            except (LeaseLost, DatabaseUnavailable):
-                raise
-            except Exception as again:  # noqa: BLE001 - whatever one email does, the others are stored
-                failed_here += (await self._store_apart(piece, again)).failed
-        return _without_items(delivery, failed_here)
-
-    def _take_piece(self, piece: Delivery, tx: Transaction) -> Taken:
-        return self._take_in(tx, piece, None)
-
-    def _take_in(self, tx: Transaction, delivery: Delivery, place: _Place | None) -> Taken:
-        now = self._now()
-        taken = intake.take_in(tx, self._mailbox, delivery, at=now)
-        if place is not None:
-            key = delivery.folder.key
-            rechecks.drop(tx, key, rechecks.Kind.UNSEEN, place.seen)
-            folders.save_place(
-                tx,
-                key,
-                cursor=place.cursor,
-                status=FolderStatus.UP_TO_DATE if place.is_last else FolderStatus.IN_PROGRESS,
-                last_change=place.hint,
-                synced_until=now if place.is_last else delivery.folder.synced_until,
-                at=now,
-                read=taken.new + taken.copies + taken.moved,
-            )
-            if delivery.folder.trouble is not None:
-                folders.set_trouble(tx, key, None)
-        return taken
-
-    async def _write(self, act: Callable[[Transaction], T]) -> T:
-        """Write in a transaction that begins by making sure that the mailbox is still ours."""
-
-        def guarded(tx: Transaction) -> T:
-            mailboxes.guard(tx, self._lease)
-            return act(tx)
-
-        return await self._desk.write(guarded)
-
-    # -- chores
-
-    async def _do_chores(self) -> None:
-        """Mark copies gone that were not seen again, and tell comments of renamed folders; batch by batch."""
-        known = await self._desk.read(self._look_up)
-        states = {state.key: state for state in known.states}
-        for key, kind in sorted(known.chores):
-            state = states[key]
-            is_settled = state.is_gone or state.status is FolderStatus.UP_TO_DATE
-            is_more = kind is rechecks.Kind.PLACE or is_settled
-            while is_more:
-                is_more = await self._write(partial(self._chore, key, kind))
-                if self._is_over():
-                    self._unfinished |= is_more
-                    break
-
-    def _chore(self, key: FolderKey, kind: rechecks.Kind, tx: Transaction) -> bool:
-        """Do one batch; tells whether there may be more."""
-        item_ids = rechecks.take(tx, key, kind, limit=BATCH)
-        if kind is rechecks.Kind.UNSEEN:
-            touched = set(copies.mark_gone(tx, self._mailbox.id, key, item_ids))
-            failures.resolve(tx, self._mailbox.id, item_ids)
-            self._taken.gone += len(touched)
-        else:
-            found = copies.by_items(tx, self._mailbox.id, item_ids)
-            touched = {copy.email_key for copy in found.values()}
-        intake.show_again(tx, self._mailbox.bucket_id, touched, at=self._now())
-        rechecks.drop(tx, key, kind, item_ids)
-        return len(item_ids) == BATCH
-
-
-class _Chunk:
-    """What was fetched and refined, and not yet handed over."""
-
-    def __init__(self, state: FolderState, tried: dict[ItemId, int]) -> None:
-        self._state = state
-        self._tried = tried
-        self._items: list[Prepared] = []
-        self._failed: list[Failed] = []
-        self._settled: list[ItemId] = []
-        self.size = 0
-        """Characters of bodies, about."""
-
-    async def add(self, batch: Iterable[Fetched]) -> None:
-        """Refine what came, and let others have their turn in between; the next batch is on its way."""
-        items: list[Item] = []
-        for fetched in batch:
-            match fetched:
-                case Item():
-                    items.append(fetched)
-                case ItemFault(id=item_id, fault=fault):
-                    log.warning("item not read", item=item_id, code=fault.code)
-                    self._failed.append(Failed(item_id, fault.code, fault.message))
-                case ItemSkipped(id=item_id) | ItemGone(id=item_id):
-                    self._settled.append(item_id)
-        for item in items:
-            await asyncio.sleep(0)
-            prepared, failed = intake.prepare([item])
-            self._items += prepared
-            self._failed += failed
-            self.size += len(item.email.html or "") + len(item.email.text or "")
-
-    def delivery(self) -> Delivery:
-        """Give all of it."""
-        return Delivery(
-            folder=self._state,
-            items=tuple(self._items),
-            failed=tuple(self._failed),
-            settled=tuple(self._settled),
-            tried=self._tried,
-        )
-
-
-def _without_items(delivery: Delivery, failed: tuple[Failed, ...]) -> Delivery:
-    return replace(delivery, items=(), failed=failed)
-
-
-def _with_intents(delivery: Delivery, intents: tuple[decide.Intent, ...]) -> Delivery:
-    return replace(delivery, intents=intents)
-
-
-def _name(error: Exception) -> str:
-    """Name an error without its words, which may hold words of an email."""
-    return type(error).__name__

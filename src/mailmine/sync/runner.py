@@ -11,7 +11,6 @@ import traceback
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
@@ -21,7 +20,7 @@ from sqlalchemy import Connection as Transaction
 
 from mailmine.exchange import open_account
 from mailmine.exchange.faults import ExchangeError
-from mailmine.exchange.reader import Account, Reader
+from mailmine.exchange.reader import Account
 from mailmine.model.ids import IntegrationId, MailboxId
 from mailmine.model.integration import Connection, Integration, Mailbox
 from mailmine.store import integrations, mailboxes, strikes
@@ -30,6 +29,7 @@ from mailmine.store.database import Database
 from mailmine.store.errors import LeaseLost, StoreError
 from mailmine.store.mailboxes import Lease
 from mailmine.sync import aftermath, schedule
+from mailmine.sync.accounts import Accounts
 from mailmine.sync.credentials import REFUSED, remember_refused, welcome_new_secrets
 from mailmine.sync.desk import Desk
 from mailmine.sync.round import Memory, Round, utc_now
@@ -54,18 +54,6 @@ class Runs(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class _Open:
-    """An account in use, and what is known of its mailboxes."""
-
-    connection: Connection
-    secret: str = field(repr=False)
-    account: Account
-    readers: dict[MailboxId, Reader] = field(default_factory=dict)
-    rounds: int = 0
-    is_replaced: bool = False
-
-
 class Runner:
     """Runs rounds in this process. `secret_of` gives the password of an integration's account."""
 
@@ -84,11 +72,10 @@ class Runner:
         self._blobs = blobs
         self._secret_of = secret_of
         self._settings = settings or SyncSettings()
-        self._open_account = open_account
         self._now = now
         self._jitter = jitter
         self._owner = secrets.token_hex(8)
-        self._accounts: dict[IntegrationId, _Open] = {}
+        self._accounts = Accounts(open_account)
         self._memories: dict[MailboxId, Memory] = {}
         self._running: dict[MailboxId, asyncio.Task[None]] = {}
         self._of: dict[MailboxId, IntegrationId] = {}
@@ -115,9 +102,7 @@ class Runner:
         finally:
             stopped.cancel()
             await self._drain()
-            for opened in self._accounts.values():
-                await opened.account.aclose()
-            self._accounts.clear()
+            await self._accounts.aclose()
             await asyncio.to_thread(self._desk.close)
 
     def wake(self) -> None:
@@ -248,36 +233,33 @@ class Runner:
         """Run a round, and write down how it went."""
         started_at = self._now()
         try:
-            opened = await self._opened(integration)
+            secret = await asyncio.to_thread(self._secret_of, integration)
         except Exception as error:  # noqa: BLE001 - whatever keeps the password from us is told to a person
-            fault = aftermath.fault_of_secret(error)
             log.warning("password not had", error=type(error).__name__)
+            fault = aftermath.fault_of_secret(error)
             await self._failed(lease, mailbox, integration, ExchangeError(fault))
             return
-        opened.rounds += 1
         try:
-            reader = opened.readers.get(mailbox.id)
-            if reader is None:
-                reader = opened.readers[mailbox.id] = opened.account.reader(mailbox.address)
-            outcome = await Round(
-                mailbox,
-                lease,
-                desk=self._desk,
-                blobs=self._blobs,
-                reader=reader,
-                settings=self._settings,
-                memory=self._memories.setdefault(mailbox.id, Memory()),
-                is_stopping=self._stop.is_set,
-                now=self._now,
-            ).run()
+            async with self._accounts.reader(integration, mailbox, secret) as reader:
+                outcome = await Round(
+                    mailbox,
+                    lease,
+                    desk=self._desk,
+                    blobs=self._blobs,
+                    reader=reader,
+                    settings=self._settings,
+                    memory=self._memories.setdefault(mailbox.id, Memory()),
+                    is_stopping=self._stop.is_set,
+                    now=self._now,
+                ).run()
         except ExchangeError as error:
-            await self._failed(lease, mailbox, integration, error)
+            await self._failed(lease, mailbox, integration, error, secret)
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001 - a bug at one mailbox must not stop the others
             log.warning("round broken", error=type(error).__name__, place=_place_of(error))
             fault = aftermath.fault_of_bug(error)
-            await self._failed(lease, mailbox, integration, ExchangeError(fault))
+            await self._failed(lease, mailbox, integration, ExchangeError(fault), secret)
         else:
             now = self._now()
             next_due_at = schedule.after_success(
@@ -300,56 +282,31 @@ class Runner:
                 unfinished=outcome.is_unfinished,
                 seconds=round((now - started_at).total_seconds(), 3),
             )
-        finally:
-            opened.rounds -= 1
-            if opened.is_replaced and not opened.rounds:
-                await opened.account.aclose()
 
     async def _failed(
-        self, lease: Lease, mailbox: Mailbox, integration: Integration, error: ExchangeError
+        self,
+        lease: Lease,
+        mailbox: Mailbox,
+        integration: Integration,
+        error: ExchangeError,
+        secret: str | None = None,
     ) -> None:
         fault = error.fault
         log.warning("round failed", where=fault.where, code=fault.code, request=fault.request_id)
-        opened = self._accounts.get(integration.id)
 
         def write(tx: Transaction) -> bool:
-            now = self._now()
-            if fault.code == REFUSED and opened is not None:
-                remember_refused(tx, integration, opened.secret)
+            if fault.code == REFUSED and secret is not None:
+                remember_refused(tx, integration, secret)
             return aftermath.failed(
-                tx, lease, mailbox, integration, fault, at=now, pause=self._how_long
+                tx, lease, mailbox, integration, fault, at=self._now(), pause=self._how_long
             )
 
-        is_off = await self._desk.write(write)
-        if is_off and opened is not None and self._accounts.get(integration.id) is opened:
-            # Switched on again it begins afresh: an account remembers a refused password.
-            del self._accounts[integration.id]
-            opened.is_replaced = True
+        if await self._desk.write(write):
+            await self._accounts.forget(integration)
 
     def _how_long(self, times: int, retry_after: timedelta | None) -> timedelta:
         first = self._settings.first_pause
         return schedule.pause(times, retry_after, first=first, jitter=self._jitter())
-
-    async def _opened(self, integration: Integration) -> _Open:
-        """Give the account of an integration; a new one when its connection or its password changed."""
-        secret = await asyncio.to_thread(self._secret_of, integration)
-        opened = self._accounts.get(integration.id)
-        if opened is not None and (opened.connection, opened.secret) == (
-            integration.connection,
-            secret,
-        ):
-            return opened
-        if opened is not None:
-            opened.is_replaced = True
-            if not opened.rounds:
-                await opened.account.aclose()
-        opened = _Open(
-            connection=integration.connection,
-            secret=secret,
-            account=self._open_account(integration.connection, secret),
-        )
-        self._accounts[integration.id] = opened
-        return opened
 
 
 def _place_of(error: Exception) -> str:

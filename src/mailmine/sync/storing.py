@@ -1,0 +1,188 @@
+"""Stores what a round brings while the round goes on reading."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import TypeVar
+
+import structlog
+from sqlalchemy import Connection as Transaction
+
+from mailmine.exchange.reader import Fetched, Item, ItemFault, ItemGone, ItemSkipped
+from mailmine.model.ids import Cursor, ItemId
+from mailmine.model.integration import FolderStatus, Mailbox
+from mailmine.store import folders, mailboxes, rechecks
+from mailmine.store.errors import DatabaseUnavailable, LeaseLost
+from mailmine.store.folders import FolderState
+from mailmine.store.mailboxes import Lease
+from mailmine.sync import intake
+from mailmine.sync.desk import Desk
+from mailmine.sync.intake import STORE_FAILED, Delivery, Failed, Prepared, Taken
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What is written of a folder together with a page."""
+
+    cursor: Cursor
+    is_last: bool
+    hint: str | None
+    seen: tuple[ItemId, ...]
+    """All items that the page names."""
+
+
+class Storing:
+    """The writing side of one round: one delivery is stored while the next is being read, no more."""
+
+    def __init__(
+        self, mailbox: Mailbox, lease: Lease, *, desk: Desk, now: Callable[[], datetime]
+    ) -> None:
+        self.taken = Taken()
+        self._mailbox = mailbox
+        self._lease = lease
+        self._desk = desk
+        self._now = now
+        self._storing: asyncio.Task[None] | None = None
+
+    async def hand_over(self, delivery: Delivery, place: Place | None) -> None:
+        """Let `delivery` be stored while reading goes on; waits for what was handed over before."""
+        await self.stored()
+        self._storing = asyncio.create_task(self._store(delivery, place))
+
+    async def stored(self) -> None:
+        """Wait until what was handed over is stored. Raises what went wrong with it."""
+        if self._storing is not None:
+            storing, self._storing = self._storing, None
+            await storing
+
+    async def _store(self, delivery: Delivery, place: Place | None) -> None:
+        """Write a delivery and the place after it; where one email makes that fail, without that one."""
+        try:
+            taken = await self.write(lambda tx: self._take_in(tx, delivery, place))
+        except (LeaseLost, DatabaseUnavailable):
+            raise
+        except Exception as error:
+            if not delivery.items:
+                raise
+            log.warning("page not stored at once", items=len(delivery.items), error=_name(error))
+            rest = await self._store_apart(delivery, error)
+            taken = await self.write(lambda tx: self._take_in(tx, rest, place))
+        self.taken.add(taken)
+        log.debug("page stored", new=taken.new, moved=taken.moved, gone=taken.gone)
+
+    async def _store_apart(self, delivery: Delivery, error: Exception) -> Delivery:
+        """Write the items of a delivery in halves, down to the one that cannot be; give what is left to say."""
+        if len(delivery.items) == 1:
+            item_id = delivery.items[0].item.id
+            log.warning("storing failed", item=item_id, error=_name(error))
+            words = "mailmine could not store this email. Please report it."
+            failed = Failed(item_id, STORE_FAILED, words)
+            return _without_items(delivery, (*delivery.failed, failed))
+        failed_here = delivery.failed
+        middle = len(delivery.items) // 2
+        for part in (delivery.items[:middle], delivery.items[middle:]):
+            piece = Delivery(folder=delivery.folder, items=part, tried=delivery.tried)
+            try:
+                self.taken.add(await self.write(partial(self._take_piece, piece)))
+            except (LeaseLost, DatabaseUnavailable):
+                raise
+            except Exception as again:  # noqa: BLE001 - whatever one email does, the others are stored
+                failed_here += (await self._store_apart(piece, again)).failed
+        return _without_items(delivery, failed_here)
+
+    def _take_piece(self, piece: Delivery, tx: Transaction) -> Taken:
+        return self._take_in(tx, piece, None)
+
+    def _take_in(self, tx: Transaction, delivery: Delivery, place: Place | None) -> Taken:
+        now = self._now()
+        taken = intake.take_in(tx, self._mailbox, delivery, at=now)
+        if place is not None:
+            key = delivery.folder.key
+            rechecks.drop(tx, key, rechecks.Kind.UNSEEN, place.seen)
+            folders.save_place(
+                tx,
+                key,
+                cursor=place.cursor,
+                status=FolderStatus.UP_TO_DATE if place.is_last else FolderStatus.IN_PROGRESS,
+                last_change=place.hint,
+                synced_until=now if place.is_last else delivery.folder.synced_until,
+                at=now,
+                read=taken.new + taken.copies + taken.moved,
+            )
+            if delivery.folder.trouble is not None:
+                folders.set_trouble(tx, key, None)
+        return taken
+
+    async def write(self, act: Callable[[Transaction], T]) -> T:
+        """Write in a transaction that begins by making sure that the mailbox is still ours."""
+
+        def guarded(tx: Transaction) -> T:
+            mailboxes.guard(tx, self._lease)
+            return act(tx)
+
+        return await self._desk.write(guarded)
+
+    async def settle(self) -> None:
+        """Wait for what is under way when the round ends badly; how it went does not matter any more."""
+        if self._storing is not None:
+            await asyncio.wait({self._storing})
+            with suppress(asyncio.CancelledError):
+                self._storing.exception()
+
+
+class Chunk:
+    """What was fetched and refined, and not yet handed over."""
+
+    def __init__(self, state: FolderState, tried: dict[ItemId, int]) -> None:
+        self._state = state
+        self._tried = tried
+        self._items: list[Prepared] = []
+        self._failed: list[Failed] = []
+        self._settled: list[ItemId] = []
+        self.size = 0
+        """Characters of bodies, about."""
+
+    async def add(self, batch: Iterable[Fetched]) -> None:
+        """Refine what came, and let others have their turn in between; the next batch is on its way."""
+        items: list[Item] = []
+        for fetched in batch:
+            match fetched:
+                case Item():
+                    items.append(fetched)
+                case ItemFault(id=item_id, fault=fault):
+                    log.warning("item not read", item=item_id, code=fault.code)
+                    self._failed.append(Failed(item_id, fault.code, fault.message))
+                case ItemSkipped(id=item_id) | ItemGone(id=item_id):
+                    self._settled.append(item_id)
+        for item in items:
+            await asyncio.sleep(0)
+            prepared, failed = intake.prepare([item])
+            self._items += prepared
+            self._failed += failed
+            self.size += len(item.email.html or "") + len(item.email.text or "")
+
+    def delivery(self) -> Delivery:
+        """Give all of it."""
+        return Delivery(
+            folder=self._state,
+            items=tuple(self._items),
+            failed=tuple(self._failed),
+            settled=tuple(self._settled),
+            tried=self._tried,
+        )
+
+
+def _without_items(delivery: Delivery, failed: tuple[Failed, ...]) -> Delivery:
+    return replace(delivery, items=(), failed=failed)
+
+
+def _name(error: Exception) -> str:
+    """Name an error without its words, which may hold words of an email."""
+    return type(error).__name__
