@@ -35,6 +35,7 @@ class _Look(Enum):
     TOP_BORDER = auto()
 
 
+_BLOCK, _PARAGRAPH, _BREAK, _CELL, _UNSEEN = _Tag  # said for each tag: a name is found sooner
 _MEANINGS = {
     _Tag.BLOCK: """address article aside body center dd dir div dt fieldset figure footer form header hr
         html li main menu nav section tbody tfoot thead tr""",
@@ -54,7 +55,7 @@ _TOP_BORDER = re.compile(
 _NO_BORDER = re.compile(
     r"border(?:-left)?(?:-width)?\s*:\s*(?:none|0(?:px)?)(?![\w.])", re.IGNORECASE
 )
-_CELL = "\x1f"
+_CELL_END = "\x1f"
 """Stands between cells while a row is read; no character of HTML."""
 
 MAX_HTML = 1_500_000
@@ -185,26 +186,30 @@ class _Reading:
                     self._identified(mark)
 
     def _open(self, tag: str, meaning: _Tag, attributes: Mapping[str, str]) -> None:
-        if meaning is _Tag.CELL:
-            self._text.append(_CELL)
+        if meaning is _CELL:
+            self._text.append(_CELL_END)
             return
-        if meaning is _Tag.UNSEEN:
+        if meaning is _UNSEEN:
             self._unseen = self._level
             return
-        self._flush()
-        if meaning is _Tag.BREAK:
+        if self._text:
+            self._flush()
+        if meaning is _BREAK:
             if self._newline:
                 self._blank()
             self._newline = True
-        elif meaning is _Tag.PARAGRAPH:
-            if attributes.get("class") != "MsoNormal":
-                self._wants_blank = True
-            if tag == "blockquote" and not _is_indented(attributes):
-                self._quotes.append(self._level)
-            elif tag == "pre":
-                self._preformatted.append(self._level)
+        elif meaning is _PARAGRAPH:
+            self._open_paragraph(tag, attributes)
         elif tag == "hr":
             self._rule()
+
+    def _open_paragraph(self, tag: str, attributes: Mapping[str, str]) -> None:
+        if attributes.get("class") != "MsoNormal":
+            self._wants_blank = True
+        if tag == "blockquote" and not _is_indented(attributes):
+            self._quotes.append(self._level)
+        elif tag == "pre":
+            self._preformatted.append(self._level)
 
     def end(self, tag: str) -> None:
         level = self._level
@@ -214,19 +219,22 @@ class _Reading:
                 self._unseen = 0
             return
         meaning = _TAGS.get(tag)
-        if meaning is _Tag.BLOCK:
-            self._flush()
-        elif meaning is _Tag.PARAGRAPH:
-            self._flush()
-            if tag != "p":
-                self._wants_blank = True
-            if self._quotes and self._quotes[-1] == level:
-                self._quotes.pop()
-            if self._preformatted and self._preformatted[-1] == level:
-                self._preformatted.pop()
+        if meaning is _BLOCK or meaning is _PARAGRAPH:
+            if self._text:
+                self._flush()
+            if meaning is _PARAGRAPH:
+                self._end_paragraph(tag, level)
         while self._marks and self._marks[-1][0] == level:
             self._flush()
             self._marks.pop()
+
+    def _end_paragraph(self, tag: str, level: int) -> None:
+        if tag != "p":
+            self._wants_blank = True
+        if self._quotes and self._quotes[-1] == level:
+            self._quotes.pop()
+        if self._preformatted and self._preformatted[-1] == level:
+            self._preformatted.pop()
 
     def data(self, data: str) -> None:
         if self._unseen:
@@ -284,7 +292,7 @@ class _Reading:
             text = text.translate(_UNPRINTED)
         if self._preformatted:
             text = text.rstrip()
-        elif _CELL in text:
+        elif _CELL_END in text:
             text = _cells(text)
         else:
             text = " ".join(text.split())
@@ -335,7 +343,7 @@ def _look(style: str) -> _Look | None:
 
 def _cells(text: str) -> str:
     """Give a row of a table, a tab between its cells."""
-    cells = (" ".join(cell.split()) for cell in text.split(_CELL))
+    cells = (" ".join(cell.split()) for cell in text.split(_CELL_END))
     return "\t".join(cell for cell in cells if cell)
 
 

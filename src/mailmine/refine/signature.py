@@ -38,7 +38,7 @@ _CONTACT = re.compile(
     r"\+?\(?\d[\d \t()./-]{6,}\d"  # a telephone number
     r"|\b[xX][ -]?\d{4,5}\b|\b\d-\d{4}\b"  # an extension
     r"|[\w.+-]{1,64}@[\w-]{1,64}\."
-    r"|\b(?:tel|fax|phone|mobile|mobil|cell|pager|handy|t\u00e9l|telefon|tlf|skype|aim)\b[ .:)]",
+    r"|\b(?:tel|fax|phone|mobile|mobil|cell|pager|handy|t\u00e9l|telefon|tlf|skype|aim|im|icq|whatsapp|linkedin)\b[ .:)]",
     re.IGNORECASE,
 )
 _URL = re.compile(r"https?://\S*")
