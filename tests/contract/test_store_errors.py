@@ -145,6 +145,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     events.append: lambda tx: events.append(tx, "configured", at=NOW),
     events.page: lambda tx: events.page(tx, before=None, limit=1),
     failures.count: lambda tx: failures.count(tx, MAILBOX),
+    failures.counts: lambda tx: failures.counts(tx, INTEGRATION),
     failures.due: lambda tx: failures.due(tx, MAILBOX, NOW, 1),
     failures.of_mailbox: lambda tx: failures.of_mailbox(tx, MAILBOX, 1),
     failures.record: lambda tx: failures.record(
@@ -152,6 +153,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     ),
     failures.resolve: lambda tx: failures.resolve(tx, MAILBOX, [ITEM]),
     folders.forget_place: lambda tx: folders.forget_place(tx, FOLDER),
+    folders.of_integration: lambda tx: folders.of_integration(tx, INTEGRATION),
     folders.of_mailbox: lambda tx: folders.of_mailbox(tx, MAILBOX),
     folders.save_place: lambda tx: folders.save_place(tx, FOLDER, at=NOW, **PLACE),
     folders.save_tree: lambda tx: folders.save_tree(

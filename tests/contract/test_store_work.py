@@ -5,20 +5,17 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Connection
 
-from mailmine.model.ids import AttachmentReference, ContentHash, EmailKey, ItemId, ThreadId
+from mailmine.model.ids import AttachmentReference, ContentHash, EmailKey, ItemId
 from mailmine.store import (
     attachments,
-    comments,
     copies,
     failures,
-    mailboxes,
-    pulse,
     rechecks,
     strikes,
 )
 from mailmine.store.database import Database
 from mailmine.store.errors import NotFound
-from tests.contract.store_world import MINUTE, NOW, build, comment, copy, keep
+from tests.contract.store_world import MINUTE, NOW, build, copy, keep
 
 ITEM = ItemId("item")
 
@@ -138,30 +135,3 @@ def test_strikes_are_replaced_and_cleared(database: Database) -> None:
             assert strikes.of(tx, mailbox) == value
         strikes.clear(tx, mailbox)
         assert strikes.of(tx, mailbox) is None
-
-
-def test_a_pulse_tells_what_changed_since(database: Database) -> None:
-    with database.write() as tx:
-        world = build(tx)
-        (key,) = keep(tx, world, "one")
-        before = pulse.take(tx, since=None)
-        comments.put(tx, world.source.id, [comment("one", email_key=key)], at=NOW)
-        arrived = pulse.take(tx, since=before)
-        assert arrived.sources == {world.source.id}
-        assert pulse.take(tx, since=arrived) == replace(arrived, sources=frozenset())
-        copies.put(tx, [copy(world, "item", key)])
-        assert pulse.take(tx, since=arrived).sources == {world.source.id}
-        lease = mailboxes.claim(tx, world.mailbox.id, owner="a", now=NOW, until=NOW)
-        assert lease is not None
-        mailboxes.release(tx, lease, next_due_at=NOW, round_ended_at=NOW)
-        assert pulse.take(tx, since=None).round_at == NOW
-
-
-def test_conversations_are_counted(database: Database) -> None:
-    with database.write() as tx:
-        world = build(tx)
-        new = [comment("a", thread="t"), comment("b", thread="t"), comment("c", thread="u")]
-        comments.put(tx, world.source.id, new, at=NOW)
-        threads = [ThreadId("t"), ThreadId("none")]
-        assert comments.thread_sizes(tx, world.source.id, threads) == {ThreadId("t"): 2}
-        assert comments.thread_sizes(tx, world.source.id, []) == {}
