@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import weakref
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ class Spool:
     def __init__(self, folder: Path | None = None) -> None:
         self._file, path = tempfile.mkstemp(prefix="exchange-", dir=folder)
         Path(path).unlink()
+        self._close = weakref.finalize(self, os.close, self._file)
         self._end = 0
 
     def put(self, data: bytes) -> Span:
@@ -39,4 +41,4 @@ class Spool:
 
     def close(self) -> None:
         """Let go of the file; it is gone then."""
-        os.close(self._file)
+        self._close()

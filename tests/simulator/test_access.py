@@ -1,12 +1,9 @@
 """Who may sign in, and who may read what."""
 
-import pytest
-
 from exchange_simulator import Exchange, Mailbox
 from tests.simulator.client import FOLDER_ID_ONLY, Client, inbox_of
 from tests.simulator.mails import mail
 
-pytestmark = pytest.mark.schema
 HIERARCHY = f"<m:SyncFolderHierarchy>{FOLDER_ID_ONLY}<m:SyncFolderId>%s</m:SyncFolderId></m:SyncFolderHierarchy>"
 
 

@@ -10,7 +10,7 @@ from exchange_simulator import Exchange
 from exchange_simulator.mail import load
 from tests.simulator.test_exchangelib import BOB, account
 
-pytestmark = [pytest.mark.corpus, pytest.mark.schema, pytest.mark.stranger]
+pytestmark = [pytest.mark.corpus, pytest.mark.stranger]
 
 
 @pytest.mark.timeout(300)

@@ -16,7 +16,6 @@ from tests.simulator.mails import mail
 
 pytestmark = [
     pytest.mark.stranger,
-    pytest.mark.schema,
     pytest.mark.timeout(300),
     pytest.mark.xdist_group("npm"),
 ]

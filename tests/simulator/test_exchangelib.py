@@ -11,7 +11,7 @@ import pytest
 from exchange_simulator import Exchange
 from tests.simulator.mails import mail
 
-pytestmark = [pytest.mark.stranger, pytest.mark.schema]
+pytestmark = [pytest.mark.stranger]
 VERSIONS = ["Exchange2010_SP2", "Exchange2013", "Exchange2016", "Exchange2019"]
 BOB = "bob@example.com"
 

@@ -9,8 +9,6 @@ from exchange_simulator import Exchange, Mailbox
 from tests.simulator.client import Client, shape
 from tests.simulator.mails import mail
 
-pytestmark = pytest.mark.schema
-
 
 def test_a_throttled_account_is_told_how_long_to_wait(exchange: Exchange, client: Client) -> None:
     exchange.throttle(times=2, back_off=1.5)

@@ -11,7 +11,6 @@ from exchange_simulator import Exchange, Mailbox
 from tests.simulator.client import Answer, Client, shape
 from tests.simulator.mails import mail
 
-pytestmark = pytest.mark.schema
 ALL_2010 = [
     "item:ParentFolderId",
     "item:ItemClass",

@@ -2,15 +2,12 @@
 
 from collections.abc import Callable
 
-import pytest
 from hypothesis import given, settings, strategies as st
 
 from exchange_simulator import Exchange, Mailbox, Message
 from exchange_simulator.changes import State
 from tests.simulator.client import FOLDER_ID_ONLY, Answer, Client
 from tests.simulator.mails import mail
-
-pytestmark = pytest.mark.schema
 
 
 def changes(answer: Answer) -> list[str]:
