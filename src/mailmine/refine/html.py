@@ -67,7 +67,7 @@ MAX_STYLE = 2_000
 """Characters of a style that is looked at."""
 
 _TAG = re.compile(r"<[^>]*>")
-_UNPRINTED = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
+_UNPRINTED = re.compile("[\u200b\u200c\u200d\u2060\ufeff\u00ad]")
 
 _BY_CLASS = {
     "gmail_quote": Mark.HISTORY,
@@ -288,8 +288,8 @@ class _Reading:
             return
         text = "".join(self._text)
         self._text.clear()
-        if not text.isascii():
-            text = text.translate(_UNPRINTED)
+        if not text.isascii() and _UNPRINTED.search(text):
+            text = _UNPRINTED.sub("", text)
         if self._preformatted:
             text = text.rstrip()
         elif _CELL_END in text:
