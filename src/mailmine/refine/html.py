@@ -63,8 +63,8 @@ MAX_HTML = 1_500_000
 
 _DATA_URL = re.compile(r"data:[\w/+.;=-]{1,100},[A-Za-z0-9+/=%\s]*")
 
-MAX_STYLE = 2_000
-"""Characters of a style that is looked at."""
+MAX_ATTRIBUTE = 1_000
+"""Characters of an attribute that is looked at."""
 
 _TAG = re.compile(r"<[^>]*>")
 _UNPRINTED = re.compile("[\u200b\u200c\u200d\u2060\ufeff\u00ad]")
@@ -174,16 +174,21 @@ class _Reading:
         if meaning is not None:
             self._open(tag, meaning, attributes)
         if attributes:
-            for name, value in attributes.items():
-                if name == "class":
-                    if mark := _mark_of_class(value):
-                        self._flush()
-                        self._marks.append((self._level, mark))
-                elif name == "style":
-                    if look := _look(value):
-                        self._styled(look)
-                elif name == "id" and (mark := _BY_ID.get(value.lower())):
-                    self._identified(mark)
+            self._look_at(attributes)
+
+    def _look_at(self, attributes: Mapping[str, str]) -> None:
+        for name, value in attributes.items():
+            if len(value) > MAX_ATTRIBUTE:
+                continue  # nor kept in a cache
+            if name == "class":
+                if mark := _mark_of_class(value):
+                    self._flush()
+                    self._marks.append((self._level, mark))
+            elif name == "style":
+                if look := _look(value):
+                    self._styled(look)
+            elif name == "id" and (mark := _BY_ID.get(value.lower())):
+                self._identified(mark)
 
     def _open(self, tag: str, meaning: _Tag, attributes: Mapping[str, str]) -> None:
         if meaning is _CELL:
@@ -334,8 +339,6 @@ def _mark_of_class(names: str) -> Mark | None:
 
 @lru_cache(maxsize=1_024)
 def _look(style: str) -> _Look | None:
-    if len(style) > MAX_STYLE:
-        return None
     if _HIDDEN_STYLE.search(style):
         return _Look.HIDDEN
     return _Look.TOP_BORDER if _TOP_BORDER.search(style) else None
