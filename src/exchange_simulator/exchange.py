@@ -2,7 +2,7 @@
 
 import hmac
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -59,10 +59,12 @@ class Failure:
 
 
 class Requests:
-    """All requests since the last `clear`, in their order."""
+    """The requests since the last `clear`, in their order; of very many only the last `KEPT`."""
+
+    KEPT = 100_000
 
     def __init__(self) -> None:
-        self._answered: list[Request] = []
+        self._answered: deque[Request] = deque(maxlen=self.KEPT)
 
     def __iter__(self) -> Iterator[Request]:
         return iter(tuple(self._answered))

@@ -166,3 +166,19 @@ def test_there_is_no_archive(client: Client) -> None:
     assert client.get_folder(archive).codes == ["ErrorFolderNotFound"]
     client.version = "Exchange2016"
     assert client.get_folder(archive).codes == ["ErrorArchiveMailboxNotEnabled"]
+
+
+def test_the_log_tells_what_was_asked_and_what_came_of_it(
+    exchange: Exchange, bob: Mailbox, client: Client
+) -> None:
+    client.sync()
+    client.get_item("nonsense")
+    client.ask("<m:GetRoomLists/>")
+    told = [(request.operation, request.mailbox, request.code) for request in exchange.requests]
+    assert told == [
+        ("SyncFolderItems", bob.address, "NoError"),
+        ("GetItem", None, "ErrorInvalidIdMalformed"),
+        ("GetRoomLists", None, "ErrorInvalidRequest"),
+    ]
+    assert exchange.requests[0].account == bob.address
+    assert (len(exchange.requests), exchange.requests.count(mailbox=bob.address)) == (3, 1)
