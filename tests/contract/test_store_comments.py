@@ -20,6 +20,7 @@ from mailmine.model.ids import (
 )
 from mailmine.store import comments, projects, sources
 from mailmine.store.database import Database
+from mailmine.store.errors import DatabaseUnavailable
 from tests.contract.store_world import MINUTE, NOW, build, comment, comment_id, keep
 
 SECOND = timedelta(seconds=1)
@@ -265,8 +266,21 @@ def test_text_that_no_database_takes_is_dropped(database: Database) -> None:
     assert (stored.comment.messages[0].body, stored.comment.thread_id) == ("body", "t")
 
 
-def test_writers_of_one_source_take_turns(database: Database) -> None:
-    """And a number that is seen is never followed by a lower one that was not (PostgreSQL)."""
+def test_who_writes_to_a_source_waits_for_who_writes_already(database: Database) -> None:
+    """So a number that is seen is never followed by a lower one that comes to light later."""
+    with database.write() as tx:
+        world = build(tx)
+    hurried = Database.open(database.url, patience=0)
+    with database.write() as tx:
+        comments.put(tx, world.source.id, [comment("a")], at=NOW)
+        with pytest.raises(DatabaseUnavailable), hurried.write() as other:
+            comments.put(other, world.source.id, [comment("b")], at=NOW)
+    with hurried.write() as other:
+        comments.put(other, world.source.id, [comment("b")], at=NOW)
+    hurried.close()
+
+
+def test_writers_of_one_source_lose_nothing(database: Database) -> None:
     with database.write() as tx:
         world = build(tx)
     moment = datetime(1970, 1, 1, tzinfo=UTC)

@@ -15,7 +15,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import SQLAlchemyError
 
 import mailmine.store
 from mailmine.model import integration as model
@@ -382,3 +383,9 @@ def test_who_reads_cannot_write_in_sqlite(tmp_path: Path) -> None:
     with database.read() as tx, pytest.raises(StoreError, match="readonly"):
         projects.ensure(tx, "acme")
     database.close()
+
+
+def test_an_error_of_ours_shows_nothing_of_the_mail(database: Database) -> None:
+    with database.write() as tx, pytest.raises(SQLAlchemyError) as raised:
+        tx.execute(text("SELECT 1 FROM nowhere WHERE body = :body"), {"body": "confidential"})
+    assert "confidential" not in str(raised.value)

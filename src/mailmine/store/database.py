@@ -117,6 +117,7 @@ def _sqlite(url: URL, use: Literal["read", "write"], patience: float) -> Engine:
         pool_size=1 if use == "write" else READERS,
         max_overflow=0,
         pool_timeout=patience,
+        hide_parameters=True,  # they hold mail; an error may be logged
     )
 
     @event.listens_for(engine, "connect")
@@ -145,13 +146,14 @@ def _postgresql(url: URL, patience: float) -> Engine:
         pool_size=READERS,
         max_overflow=READERS,
         pool_timeout=patience,
+        hide_parameters=True,  # they hold mail; an error may be logged
         pool_pre_ping=True,
     )
 
     @event.listens_for(engine, "connect")
     def connect(connection: psycopg.Connection, record: object) -> None:
         del record
-        connection.execute(f"SET lock_timeout = {int(patience * 1000)}")
+        connection.execute(f"SET lock_timeout = {max(1, int(patience * 1000))}")
         connection.commit()
 
     return engine
@@ -178,7 +180,7 @@ def _translate(context: ExceptionContext) -> StoreError | None:
 
 def _meaning(error: BaseException) -> StoreError | None:
     if isinstance(error, sqlite3.IntegrityError | psycopg.IntegrityError):
-        if "FOREIGNKEY" in getattr(error, "sqlite_errorname", "") or isinstance(
+        if _name(error) == "SQLITE_CONSTRAINT_FOREIGNKEY" or isinstance(
             error, psycopg.errors.ForeignKeyViolation
         ):
             return NotFound("What this belongs to does not exist any more.")
@@ -187,9 +189,17 @@ def _meaning(error: BaseException) -> StoreError | None:
         return Conflict("Another worker wrote the same at the same time. Try again.")
     if isinstance(error, psycopg.OperationalError):
         return DatabaseUnavailable(f"PostgreSQL cannot be used now: {_first_line(error)}")
-    if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.ProgrammingError):
+    if isinstance(error, sqlite3.DatabaseError) and _name(error) not in _OURS:
         return DatabaseUnavailable(f"The SQLite database cannot be used now: {_first_line(error)}")
     return None
+
+
+_OURS = ("", "SQLITE_ERROR")
+"""Wrong SQL, or the driver used wrongly."""
+
+
+def _name(error: BaseException) -> str:
+    return getattr(error, "sqlite_errorname", "")
 
 
 def _first_line(error: BaseException) -> str:
