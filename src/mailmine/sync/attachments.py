@@ -28,6 +28,9 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
+ITEMS = 10
+"""Items that are read at a time for the sake of their attachments."""
+
 
 class Transact(Protocol):
     """Does something in a transaction of its own."""
@@ -68,13 +71,13 @@ class Contents:
         by_item: dict[ItemId, list[QueuedAttachment]] = defaultdict(list)
         for one in queued:
             by_item[one.item_id].append(one)
-        if not by_item:
-            return False
-        async for batch in self._reader.fetch(list(by_item)):
-            for fetched in batch:
-                await self._of_item(fetched, by_item[fetched.id])
-            if is_over():
+        item_ids = list(by_item)
+        for start in range(0, len(item_ids), ITEMS):
+            if start and is_over():
                 return True
+            batches = self._reader.fetch(item_ids[start : start + ITEMS])
+            for fetched in [one async for batch in batches for one in batch]:
+                await self._of_item(fetched, by_item[fetched.id])
         return len(queued) == limit
 
     async def _of_item(self, fetched: Fetched, queued: Sequence[QueuedAttachment]) -> None:
