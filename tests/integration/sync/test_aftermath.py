@@ -1,0 +1,124 @@
+"""What failed rounds do to mailboxes and integrations as time goes by."""
+
+from datetime import UTC, datetime, timedelta
+
+from mailmine.exchange.faults import Fault, Scope, Where
+from mailmine.model.integration import DisabledReason
+from mailmine.store import events, mailboxes, strikes
+from mailmine.sync import aftermath, schedule
+from tests.integration.sync.conftest import CLAIMS, ORDERS, World
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+DENIED = Fault(
+    where=Where.EWS, code="ErrorAccessDenied", message="Not allowed.", scope=Scope.MAILBOX
+)
+DOWN = Fault(where=Where.NETWORK, code="refused", message="Refused.", scope=Scope.CONNECTION)
+
+
+def how_long(times: int, retry_after: timedelta | None) -> timedelta:
+    return schedule.pause(times, retry_after, first=timedelta(seconds=10), jitter=0)
+
+
+def fail(world: World, fault: Fault, at: datetime, address: str = ORDERS) -> bool:
+    """Let a round of the mailbox fail; tells whether the integration is off now."""
+    mailbox, integration = world.mailbox(address), world.integration()
+    with world.database.write() as tx:
+        until = at + timedelta(seconds=30)
+        lease = mailboxes.claim(tx, mailbox.id, owner="test", now=at, until=until)
+        assert lease is not None
+        return aftermath.failed(tx, lease, mailbox, integration, fault, at=at, pause=how_long)
+
+
+def succeed(world: World, at: datetime, address: str = ORDERS) -> None:
+    mailbox, integration = world.mailbox(address), world.integration()
+    with world.database.write() as tx:
+        until = at + timedelta(seconds=30)
+        lease = mailboxes.claim(tx, mailbox.id, owner="test", now=at, until=until)
+        assert lease is not None
+        aftermath.went_well(tx, lease, mailbox, integration, next_due_at=until, at=at)
+
+
+def kinds(world: World) -> list[str]:
+    with world.database.read() as tx:
+        return [event.kind for event in reversed(events.page(tx, before=None, limit=50))][1:]
+
+
+def test_a_right_must_be_missing_often_and_for_long(world: World) -> None:
+    world.configure(ORDERS, CLAIMS)
+    for minutes in (0, 1, 2, 9):
+        fail(world, DENIED, NOON + timedelta(minutes=minutes))
+        assert world.mailbox().enabled
+    fail(world, DENIED, NOON + timedelta(minutes=10))
+    mailbox = world.mailbox()
+    assert (mailbox.enabled, mailbox.disabled_reason) == (False, DisabledReason.SYNC_ERROR)
+    assert mailbox.trouble is not None
+    assert mailbox.trouble.since == NOON
+    assert world.mailbox(CLAIMS).enabled
+    assert world.integration().enabled
+    assert kinds(world) == ["mailbox_troubled", "mailbox_disabled"]
+
+
+def test_a_success_in_between_begins_the_count_anew(world: World) -> None:
+    world.configure()
+    for hours in range(10):
+        fail(world, DENIED, NOON + timedelta(hours=hours))
+        fail(world, DENIED, NOON + timedelta(hours=hours, minutes=20))
+        succeed(world, NOON + timedelta(hours=hours, minutes=30))
+    assert world.mailbox().enabled
+    assert world.mailbox().trouble is None
+    assert kinds(world) == ["mailbox_troubled", "mailbox_mended"] * 10
+
+
+def test_a_server_that_is_down_counts_once_for_all_mailboxes(world: World) -> None:
+    world.configure(ORDERS, CLAIMS)
+    for address in (ORDERS, CLAIMS):
+        fail(world, DOWN, NOON, address)
+    with world.database.read() as tx:
+        counted = strikes.of(tx, world.integration().id)
+    assert counted is not None
+    assert counted.times == 1
+    assert counted.hold_until == NOON + timedelta(seconds=10)
+    assert world.mailbox(CLAIMS).next_due_at == counted.hold_until
+    for day in range(1, 30):
+        fail(world, DOWN, NOON + timedelta(days=day))
+    assert world.integration().enabled
+    succeed(world, NOON + timedelta(days=31), CLAIMS)
+    assert world.integration().trouble is None
+    assert kinds(world) == ["integration_troubled", "integration_mended"]
+
+
+def test_the_servers_wish_to_be_left_alone_is_kept(world: World) -> None:
+    world.configure()
+    busy = Fault(
+        where=Where.EWS,
+        code="ErrorServerBusy",
+        message="Busy.",
+        scope=Scope.CONNECTION,
+        retry_after=timedelta(minutes=7),
+    )
+    fail(world, busy, NOON)
+    assert world.mailbox().next_due_at == NOON + timedelta(minutes=7)
+
+
+def test_a_bug_of_ours_switches_nothing_off(world: World) -> None:
+    world.configure()
+    fault = aftermath.fault_of_bug(ValueError("words of an email"))
+    for hours in range(20):
+        fail(world, fault, NOON + timedelta(hours=hours))
+    mailbox = world.mailbox()
+    assert mailbox.enabled
+    assert mailbox.trouble is not None
+    assert "words of an email" not in mailbox.trouble.message
+    assert "ValueError" in mailbox.trouble.message
+
+
+def test_an_address_that_is_no_exchange_switches_the_integration_off(world: World) -> None:
+    world.configure()
+    fault = Fault(
+        where=Where.CLIENT, code="not_exchange", message="A page.", scope=Scope.CONNECTION
+    )
+    assert not fail(world, fault, NOON)
+    assert not fail(world, fault, NOON + timedelta(minutes=29))
+    assert fail(world, fault, NOON + timedelta(minutes=30))
+    assert not world.integration().enabled
+    assert world.mailbox().enabled
