@@ -14,6 +14,7 @@ from typing import Any
 
 from lxml import etree
 
+from mailmine.refine import clients
 from mailmine.refine.lines import MAX_LINES, Line, Mark
 
 
@@ -68,52 +69,6 @@ MAX_ATTRIBUTE = 1_000
 
 _TAG = re.compile(r"<[^>]*>")
 _UNPRINTED = re.compile("[\u200b\u200c\u200d\u2060\ufeff\u00ad]")
-
-_BY_CLASS = {
-    "gmail_quote": Mark.HISTORY,
-    "gmail_quote_container": Mark.HISTORY,
-    "gmail_attr": Mark.ATTRIBUTION,
-    "gmail_signature": Mark.SIGNATURE,
-    "moz-cite-prefix": Mark.ATTRIBUTION,
-    "moz-email-headers-table": Mark.ATTRIBUTION,
-    "moz-signature": Mark.SIGNATURE,
-    "yahoo_quoted": Mark.QUOTE,
-    "yahoo-quoted-begin": Mark.QUOTE,
-    "protonmail_quote": Mark.QUOTE,
-    "protonmail_signature_block": Mark.SIGNATURE,
-    "zmail_extra": Mark.QUOTE,
-    "tutanota_quote": Mark.QUOTE,
-    "tutanota_indented": Mark.QUOTE,
-    "freebird_quote": Mark.QUOTE,
-    "ms-outlook-mobile-signature": Mark.SIGNATURE,
-    "applemailsignature": Mark.SIGNATURE,
-    "signature": Mark.SIGNATURE,
-    "yahoo-signature": Mark.SIGNATURE,
-}
-"""What a class of a client's own markup says."""
-
-_BY_ID = {
-    "divrplyfwdmsg": Mark.REST,
-    "x_divrplyfwdmsg": Mark.REST,
-    "appendonsend": Mark.REST,
-    "x_appendonsend": Mark.REST,
-    "olk_src_body_section": Mark.REST,
-    "reply-intro": Mark.REST,
-    "replybody": Mark.QUOTE,
-    "mail-editor-reference-message-container": Mark.REST,
-    "ms-outlook-mobile-body-separator-line": Mark.REST,
-    "signature": Mark.SIGNATURE,
-    "x_signature": Mark.SIGNATURE,
-    "applemailsignature": Mark.SIGNATURE,
-    "ms-outlook-mobile-signature": Mark.SIGNATURE,
-    "isforwardcontent": Mark.REST,
-    "isreplycontent": Mark.REST,
-    "orimsghtmlseperator": Mark.REST,
-    "stopspelling": Mark.RULE,
-    "zimbra-quoted": Mark.QUOTE,
-    "quoted_header": Mark.REST,
-}
-"""What an id of a client's own markup says."""
 
 
 def lines(html: str) -> list[Line]:
@@ -181,13 +136,13 @@ class _Reading:
             if len(value) > MAX_ATTRIBUTE:
                 continue  # nor kept in a cache
             if name == "class":
-                if mark := _mark_of_class(value):
+                if mark := clients.of_class(value):
                     self._flush()
                     self._marks.append((self._level, mark))
             elif name == "style":
                 if look := _look(value):
                     self._styled(look)
-            elif name == "id" and (mark := _BY_ID.get(value.lower())):
+            elif name == "id" and (mark := clients.of_id(value)):
                 self._identified(mark)
 
     def _open(self, tag: str, meaning: _Tag, attributes: Mapping[str, str]) -> None:
@@ -327,14 +282,6 @@ class _Threads(threading.local):
 
 
 _threads = _Threads()
-
-
-@lru_cache(maxsize=1_024)
-def _mark_of_class(names: str) -> Mark | None:
-    for name in names.lower().split():
-        if mark := _BY_CLASS.get(name.removeprefix("x_")):
-            return mark
-    return None
 
 
 @lru_cache(maxsize=1_024)

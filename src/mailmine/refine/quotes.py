@@ -6,23 +6,13 @@ history begins: a header block, an attribution (`On Monday, Ann wrote:`), a divi
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from mailmine.refine import headerblock, labels
+from mailmine.refine import attribution, headerblock, labels
+from mailmine.refine.attribution import EDGE, MAX_ATTRIBUTION, MAX_ATTRIBUTION_LINES, MAX_CHECKED
 from mailmine.refine.headerblock import Block
 from mailmine.refine.lines import Line, Mark
 from mailmine.refine.result import Kind
-
-MAX_CHECKED = 1_000
-"""Characters of a line that are looked at: no line that opens a history is longer."""
-
-MAX_ATTRIBUTION = 500
-"""Characters of an attribution, all its lines together."""
-
-MAX_ATTRIBUTION_LINES = 5
-
-MAX_ENDS = 300
-"""Lines with which an attribution might end that are looked at."""
 
 MAX_OPENINGS = 10_000
 """Lines of an email in which a history is looked for."""
@@ -30,9 +20,8 @@ MAX_OPENINGS = 10_000
 MAX_DIVIDER = 60
 """Characters of a divider without dashes."""
 
-_EDGE = " \t\xa0*_|\ufeff\u200e\u200f\u202a\u202b\u202c\u202d\u202e"
 _DASHES = "-=~\u2013\u2014>#"
-_OPENERS = frozenset(_EDGE + _DASHES)
+_OPENERS = frozenset(EDGE + _DASHES)
 """Characters with which a dashed line begins."""
 
 _DASHED = re.compile(
@@ -40,24 +29,10 @@ _DASHED = re.compile(
 )
 _FRAMED = re.compile(r"[ \t]*[-_=*]{4,}[^\-_=*]{2,60}[-_=*]{4,}[ \t]*$")
 _RULE = re.compile(r"[ \t]*(?:[-\u2013\u2014]{3,}|[_=*~#]{4,}|(?:[-_*=] ){3,}[-_*=]?)[ \t]*$")
-_DATE = re.compile(
-    r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}"
-    r"|\d{1,2}[:.h]\d{2}"
-    r"|\d{1,2}(?:\.|st|nd|rd|th)?[ \xa0-](?:de |of )?[^\W\d]{3,12}\.?,?[ \xa0-](?:de |del )?\d{2,4}"
-    r"|[^\W\d]{3,12}\.?[ \xa0]\d{1,2}(?:st|nd|rd|th)?,?[ \xa0]\d{4}"
-    r"|\d{4}[\u5e74\ub144]"
-)
-_DIGIT = re.compile(r"\d")
-_LOOSE_DATE = re.compile(r"\d{4}|\d{1,2}[:./]\d{1,2}")
-_ENDS_IN_ADDRESS = re.compile(r"@[^\s@]{1,200}[>)\]]?[\"']?[ \t\u202c\u200f]*[:\uff1a]$")
-_GMAIL_WITHOUT_COLON = re.compile(r"\d{4}-\d{2}-\d{2} \d{1,2}:\d{2} GMT[+-]\d{2}:\d{2} \S.{0,80}$")
 _STAMP = re.compile(r">>> .{1,200} \d{1,2}:\d{2} ?(?:[AP]M)? >>>[ \t]*$")
 _LINK = re.compile(r"[ \t]*[(<\[]?https?://\S+[ \t]*[)>\]]*[ \t]*$")
 _ATTACHED = re.compile(r"[ \t]*(?:- .{1,80}\.\w{2,4}|<<.{1,80}>>)[ \t]*$")
 _LABELS_ON_ONE_LINE = 3
-_AFTER_VERB = 90
-"""Characters that may follow the verb: `wrote on Monday, 3 March 2026 at 10:15:`."""
-
 _OPENING = 8
 """Lines of a history in which its header block is looked for."""
 
@@ -79,10 +54,10 @@ def label(given: Sequence[Line]) -> Labelled:
     lines = list(given)
     is_marked = any(line.depth or line.mark is Mark.QUOTE for line in lines)
     if is_marked:
-        lines = _without_shared_lines(lines)
+        lines = attribution.parted(lines)
     done = Labelled(lines, [Kind.NEW] * len(lines))
     kinds = done.kinds
-    ends = _possible_ends(lines)
+    ends = attribution.possible_ends(lines)
     asks = _asks_to_reply_above("\n".join([line.text for line in lines]))
     for at, line in enumerate(lines):
         if line.depth or line.mark is Mark.QUOTE:
@@ -124,46 +99,6 @@ def _marked(done: Labelled, at: int) -> bool:
     return False
 
 
-def _without_shared_lines(lines: list[Line]) -> list[Line]:
-    """Part words and attribution on one line: `I agree. On Wed, 4 Apr 2012, Ann wrote:`."""
-    for at in range(min(len(lines), MAX_OPENINGS) - 1, -1, -1):
-        line = lines[at]
-        text = line.text
-        if (
-            not line.depth
-            and len(text) < MAX_ATTRIBUTION
-            and text.endswith(":")
-            and _quote_follows(lines, at + 1)
-            and not labels.starts().match(text)
-            and (inner := labels.starts_within().search(text))
-            and not _DIGIT.search(text, 0, inner.start())
-            and _is_attribution(text[inner.end() :], quoted=True)
-        ):
-            words = text[: inner.start()].rstrip()
-            lines[at : at + 1] = [
-                replace(line, text=words, raw=words),
-                replace(line, text=text[inner.end() :], raw=text[len(words) :]),
-            ]
-    return lines
-
-
-def _possible_ends(lines: Sequence[Line]) -> set[int]:
-    """Find the lines with which an attribution may end: few, so that little else need be looked at."""
-    ends = set()
-    quoted = False
-    for at in range(len(lines) - 1, -1, -1):
-        line = lines[at]
-        if line.depth or line.mark is Mark.QUOTE:
-            quoted = True
-        elif line.text:
-            text = line.text.rstrip(_EDGE)
-            if text:
-                if quoted or text[-1] in ":\uff1a" or (text[0] == "2" and " GMT" in text):
-                    ends.add(at)
-                quoted = False
-    return ends if len(ends) <= MAX_ENDS else set(sorted(ends)[:MAX_ENDS])
-
-
 def _asks_to_reply_above(text: str) -> bool:
     text = text.lower()
     return any(phrase in text for phrase in labels.reply_above())
@@ -186,7 +121,7 @@ def _opens(done: Labelled, at: int) -> bool:
             return True
     if kind is None and _bare_divider(text) is Kind.FORWARDED:
         kind = Kind.FORWARDED
-    if kind and _quote_follows(done.lines, at + 1):
+    if kind and attribution.quote_follows(done.lines, at + 1):
         # What it announces is marked, so there may be more words below.
         done.kinds[at] = Kind.DIVIDER
         done.is_forward = done.is_forward or kind is Kind.FORWARDED
@@ -198,7 +133,7 @@ def _opens(done: Labelled, at: int) -> bool:
 
 def _divider(text: str) -> Kind | None:
     """Say what a dashed line with words announces."""
-    core = text.strip(_EDGE + _DASHES)
+    core = text.strip(EDGE + _DASHES)
     if labels.forwarded().match(core):
         return Kind.FORWARDED
     if labels.original().match(core):
@@ -217,7 +152,7 @@ def _divider(text: str) -> Kind | None:
 
 def _bare_divider(text: str) -> Kind | None:
     """Say what a line announces that is nothing but a divider's words."""
-    bare = text.strip(_EDGE + "-:\uff1a")
+    bare = text.strip(EDGE + "-:\uff1a")
     if len(bare) > MAX_DIVIDER:
         return None
     if labels.forwarded().fullmatch(bare):
@@ -274,7 +209,7 @@ def _attributed(done: Labelled, at: int, ends: set[int]) -> bool:
     """Mark an attribution that begins at this line; cut there, unless what it quotes is marked."""
     if ends.isdisjoint(range(at, at + MAX_ATTRIBUTION_LINES)):
         return False
-    span = _attribution(done.lines, at)
+    span = attribution.find(done.lines, at)
     if not span:
         return False
     start, end, quoted = span
@@ -282,75 +217,6 @@ def _attributed(done: Labelled, at: int, ends: set[int]) -> bool:
         _cut(done, end, Kind.QUOTED)
     done.kinds[start:end] = [Kind.ATTRIBUTION] * (end - start)
     return not quoted
-
-
-def _attribution(lines: Sequence[Line], at: int) -> tuple[int, int, bool] | None:
-    """Find the attribution that begins at this line: its first line, its end, whether a quote follows."""
-    text = lines[at].text[:MAX_CHECKED].strip(_EDGE)
-    opens = bool(labels.starts().match(text))
-    spans_blanks = opens and bool(_DATE.search(text))
-    if _GMAIL_WITHOUT_COLON.match(text) and _stands_alone(lines, at):
-        return at, at + 1, False
-    joined = ""
-    for end in range(at, min(at + MAX_ATTRIBUTION_LINES, len(lines))):
-        line = lines[end]
-        piece = line.text[:MAX_CHECKED].strip(_EDGE)
-        if line.depth or not (piece or spans_blanks):
-            break
-        joined = f"{joined} {piece}".strip()
-        if len(joined) > MAX_ATTRIBUTION:
-            break
-        quoted = _quote_follows(lines, end + 1)
-        if piece and _is_attribution(joined, quoted=quoted):
-            if not opens and any(
-                _begins_later(lines, later, end, quoted=quoted) for later in range(at + 1, end + 1)
-            ):
-                return None
-            return at, end + 1, quoted
-    return None
-
-
-def _begins_later(lines: Sequence[Line], start: int, end: int, *, quoted: bool) -> bool:
-    """Whether a later line begins the attribution better: the lines above it are words."""
-    shorter = " ".join(line.text.strip(_EDGE) for line in lines[start : end + 1])
-    if not _is_attribution(shorter, quoted=quoted):
-        return False
-    return bool(labels.starts().match(shorter)) or (
-        "@" in shorter and bool(labels.wrote().search(shorter))
-    )
-
-
-def _is_attribution(text: str, *, quoted: bool) -> bool:
-    ends = text.endswith((":", "\uff1a"))
-    if not ends and not quoted:
-        return False
-    date = _DATE.search(text)
-    address = "@" in text
-    verbs = list(labels.wrote().finditer(text))
-    if verbs and len(text) - verbs[-1].end() < _AFTER_VERB:
-        if ends:
-            return bool(address or date or (quoted and len(text) < 120))  # noqa: PLR2004
-        return bool(quoted and (address or date))
-    if ends and date and _ENDS_IN_ADDRESS.search(text):
-        return True
-    if ends and quoted:
-        return bool(date or address)
-    return bool(quoted and address and _LOOSE_DATE.search(text) and len(text) < 200)  # noqa: PLR2004
-
-
-def _stands_alone(lines: Sequence[Line], at: int) -> bool:
-    return (at == 0 or not lines[at - 1].text.strip()) and (
-        at + 1 == len(lines) or not lines[at + 1].text.strip()
-    )
-
-
-def _quote_follows(lines: Sequence[Line], at: int) -> bool:
-    for line in lines[at : at + 4]:
-        if line.depth or line.mark is Mark.QUOTE:
-            return True
-        if line.text.strip():
-            return False
-    return False
 
 
 def _attributions_in_containers(done: Labelled) -> None:
@@ -364,7 +230,7 @@ def _attributions_in_containers(done: Labelled) -> None:
         end = at
         while end < len(lines) and lines[end].mark is Mark.HISTORY and not lines[end].depth:
             end += 1
-        quoted = _quote_follows(lines, end)
+        quoted = attribution.quote_follows(lines, end)
         opens = at == 0 or lines[at - 1].mark is not Mark.HISTORY
         if opens and at and (not quoted or end - at <= MAX_ATTRIBUTION_LINES):
             kinds[at:end] = [Kind.ATTRIBUTION if quoted else Kind.QUOTED] * (end - at)
@@ -405,7 +271,7 @@ def tells_of_history(lines: Sequence[Line]) -> bool:
             return True
         if headerblock.field(text) and headerblock.find(lines, at):
             return True
-        if _is_attribution(text.strip(_EDGE), quoted=False):
+        if attribution.is_attribution(text.strip(EDGE), quoted=False):
             return True
     return False
 

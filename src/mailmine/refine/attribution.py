@@ -1,0 +1,154 @@
+"""The line above a quote that says who wrote it: `On Monday, 3 March 2026, Ann wrote:`.
+
+It may be wrapped over several lines, stand behind the words on their last line, have no verb, and be
+in any language. What is no more than a sentence that ends in a colon must not be taken for one.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mailmine.refine import labels
+from mailmine.refine.lines import Line, Mark
+
+MAX_CHECKED = 1_000
+"""Characters of a line that are looked at: no line that opens a history is longer."""
+
+MAX_ATTRIBUTION = 500
+"""Characters of an attribution, all its lines together."""
+
+MAX_ATTRIBUTION_LINES = 5
+
+MAX_PARTED = 10_000
+"""Lines of an email in which words and attribution on one line are looked for."""
+
+MAX_ENDS = 300
+"""Lines with which an attribution might end that are looked at."""
+
+EDGE = " \t\xa0*_|\ufeff\u200e\u200f\u202a\u202b\u202c\u202d\u202e"
+"""What may surround a line without being part of it: white space, emphasis, marks of direction."""
+
+_DATE = re.compile(
+    r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}"
+    r"|\d{1,2}[:.h]\d{2}"
+    r"|\d{1,2}(?:\.|st|nd|rd|th)?[ \xa0-](?:de |of )?[^\W\d]{3,12}\.?,?[ \xa0-](?:de |del )?\d{2,4}"
+    r"|[^\W\d]{3,12}\.?[ \xa0]\d{1,2}(?:st|nd|rd|th)?,?[ \xa0]\d{4}"
+    r"|\d{4}[\u5e74\ub144]"
+)
+_DIGIT = re.compile(r"\d")
+_LOOSE_DATE = re.compile(r"\d{4}|\d{1,2}[:./]\d{1,2}")
+_ENDS_IN_ADDRESS = re.compile(r"@[^\s@]{1,200}[>)\]]?[\"']?[ \t\u202c\u200f]*[:\uff1a]$")
+_GMAIL_WITHOUT_COLON = re.compile(r"\d{4}-\d{2}-\d{2} \d{1,2}:\d{2} GMT[+-]\d{2}:\d{2} \S.{0,80}$")
+_AFTER_VERB = 90
+"""Characters that may follow the verb: `wrote on Monday, 3 March 2026 at 10:15:`."""
+
+
+def possible_ends(lines: Sequence[Line]) -> set[int]:
+    """Find the lines with which an attribution may end: few, so that little else need be looked at."""
+    ends = set()
+    quoted = False
+    for at in range(len(lines) - 1, -1, -1):
+        line = lines[at]
+        if line.depth or line.mark is Mark.QUOTE:
+            quoted = True
+        elif line.text:
+            text = line.text.rstrip(EDGE)
+            if text:
+                if quoted or text[-1] in ":\uff1a" or (text[0] == "2" and " GMT" in text):
+                    ends.add(at)
+                quoted = False
+    return ends if len(ends) <= MAX_ENDS else set(sorted(ends)[:MAX_ENDS])
+
+
+def parted(lines: list[Line]) -> list[Line]:
+    """Part words and attribution that stand on one line: `I agree. On Wed, 4 Apr 2012, Ann wrote:`."""
+    for at in range(min(len(lines), MAX_PARTED) - 1, -1, -1):
+        line = lines[at]
+        text = line.text
+        if (
+            not line.depth
+            and len(text) < MAX_ATTRIBUTION
+            and text.endswith(":")
+            and quote_follows(lines, at + 1)
+            and not labels.starts().match(text)
+            and (inner := labels.starts_within().search(text))
+            and not _DIGIT.search(text, 0, inner.start())
+            and is_attribution(text[inner.end() :], quoted=True)
+        ):
+            words = text[: inner.start()].rstrip()
+            lines[at : at + 1] = [
+                replace(line, text=words, raw=words),
+                replace(line, text=text[inner.end() :], raw=text[len(words) :]),
+            ]
+    return lines
+
+
+def find(lines: Sequence[Line], at: int) -> tuple[int, int, bool] | None:
+    """Find the attribution that begins at this line: its first line, its end, whether a quote follows."""
+    text = lines[at].text[:MAX_CHECKED].strip(EDGE)
+    opens = bool(labels.starts().match(text))
+    spans_blanks = opens and bool(_DATE.search(text))
+    if _GMAIL_WITHOUT_COLON.match(text) and _stands_alone(lines, at):
+        return at, at + 1, False
+    joined = ""
+    for end in range(at, min(at + MAX_ATTRIBUTION_LINES, len(lines))):
+        line = lines[end]
+        piece = line.text[:MAX_CHECKED].strip(EDGE)
+        if line.depth or not (piece or spans_blanks):
+            break
+        joined = f"{joined} {piece}".strip()
+        if len(joined) > MAX_ATTRIBUTION:
+            break
+        quoted = quote_follows(lines, end + 1)
+        if piece and is_attribution(joined, quoted=quoted):
+            if not opens and any(
+                _begins_later(lines, later, end, quoted=quoted) for later in range(at + 1, end + 1)
+            ):
+                return None
+            return at, end + 1, quoted
+    return None
+
+
+def _begins_later(lines: Sequence[Line], start: int, end: int, *, quoted: bool) -> bool:
+    """Whether a later line begins the attribution better: the lines above it are words."""
+    shorter = " ".join(line.text.strip(EDGE) for line in lines[start : end + 1])
+    if not is_attribution(shorter, quoted=quoted):
+        return False
+    return bool(labels.starts().match(shorter)) or (
+        "@" in shorter and bool(labels.wrote().search(shorter))
+    )
+
+
+def is_attribution(text: str, *, quoted: bool) -> bool:
+    """Whether a text is one; where a marked quote follows (`quoted`), less proof is asked for."""
+    ends = text.endswith((":", "\uff1a"))
+    if not ends and not quoted:
+        return False
+    date = _DATE.search(text)
+    address = "@" in text
+    verbs = list(labels.wrote().finditer(text))
+    if verbs and len(text) - verbs[-1].end() < _AFTER_VERB:
+        if ends:
+            return bool(address or date or (quoted and len(text) < 120))  # noqa: PLR2004
+        return bool(quoted and (address or date))
+    if ends and date and _ENDS_IN_ADDRESS.search(text):
+        return True
+    if ends and quoted:
+        return bool(date or address)
+    return bool(quoted and address and _LOOSE_DATE.search(text) and len(text) < 200)  # noqa: PLR2004
+
+
+def _stands_alone(lines: Sequence[Line], at: int) -> bool:
+    return (at == 0 or not lines[at - 1].text.strip()) and (
+        at + 1 == len(lines) or not lines[at + 1].text.strip()
+    )
+
+
+def quote_follows(lines: Sequence[Line], at: int) -> bool:
+    """Whether the next line with words, from this one on, is marked as quoted."""
+    for line in lines[at : at + 4]:
+        if line.depth or line.mark is Mark.QUOTE:
+            return True
+        if line.text.strip():
+            return False
+    return False
