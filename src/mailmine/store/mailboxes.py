@@ -131,7 +131,8 @@ class Lease:
 
 _WANTED = and_(mailboxes.c.enabled, integrations.c.enabled)
 _DUE_AT = case(
-    (mailboxes.c.lease_until.is_(None), mailboxes.c.next_due_at), else_=mailboxes.c.lease_until
+    (mailboxes.c.lease_until > mailboxes.c.next_due_at, mailboxes.c.lease_until),
+    else_=mailboxes.c.next_due_at,
 )
 """A mailbox that is being read is due again when the lease ends without having been given back."""
 
