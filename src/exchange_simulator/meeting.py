@@ -15,6 +15,8 @@ class Meeting(msgspec.Struct):
     end: datetime | None
     location: str | None
     organizer: str | None
+    rule: str | None
+    """RRULE, where it recurs."""
 
 
 def read_meeting(calendar: str | None) -> Meeting | None:
@@ -35,6 +37,7 @@ def read_meeting(calendar: str | None) -> Meeting | None:
         start=_calendar_time(value("DTSTART")),
         end=_calendar_time(value("DTEND")),
         location=value("LOCATION"),
+        rule=value("RRULE"),
         organizer=re.sub(r"(?i)\Amailto:", "", organizer) if organizer else None,
     )
 

@@ -10,6 +10,7 @@ import pytest
 
 from exchange_simulator import Exchange
 from tests.simulator.mails import mail
+from tests.simulator.test_items import INVITATION
 
 pytestmark = [pytest.mark.stranger]
 VERSIONS = ["Exchange2010_SP2", "Exchange2013", "Exchange2016", "Exchange2019"]
@@ -128,3 +129,14 @@ def test_resolves_names(filled: Callable[[str], Exchange]) -> None:
         assert bob.inbox.total_count == 1
         found = bob.protocol.resolve_names(["bob"])
         assert [mailbox.email_address for mailbox in found] == [BOB]
+
+
+def test_reads_a_recurring_invitation(filled: Callable[[str], Exchange]) -> None:
+    exchange = filled("Exchange2016")
+    rule = b"RRULE:FREQ=WEEKLY;BYDAY=MO;COUNT=3\r\nLOCATION"
+    exchange.mailbox(BOB).deliver(INVITATION.replace(b"LOCATION", rule), "Meetings")
+    with account(exchange, BOB) as bob:
+        [request] = (bob.msg_folder_root / "Meetings").all()
+        assert isinstance(request, exchangelib.items.MeetingRequest)
+        assert request.recurrence.boundary.number == 3
+        assert request.location == "Room"

@@ -287,6 +287,32 @@ def test_attachments_are_files_or_messages(bob: Mailbox, client: Client) -> None
     assert bad.codes == ["ErrorInvalidAttachmentId"]
 
 
+@pytest.mark.parametrize(
+    ("rule", "days", "elements"),
+    [
+        (
+            b"FREQ=WEEKLY;BYDAY=MO,FR;COUNT=7",
+            "Monday Friday",
+            ("WeeklyRecurrence", "NumberedRecurrence"),
+        ),
+        (b"FREQ=WEEKLY", "Monday", ("WeeklyRecurrence", "NoEndRecurrence")),
+        (b"FREQ=DAILY;INTERVAL=0;COUNT=x", None, ("DailyRecurrence", "NoEndRecurrence")),
+    ],
+)
+def test_a_recurring_meeting_begins_on_a_date(
+    bob: Mailbox, client: Client, rule: bytes, days: str | None, elements: tuple[str, str]
+) -> None:
+    invitation = bob.deliver(INVITATION.replace(b"LOCATION", b"RRULE:" + rule + b"\r\nLOCATION"))
+    answer = client.get_item(
+        invitation.id, shape=shape("calendar:Recurrence", "calendar:IsRecurring")
+    )
+    pattern, limit = elements
+    assert answer.text(".//t:IsRecurring") == "true"
+    assert answer.text(f".//t:Recurrence/t:{pattern}/t:Interval") == "1"
+    assert answer.text(".//t:DaysOfWeek") == days
+    assert answer.text(f".//t:Recurrence/t:{limit}/t:StartDate") == "2026-03-02Z"
+
+
 def extended(tag: str, kind: str) -> str:
     return f'<t:ExtendedFieldURI PropertyTag="{tag}" PropertyType="{kind}"/>'
 

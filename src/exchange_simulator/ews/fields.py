@@ -137,7 +137,9 @@ MEETING_REQUEST: tuple[str, ...] = (
     "calendar:End",
     "calendar:Location",
     "calendar:IsMeeting",
+    "calendar:IsRecurring",
     "calendar:Organizer",
+    "calendar:Recurrence",
 )
 CONTACT: tuple[str, ...] = ("contacts:FileAs", "contacts:DisplayName")
 

@@ -6,6 +6,7 @@ from datetime import datetime
 import msgspec
 
 from exchange_simulator.content import Content
+from exchange_simulator.ews.recurrence import recurrence
 from exchange_simulator.ews.soap import attribute, boolean, text, time
 from exchange_simulator.folder import Item
 from exchange_simulator.headers import Address
@@ -123,6 +124,8 @@ def _meeting(content: Content) -> Elements:
         "calendar:End": _time_element("End", meeting.end),
         "calendar:Location": element("Location", meeting.location),
         "calendar:IsMeeting": "<t:IsMeeting>true</t:IsMeeting>",
+        "calendar:IsRecurring": f"<t:IsRecurring>{boolean(meeting.rule)}</t:IsRecurring>",
+        "calendar:Recurrence": recurrence(meeting),
         "calendar:Organizer": single("Organizer", Address(meeting.organizer, meeting.organizer))
         if meeting.organizer
         else "",
