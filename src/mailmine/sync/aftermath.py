@@ -192,27 +192,21 @@ def _tell_integration(tx: Transaction, case: _Case, counted: Strikes) -> None:
         )
 
 
-BUG = "internal_error"
-
-
 def fault_of_bug(error: Exception) -> Fault:
     """Say that mailmine itself failed; only the kind of error is told, its words may hold words of an email."""
     return Fault(
         where=Where.CLIENT,
-        code=BUG,
+        code=policy.BUG,
         message=f"mailmine failed at this mailbox ({type(error).__name__}).",
         scope=Scope.MAILBOX,
     )
-
-
-SECRET_MISSING = "secret_missing"  # noqa: S105
 
 
 def fault_of_secret(error: Exception) -> Fault:
     """Say that the integration's password cannot be had."""
     return Fault(
         where=Where.CLIENT,
-        code=SECRET_MISSING,
+        code=policy.SECRET_MISSING,
         message=str(error),
         scope=Scope.CONNECTION,
         retry_after=timedelta(seconds=30),

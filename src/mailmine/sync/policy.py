@@ -12,6 +12,11 @@ from typing import Final
 
 from mailmine.exchange.faults import Code, Fault, Where
 
+BUG: Final = "internal_error"
+"""mailmine itself failed."""
+SECRET_MISSING: Final = "secret_missing"  # noqa: S105 - a code
+"""The password of an account cannot be had."""
+
 
 class Action(StrEnum):
     """How a fault is dealt with."""
@@ -280,6 +285,10 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
         Where.CLIENT,
         (Code.NO_CONTENT, Code.DAMAGED_CONTENT),
         _item("The attachment cannot be read"),
+    ),
+    (Where.CLIENT, BUG): _later("mailmine failed", "Please report this, with what the log says."),
+    (Where.CLIENT, SECRET_MISSING): _later(
+        "The password of the account is missing", "Enter it, or mend where it is read from."
     ),
 }
 

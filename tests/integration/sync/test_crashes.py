@@ -193,7 +193,7 @@ async def test_a_crash_at_each_step_of_a_fresh_start(world: World, tmp_path: Pat
     """Each k apart: a new store, one crash at step k, one run to the end."""
     fill(world)()
     world.settings = SyncSettings(page=3)
-    for steps in range(0, STEPS, 3):
+    for steps in range(0, STEPS, 5):
         world.database.close()
         world.database = Database.open(f"sqlite:///{tmp_path / f'crash{steps}.db'}")
         world.database.migrate()

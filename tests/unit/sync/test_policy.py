@@ -4,12 +4,21 @@ import pytest
 
 from mailmine.exchange import KNOWN_CODES
 from mailmine.exchange.faults import Fault, Scope, Where
-from mailmine.sync.policy import OTHERWISE, TABLE, Action, is_due, rule, rule_for
+from mailmine.sync.policy import (
+    BUG,
+    OTHERWISE,
+    SECRET_MISSING,
+    TABLE,
+    Action,
+    is_due,
+    rule,
+    rule_for,
+)
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("code", sorted(KNOWN_CODES))
+@pytest.mark.parametrize("code", sorted({*KNOWN_CODES, BUG, SECRET_MISSING}))
 def test_every_known_code_has_a_row(code: str) -> None:
     assert any(known == code for _, known in TABLE)
 
