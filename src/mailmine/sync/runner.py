@@ -81,6 +81,7 @@ class Runner:
         self._of: dict[MailboxId, IntegrationId] = {}
         self._wake = asyncio.Event()
         self._stop = asyncio.Event()
+        self._claimed_at = now()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -117,6 +118,7 @@ class Runner:
         """Claim mailboxes that are due and start their rounds, as many as may run."""
         if len(self._running) >= self._settings.rounds:
             return
+        self._claimed_at = self._now()
         try:
             claimed = await self._desk.write(self._claim)
         except StoreError as error:
@@ -131,7 +133,7 @@ class Runner:
 
     def _claim(self, tx: Transaction) -> list[tuple[Lease, Mailbox, Integration]]:
         """Claim what is due; no integration takes all the room, and none is asked while it is held."""
-        now = self._now()
+        now = self._claimed_at
         busy = Counter(self._of[mailbox_id] for mailbox_id in self._running)
         room = self._settings.rounds - len(self._running)
         claimed: list[tuple[Lease, Mailbox, Integration]] = []
@@ -169,10 +171,9 @@ class Runner:
         if len(self._running) < self._settings.rounds:
             with suppress(StoreError):
                 due_at = await self._desk.read(mailboxes.next_due)
-                if due_at is not None:
-                    # A mailbox that is due but not claimed waits for a round to end.
-                    left = max(due_at - self._now(), timedelta(milliseconds=50))
-                    wait = min(wait, left)
+                # What was due already and could not be claimed waits for a round to end.
+                if due_at is not None and due_at > self._claimed_at:
+                    wait = min(wait, max(due_at - self._now(), timedelta()))
         woken = asyncio.create_task(self._wake.wait())
         await asyncio.wait(
             {woken, stopped},
