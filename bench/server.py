@@ -28,6 +28,7 @@ def main() -> None:
         for size in sizes:
             if number < size:
                 exchange.mailbox(mailbox_of(size)).deliver(mime)
+    exchange.prepare()
     server.run(exchange, when_listening=lambda address: print(address, flush=True))
 
 

@@ -124,10 +124,9 @@ def is_attribution(text: str, *, quoted: bool) -> bool:
     ends = text.endswith((":", "\uff1a"))
     if not ends and not quoted:
         return False
-    date = _DATE.search(text)
+    date = _DIGIT.search(text) and _DATE.search(text)
     address = "@" in text
-    verbs = list(labels.wrote().finditer(text))
-    if verbs and len(text) - verbs[-1].end() < _AFTER_VERB:
+    if labels.wrote().search(text, max(0, len(text) - _AFTER_VERB)):
         if ends:
             return bool(address or date or (quoted and len(text) < 120))  # noqa: PLR2004
         return bool(quoted and (address or date))

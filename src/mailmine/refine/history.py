@@ -162,7 +162,7 @@ def _of_divider(done: Labelled) -> Earlier | None:
 
 
 def _unquoted(line: Line, depth: int) -> Line:
-    return replace(line, depth=max(0, line.depth - depth), mark=None) if line.depth else line
+    return Line(line.text, line.raw, max(0, line.depth - depth)) if line.depth else line
 
 
 def _plain(value: str) -> str:

@@ -17,6 +17,9 @@ from mailmine.refine.result import Kind
 MAX_OPENINGS = 10_000
 """Lines of an email in which a history is looked for."""
 
+MAX_ASKING = 160
+"""Characters of a line that asks to reply above it."""
+
 MAX_DIVIDER = 60
 """Characters of a divider without dashes."""
 
@@ -58,7 +61,9 @@ def label(given: Sequence[Line]) -> Labelled:
     done = Labelled(lines, [Kind.NEW] * len(lines))
     kinds = done.kinds
     ends = attribution.possible_ends(lines)
-    asks = _asks_to_reply_above("\n".join([line.text for line in lines]))
+    asks = _asks_to_reply_above(
+        "\n".join([line.text for line in lines if len(line.text) <= MAX_ASKING])
+    )
     for at, line in enumerate(lines):
         if line.depth or line.mark is Mark.QUOTE:
             kinds[at] = Kind.QUOTED
@@ -81,7 +86,7 @@ def _history_begins(done: Labelled, at: int, ends: set[int], *, asks: bool) -> b
     line = done.lines[at]
     if line.mark is Mark.REST or line.mark is Mark.ATTRIBUTION:
         return _marked(done, at)
-    if asks and len(line.text) < MAX_ATTRIBUTION and _asks_to_reply_above(line.text):
+    if asks and len(line.text) <= MAX_ASKING and _asks_to_reply_above(line.text):
         _cut(done, at, Kind.QUOTED)
         return True
     return _opens(done, at) or (bool(ends) and _attributed(done, at, ends))

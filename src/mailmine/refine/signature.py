@@ -55,6 +55,9 @@ _ENTRY = re.compile(r"[\w .#/-]{2,40}?[ \t]*:[ \t]")
 _NAME = re.compile(r"[^\W\d_a-z][\w.'&|,()-]*(?: [\w.'&|,()/-]+){0,7}$")
 _SENTENCE_END = re.compile(r"[.!?;]$")
 _ABBREVIATED = re.compile(r"(?:\b\w{1,4}|\.\w{2,3})\.$")
+_UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+"""Thai, Japanese, Chinese and Korean: their first word is no word of its own."""
+
 _ORNAMENTS = " \t*_-\u2013\u2014[]<>()"
 _MARKDOWN_LINK = re.compile(r"\[([^\[\]]{1,100})\]\([^()]{0,500}\)|<?https?:\S*")
 
@@ -127,11 +130,14 @@ def _is_device_line(text: str) -> bool:
     if len(text) > 4 * MAX_LINE:
         return False
     text = text.strip(_ORNAMENTS)
-    words = text.lower().split()
-    if not words:
+    if not text:
         return False
     firsts, lasts = labels.device_hints()
-    if text.isascii() and words[0] not in firsts and words[-1].rstrip(".!") not in lasts:
+    if (
+        text.split(None, 1)[0].lower() not in firsts
+        and text.rsplit(None, 1)[-1].lower().rstrip(".!") not in lasts
+        and not _UNSPACED.search(text)
+    ):
         return False
     text = _MARKDOWN_LINK.sub(r"\1", text).strip(_ORNAMENTS)
     if len(text) > 1.5 * MAX_LINE or not labels.device().match(text):
