@@ -54,10 +54,22 @@ def possible_ends(lines: Sequence[Line]) -> set[int]:
         elif line.text:
             text = line.text.rstrip(EDGE)
             if text:
-                if quoted or text[-1] in ":\uff1a" or (text[0] == "2" and " GMT" in text):
+                if (
+                    quoted
+                    or (text[-1] in ":\uff1a" and _may_end(lines, at, text))
+                    or (text[0] == "2" and " GMT" in text)
+                ):
                     ends.add(at)
                 quoted = False
     return ends if len(ends) <= MAX_ENDS else set(sorted(ends)[:MAX_ENDS])
+
+
+def _may_end(lines: Sequence[Line], at: int, text: str) -> bool:
+    """Whether the last words of a line that ends in a colon are an address, or hold a verb."""
+    if "@" in text[-_AFTER_VERB:]:
+        return True
+    above = " ".join(line.text for line in lines[max(0, at + 1 - MAX_ATTRIBUTION_LINES) : at])
+    return bool(labels.wrote().search(f"{above[-_AFTER_VERB:]} {text[-2 * _AFTER_VERB :]}"))
 
 
 def parted(lines: list[Line]) -> list[Line]:

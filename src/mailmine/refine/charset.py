@@ -49,6 +49,9 @@ ALIASES = {
 
 UNKNOWN = {"", "x-unknown", "unknown-8bit", "unknown", "8bit", "binary", "default"}
 
+_NO_CHARSETS = {"undefined", "idna", "punycode", "unicode-escape", "raw-unicode-escape"}
+"""Python decodes by these, too; no mail is written in them."""
+
 _UNWANTED = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -68,7 +71,8 @@ def codec(name: str) -> str | None:
     except (LookupError, ValueError):
         return None
     # rot13, zlib and the like are codecs, but no charsets.
-    return known.name if getattr(known, "_is_text_encoding", True) else None
+    is_charset = getattr(known, "_is_text_encoding", True) and known.name not in _NO_CHARSETS
+    return known.name if is_charset else None
 
 
 def decode(data: bytes, declared: str = "") -> str:

@@ -1,18 +1,16 @@
 """An HTML body becomes lines that know where they came from.
 
-The parser of libxml2 calls us for each tag: no tree is built, so depth costs nothing. What nobody
-sees (styles, scripts, hidden text) is left out; what the clients' own markup says about quotes and
-signatures goes into the lines' marks.
+The document is parsed as browsers do it (lexbor) and walked once, without recursion: depth costs
+nothing. What nobody sees (styles, scripts, hidden text) is left out; what the clients' own markup
+says about quotes and signatures goes into the lines' marks.
 """
 
 import re
-import threading
 from collections.abc import Mapping
 from enum import Enum, auto
 from functools import lru_cache
-from typing import Any
 
-from lxml import etree
+from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from mailmine.refine import clients
 from mailmine.refine.lines import MAX_LINES, Line, Mark
@@ -25,6 +23,7 @@ class _Tag(Enum):
     PARAGRAPH = auto()
     """A block with a blank line before it."""
     BREAK = auto()
+    RULE = auto()
     CELL = auto()
     UNSEEN = auto()
 
@@ -36,12 +35,15 @@ class _Look(Enum):
     TOP_BORDER = auto()
 
 
-_BLOCK, _PARAGRAPH, _BREAK, _CELL, _UNSEEN = _Tag  # said for each tag: a name is found sooner
+_BLOCK, _PARAGRAPH, _BREAK, _RULE, _CELL, _UNSEEN = (
+    _Tag  # said for each tag: a name is found sooner
+)
 _MEANINGS = {
-    _Tag.BLOCK: """address article aside body center dd dir div dt fieldset figure footer form header hr
+    _Tag.BLOCK: """address article aside body center dd dir div dt fieldset figure footer form header
         html li main menu nav section tbody tfoot thead tr""",
     _Tag.PARAGRAPH: "p h1 h2 h3 h4 h5 h6 ul ol dl table blockquote pre",
     _Tag.BREAK: "br",
+    _Tag.RULE: "hr",
     _Tag.CELL: "td th",
     _Tag.UNSEEN: "head script style title template object noframes svg math",
 }
@@ -67,7 +69,6 @@ _DATA_URL = re.compile(r"data:[\w/+.;=-]{1,100},[A-Za-z0-9+/=%\s]*")
 MAX_ATTRIBUTE = 1_000
 """Characters of an attribute that is looked at."""
 
-_TAG = re.compile(r"<[^>]*>")
 _UNPRINTED = re.compile("[\u200b\u200c\u200d\u2060\ufeff\u00ad]")
 
 
@@ -75,20 +76,15 @@ def lines(html: str) -> list[Line]:
     """Give the lines of a body as a person would see them. Never raises."""
     if len(html) > MAX_HTML:
         html = _DATA_URL.sub("", html)[:MAX_HTML]
-    reading = _threads.reading
-    reading.begin()
-    try:
-        _threads.parser.feed(html)
-        _threads.parser.close()
-    except (etree.LxmlError, ValueError, AssertionError):
-        # What is too broken for the parser is shown without its tags.
-        _threads.renew()
-        return [Line(text, text) for text in _TAG.sub(" ", html).split("\n", MAX_LINES)]
+    root = LexborHTMLParser(html).root
+    reading = _Reading()
+    if root is not None:
+        reading.read(root)
     return reading.lines
 
 
 class _Reading:
-    """One walk through a document, called for each tag: so it is written for speed."""
+    """One walk through a document. Its loop sees every tag, so it is written for speed."""
 
     __slots__ = (
         "_level",
@@ -98,59 +94,99 @@ class _Reading:
         "_quotes",
         "_rest",
         "_text",
-        "_unseen",
         "_wants_blank",
         "lines",
     )
 
     def __init__(self) -> None:
-        self.begin()
-
-    def begin(self) -> None:
         self.lines: list[Line] = []
         self._text: list[str] = []
         self._level = 0
+        """How deep the present element lies."""
         self._quotes: list[int] = []
         """Levels of the quoting elements that are open; so are the next two."""
         self._marks: list[tuple[int, Mark]] = []
         self._preformatted: list[int] = []
-        self._unseen = 0
-        """Level of the element that hides all within; 0 where nothing does."""
         self._rest = False
         self._newline = False
         """Whether the last line was ended by a `br`, so that one more makes a blank line."""
         self._wants_blank = False
 
-    def start(self, tag: str, attributes: Mapping[str, str]) -> None:
-        self._level += 1
-        if self._unseen:
-            return
-        meaning = _TAGS.get(tag)
-        if meaning is not None:
-            self._open(tag, meaning, attributes)
-        if attributes:
-            self._look_at(attributes)
+    def read(self, root: LexborNode) -> None:  # noqa: C901, PLR0912 - one loop, with no call for most tags
+        """Read a document."""
+        text, marks = self._text, self._marks
+        open_tags: list[str] = []
+        node = root
+        while True:
+            tag = node.tag or ""
+            child = None
+            if tag == "-text":
+                data = node.text_content or ""
+                if self._preformatted:
+                    self._as_it_stands(data)
+                elif text or not data.isspace():
+                    text.append(data)
+            else:
+                attributes = node.attributes
+                if attributes or tag in _TAGS:
+                    self._level = len(open_tags) + 1
+                    if self._start(tag, attributes):
+                        child = node.child
+                    if child is None:
+                        self._end(tag)
+                else:
+                    child = node.child
+            if child is not None:
+                open_tags.append(tag)
+                node = child
+                continue
+            while (following := node.next) is None and open_tags and (above := node.parent):
+                node = above
+                tag = open_tags.pop()
+                if marks or tag in _TAGS:
+                    self._level = len(open_tags) + 1
+                    self._end(tag)
+            if following is None:
+                break
+            node = following
+        if text:
+            self._flush()
 
-    def _look_at(self, attributes: Mapping[str, str]) -> None:
+    def _start(self, tag: str, attributes: Mapping[str, str | None]) -> bool:
+        """Begin an element; False where nobody sees what is in it."""
+        meaning = _TAGS.get(tag)
+        if meaning is _BLOCK:
+            if self._text:
+                self._flush()
+        elif meaning is not None:
+            if meaning is _UNSEEN:
+                return False
+            self._open(tag, meaning, attributes)
+        return not attributes or self._look_at(attributes)
+
+    def _look_at(self, attributes: Mapping[str, str | None]) -> bool:
+        """Heed what the attributes say; False where they hide the element."""
+        is_seen = True
         for name, value in attributes.items():
-            if len(value) > MAX_ATTRIBUTE:
+            if not value or len(value) > MAX_ATTRIBUTE:
                 continue  # nor kept in a cache
             if name == "class":
                 if mark := clients.of_class(value):
                     self._flush()
                     self._marks.append((self._level, mark))
             elif name == "style":
-                if look := _look(value):
-                    self._styled(look)
+                look = _look(value)
+                if look is _Look.HIDDEN:
+                    is_seen = False
+                elif look:
+                    self._rule()
             elif name == "id" and (mark := clients.of_id(value)):
                 self._identified(mark)
+        return is_seen
 
-    def _open(self, tag: str, meaning: _Tag, attributes: Mapping[str, str]) -> None:
+    def _open(self, tag: str, meaning: _Tag, attributes: Mapping[str, str | None]) -> None:
         if meaning is _CELL:
             self._text.append(_CELL_END)
-            return
-        if meaning is _UNSEEN:
-            self._unseen = self._level
             return
         if self._text:
             self._flush()
@@ -159,66 +195,46 @@ class _Reading:
                 self._blank()
             self._newline = True
         elif meaning is _PARAGRAPH:
-            self._open_paragraph(tag, attributes)
-        elif tag == "hr":
+            if attributes.get("class") != "MsoNormal":
+                self._wants_blank = True
+            if tag == "blockquote" and not _is_indented(attributes):
+                self._quotes.append(self._level)
+            elif tag == "pre":
+                self._preformatted.append(self._level)
+        elif meaning is _RULE:
             self._rule()
 
-    def _open_paragraph(self, tag: str, attributes: Mapping[str, str]) -> None:
-        if attributes.get("class") != "MsoNormal":
-            self._wants_blank = True
-        if tag == "blockquote" and not _is_indented(attributes):
-            self._quotes.append(self._level)
-        elif tag == "pre":
-            self._preformatted.append(self._level)
-
-    def end(self, tag: str) -> None:
-        level = self._level
-        self._level = level - 1
-        if self._unseen:
-            if self._unseen == level:
-                self._unseen = 0
-            return
+    def _end(self, tag: str) -> None:
         meaning = _TAGS.get(tag)
-        if meaning is _BLOCK or meaning is _PARAGRAPH:
+        if meaning is _BLOCK:
             if self._text:
                 self._flush()
-            if meaning is _PARAGRAPH:
-                self._end_paragraph(tag, level)
-        while self._marks and self._marks[-1][0] == level:
+        elif meaning is _PARAGRAPH:
+            self._end_paragraph(tag)
+        while self._marks and self._marks[-1][0] == self._level:
             self._flush()
             self._marks.pop()
 
-    def _end_paragraph(self, tag: str, level: int) -> None:
+    def _end_paragraph(self, tag: str) -> None:
+        if self._text:
+            self._flush()
         if tag != "p":
             self._wants_blank = True
-        if self._quotes and self._quotes[-1] == level:
+        if self._quotes and self._quotes[-1] == self._level:
             self._quotes.pop()
-        if self._preformatted and self._preformatted[-1] == level:
+        if self._preformatted and self._preformatted[-1] == self._level:
             self._preformatted.pop()
 
-    def data(self, data: str) -> None:
-        if self._unseen:
-            return
-        if self._preformatted and "\n" in data:
-            first, *rest = data.split("\n")
-            self._text.append(first)
-            for piece in rest:
-                self._flush()
-                if self._newline:
-                    self._blank()
-                self._newline = True
-                self._text.append(piece)
-        elif self._text or not data.isspace():
-            self._text.append(data)
-
-    def close(self) -> None:
-        self._flush()
-
-    def _styled(self, look: _Look) -> None:
-        if look is _Look.HIDDEN:
-            self._unseen = self._level
-        else:
-            self._rule()
+    def _as_it_stands(self, data: str) -> None:
+        """Take text in which line ends count."""
+        first, *rest = data.split("\n")
+        self._text.append(first)
+        for piece in rest:
+            self._flush()
+            if self._newline:
+                self._blank()
+            self._newline = True
+            self._text.append(piece)
 
     def _identified(self, mark: Mark) -> None:
         self._flush()
@@ -246,7 +262,7 @@ class _Reading:
         """End the line, where one has begun."""
         if not self._text:
             return
-        text = "".join(self._text)
+        text = self._text[0] if len(self._text) == 1 else "".join(self._text)
         self._text.clear()
         if not text.isascii() and _UNPRINTED.search(text):
             text = _UNPRINTED.sub("", text)
@@ -269,21 +285,6 @@ class _Reading:
             self.lines[-1].raw += "\n" + text
 
 
-class _Threads(threading.local):
-    """A parser for each thread: to make one costs as much as to read a mail."""
-
-    def __init__(self) -> None:
-        self.renew()
-
-    def renew(self) -> None:
-        self.reading = _Reading()
-        target: Any = self.reading  # the stubs want methods for comments, too, which cost time
-        self.parser = etree.HTMLParser(target=target, huge_tree=True, remove_pis=True)
-
-
-_threads = _Threads()
-
-
 @lru_cache(maxsize=1_024)
 def _look(style: str) -> _Look | None:
     if _HIDDEN_STYLE.search(style):
@@ -297,9 +298,9 @@ def _cells(text: str) -> str:
     return "\t".join(cell for cell in cells if cell)
 
 
-def _is_indented(attributes: Mapping[str, str]) -> bool:
+def _is_indented(attributes: Mapping[str, str | None]) -> bool:
     """Tell a blockquote that only indents (Outlook, Gmail's editor) from one that quotes."""
-    if attributes.get("type", "").lower() == "cite" or attributes.get("cite"):
+    if (attributes.get("type") or "").lower() == "cite" or attributes.get("cite"):
         return False
-    style = attributes.get("style", "")
+    style = attributes.get("style") or ""
     return "border" in style and "margin" in style and bool(_NO_BORDER.search(style))

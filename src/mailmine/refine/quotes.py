@@ -17,7 +17,7 @@ from mailmine.refine.result import Kind
 MAX_OPENINGS = 10_000
 """Lines of an email in which a history is looked for."""
 
-MAX_ASKING = 160
+MAX_ASKING = 100
 """Characters of a line that asks to reply above it."""
 
 MAX_DIVIDER = 60

@@ -46,3 +46,8 @@ def test_a_long_text_without_a_charset_is_guessed() -> None:
 def test_one_bad_byte_does_not_change_the_charset() -> None:
     data = ("Größe und Gewicht der Möbel. " * 10).encode("cp1252") + b"\x81"
     assert charset.decode(data, "windows-1252").startswith("Größe und Gewicht der Möbel.")
+
+
+@pytest.mark.parametrize("declared", ["undefined", "idna", "punycode", "unicode_escape"])
+def test_what_python_decodes_by_may_be_no_charset(declared: str) -> None:
+    assert decode(b"gr\xfc\xdfe \\x41", declared) == decode(b"gr\xfc\xdfe \\x41", "")
