@@ -50,4 +50,5 @@ def test_one_bad_byte_does_not_change_the_charset() -> None:
 
 @pytest.mark.parametrize("declared", ["undefined", "idna", "punycode", "unicode_escape"])
 def test_what_python_decodes_by_may_be_no_charset(declared: str) -> None:
-    assert decode(b"gr\xfc\xdfe \\x41", declared) == decode(b"gr\xfc\xdfe \\x41", "")
+    data = b"gr\xfc\xdfe \\x41"
+    assert charset.decode(data, declared) == charset.decode(data, "")
