@@ -95,7 +95,7 @@ def failure(status: int, message: str, headers: Mapping[str, str] | None = None)
 
 
 def bug(request_line: str, error: Exception) -> Response:
-    """Answer where the fault is ours: nothing of it reaches the client, all of it the log."""
+    """Answer where the fault is ours: nothing of it reaches the client, its kind and place the log."""
     _log.error("request_failed", request=request_line, exc_info=error)
     return failure(
         HTTPStatus.INTERNAL_SERVER_ERROR,

@@ -2,9 +2,10 @@
 
 import logging
 import sys
+import traceback
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 
 def configure(level: str) -> None:
@@ -18,6 +19,7 @@ def configure(level: str) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _where_it_failed,
     ]
     structlog.configure(
         processors=[*shared, last],
@@ -33,3 +35,24 @@ def configure(level: str) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)
+
+
+def _where_it_failed(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """Tell the kind of an exception and where it arose; its words, and the variables there, may hold mail or a password."""
+    del logger, method
+    match event.pop("exc_info", None):
+        case BaseException() as error:
+            event["exception"] = _places(error)
+        case (_, BaseException() as error, _):
+            event["exception"] = _places(error)
+        case True if (raised := sys.exception()) is not None:
+            event["exception"] = _places(raised)
+    return event
+
+
+def _places(error: BaseException) -> str:
+    """List the calls that led to `error`, after those that led to what it followed from."""
+    earlier = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    calls = "".join(traceback.format_tb(error.__traceback__))
+    before = f"{_places(earlier)}\n" if earlier is not None else ""
+    return f"{before}{type(error).__name__}\n{calls}"
