@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from mailmine.cli import import_
 from mailmine.cli.errors import Failed
@@ -56,8 +57,10 @@ async def _check_integration(
 ) -> int:
     connection = integration.connection
     console.print(
-        f"[bold]{integration.project}/{integration.name}[/] {connection.endpoint} as {connection.username}",
+        f"[bold]{integration.project}/{integration.name}[/] "
+        + escape(f"{connection.endpoint} as {connection.username}"),
         highlight=False,
+        soft_wrap=True,
     )
     account = open_account(connection, here.secret_of(integration))
     wrong = 0
@@ -65,12 +68,17 @@ async def _check_integration(
         for count, mailbox in enumerate(boxes, start=1):
             try:
                 console.print(
-                    f"  [green]ok[/]  {mailbox.address}: {await _read(account, mailbox)}",
+                    f"  [green]ok[/]  {escape(mailbox.address)}: {await _read(account, mailbox)}",
                     highlight=False,
+                    soft_wrap=True,
                 )
             except ExchangeError as error:
                 wrong += 1
-                console.print(f"  [red]no[/]  {mailbox.address}: {error}", highlight=False)
+                console.print(
+                    f"  [red]no[/]  {escape(f'{mailbox.address}: {error}')}",
+                    highlight=False,
+                    soft_wrap=True,
+                )
                 if error.fault.scope is Scope.CONNECTION:
                     # Another try with the same password could lock the account (exchange.md, C.1).
                     return wrong + len(boxes) - count

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from mailmine.cli import configuration
 from mailmine.cli.installation import Installation, opened
@@ -25,11 +26,9 @@ def take(here: Installation, config: Path, console: Console) -> None:
     """Take over the configuration in `config` and say what changed. Raises ConfigurationError."""
     loaded = configuration.load(config)
     for warning in loaded.warnings:
-        console.print(f"[yellow]Note:[/] {warning}", highlight=False)
+        console.print(f"[yellow]Note:[/] {escape(warning)}", highlight=False, soft_wrap=True)
     changes = here.configure(loaded.configuration)
     for change in changes:
-        console.print(
-            f"{'New' if change.is_new else 'Changed'} {change.kind}: {change.name}", highlight=False
-        )
+        typer.echo(f"{'New' if change.is_new else 'Changed'} {change.kind}: {change.name}")
     if not changes:
-        console.print(f"{config}: nothing new")
+        typer.echo(f"{config}: nothing new")

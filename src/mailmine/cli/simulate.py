@@ -1,10 +1,12 @@
 """`mailmine simulate`: an Exchange to try things on, filled with one's own mail."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from exchange_simulator import Exchange, Version, mail, server
 from mailmine.cli.errors import Failed
@@ -13,13 +15,13 @@ CONFIGURATION = """\
 [[integration]]
 project = "demo"
 name = "simulated"
-endpoint = "{address}/EWS/Exchange.asmx"
-username = "{user}"
-password = "{password}"
+endpoint = {endpoint}
+username = {user}
+password = {password}
 
 [[integration.mailbox]]
-address = "{mailbox}"
-bucket = "{bucket}"
+address = {mailbox}
+bucket = {bucket}
 attachments = true
 """
 
@@ -50,27 +52,27 @@ def simulate(
     exchange.grant(user, mailbox=mailbox)
     delivered = 0
     for path in mail_paths or []:
-        with console.status(f"Delivering the mail of {path}"):
+        with console.status(f"Delivering the mail of {escape(str(path))}"):
             try:
                 delivered += len(mail.load(exchange.mailbox(mailbox), path))
             except (OSError, ValueError) as error:
                 raise Failed(f"{error}. Give .eml or .mbox files, or a folder of them") from error
 
     def listening(address: str) -> None:
-        console.print(f"Exchange (simulated, {version}): {address}/EWS/Exchange.asmx")
-        console.print(f"{delivered} emails in {mailbox}; sign in as {user} with {password}")
+        typer.echo(f"Exchange (simulated, {version}): {address}/EWS/Exchange.asmx", err=True)
+        typer.echo(f"{delivered} emails in {mailbox}; sign in as {user} with {password}", err=True)
         if write_config is not None:
             write_config.write_text(
                 CONFIGURATION.format(
-                    address=address,
-                    user=user,
-                    password=password,
-                    mailbox=mailbox,
-                    bucket=mailbox.partition("@")[0],
+                    endpoint=_quoted(f"{address}/EWS/Exchange.asmx"),
+                    user=_quoted(user),
+                    password=_quoted(password),
+                    mailbox=_quoted(mailbox),
+                    bucket=_quoted(mailbox.partition("@")[0]),
                 ),
                 encoding="utf-8",
             )
-            console.print(f"Now: mailmine serve --config {write_config}")
+            typer.echo(f"Now: mailmine serve --config {write_config}", err=True)
 
     try:
         server.run(exchange, host=host, port=port, tls=tls, when_listening=listening)
@@ -78,3 +80,8 @@ def simulate(
         raise Failed(
             f"cannot listen on {host}:{port}: {error.strerror}. Give another --port"
         ) from error
+
+
+def _quoted(text: str) -> str:
+    """Write a string of TOML: JSON's are among them."""
+    return json.dumps(text, ensure_ascii=False)

@@ -62,7 +62,7 @@ def add(
             project_permissions=_permissions(tx, may or []),
         )
         events.append(tx, "user_added", at=datetime.now(UTC), user_id=user.id)
-    Console().print(f"{username} can sign in with the password {password}")
+    typer.echo(f"{username} can sign in with the password {password}")
 
 
 @app.command()
@@ -74,7 +74,7 @@ def password(username: Username, data: Data = None, database: DatabaseUrl = None
         users.save(tx, dataclasses.replace(user, password_hash=passwords.hash_password(made)))
         sessions.remove_of_user(tx, user.id)
         events.append(tx, "password_changed", at=datetime.now(UTC), user_id=user.id)
-    Console().print(f"{username} can sign in with the password {made}")
+    typer.echo(f"{username} can sign in with the password {made}")
 
 
 @app.command()

@@ -122,8 +122,9 @@ def test_mail_of_files_becomes_comments(tmp_path: Path) -> None:
     mail.mkdir()
     (mail / "one.eml").write_bytes(MAIL)
     simulated = ("simulate", "--mail", mail, "--port", "0", "--write-config", "simulated.toml")
+    account = ("--user", r"ACME\sync", "--password", '"[/quoted]\\')
     port = free_port()
-    with running(*simulated, folder=tmp_path, says="Now: mailmine serve"):
+    with running(*simulated, *account, folder=tmp_path, says="Now: mailmine serve"):
         checked = mailmine("check", "--config", "simulated.toml", folder=tmp_path)
         assert checked.returncode == 0, checked.stderr
         assert "1 items" in checked.stdout
@@ -175,7 +176,7 @@ def test_no_server_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("password", "mailbox", "words"),
     [
-        ("wrong", "mail@example.com", "password"),
+        ("wrong", "mail@example.com", "[http_401]"),
         ("simulated", "misspelt@example.com", "misspelt@example.com"),
     ],
 )
