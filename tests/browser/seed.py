@@ -197,7 +197,7 @@ def _mailboxes(tx: Transaction, now: datetime) -> Company:
     ).id
     refused = Trouble(code="http_401", message=REFUSED, since=now - timedelta(hours=5))
     integrations.set_enabled(
-        tx, rotterdam, False, reason=DisabledReason.SYNC_ERROR, trouble=refused
+        tx, rotterdam, enabled=False, reason=DisabledReason.SYNC_ERROR, trouble=refused
     )
     _mailbox(tx, rotterdam, "rotterdam@nordwind.example", (shared, orders), {("Inbox",): 230})
 
@@ -226,9 +226,9 @@ def _mailboxes(tx: Transaction, now: datetime) -> Company:
         code="ErrorNonExistentMailbox", message=NO_SUCH_MAILBOX, since=now - timedelta(days=1)
     )
     mailboxes.set_enabled(
-        tx, benelux.mailbox_id, False, reason=DisabledReason.SYNC_ERROR, trouble=missing
+        tx, benelux.mailbox_id, enabled=False, reason=DisabledReason.SYNC_ERROR, trouble=missing
     )
-    mailboxes.set_enabled(tx, press.mailbox_id, False, reason=DisabledReason.USER)
+    mailboxes.set_enabled(tx, press.mailbox_id, enabled=False, reason=DisabledReason.USER)
     failures.record(
         tx,
         help_desk.mailbox_id,
@@ -259,7 +259,7 @@ def _mailbox(
         )
         for path, total in tree.items()
     ]
-    states = folders.save_tree(tx, mailbox.id, seen, is_complete=True, at=mailbox.created_at)
+    states = folders.save_tree(tx, mailbox.id, seen, is_complete=True)
     keys = {state.path: state.key for state in states}
     return [Place(mailbox.id, address, keys[path], path, *fills) for path in tree]
 

@@ -59,7 +59,7 @@ def build(tx: Connection) -> World:
     )
     mailbox = mailboxes.save(tx, exchange.id, "support@acme.example", bucket_id=bucket.id)
     archive, inbox = folders.save_tree(
-        tx, mailbox.id, [seen("Inbox"), seen("Archive")], is_complete=True, at=NOW
+        tx, mailbox.id, [seen("Inbox"), seen("Archive")], is_complete=True
     )
     return World(
         project=project,

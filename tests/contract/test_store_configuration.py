@@ -109,13 +109,13 @@ def test_what_the_system_switched_off_stays_off_when_saved_again(database: Datab
     with database.write() as tx:
         world = build(tx)
         mailboxes.set_enabled(
-            tx, world.mailbox.id, False, reason=DisabledReason.SYNC_ERROR, trouble=TROUBLE
+            tx, world.mailbox.id, enabled=False, reason=DisabledReason.SYNC_ERROR, trouble=TROUBLE
         )
         saved = mailboxes.save(
             tx, world.integration.id, "support@acme.example", bucket_id=world.bucket.id
         )
         assert (saved.enabled, saved.disabled_reason) == (False, DisabledReason.SYNC_ERROR)
-        mailboxes.set_enabled(tx, world.mailbox.id, True)
+        mailboxes.set_enabled(tx, world.mailbox.id, enabled=True)
         saved = mailboxes.by_id(tx, world.mailbox.id) or saved
         assert (saved.enabled, saved.disabled_reason, saved.trouble) == (True, None, None)
 

@@ -113,7 +113,7 @@ def test_a_copy_knows_where_it_lies(database: Database) -> None:
         (key,) = keep(tx, world, "one")
         copies.put(tx, [copy(world, "item", key)])
         moved = seen("Old", "Inbox", folder_id="Inbox")
-        folders.save_tree(tx, world.mailbox.id, [moved], is_complete=False, at=NOW)
+        folders.save_tree(tx, world.mailbox.id, [moved], is_complete=False)
         found = copies.by_items(tx, world.mailbox.id, [ItemId("item"), ItemId("ITEM")])
     assert found[ItemId("item")].metadata == Metadata(
         folder=("Old", "Inbox"), received_at=NOW, is_read=False, categories=("Red",)

@@ -157,9 +157,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     folders.of_integration: lambda tx: folders.of_integration(tx, INTEGRATION),
     folders.of_mailbox: lambda tx: folders.of_mailbox(tx, MAILBOX),
     folders.save_place: lambda tx: folders.save_place(tx, FOLDER, at=NOW, **PLACE),
-    folders.save_tree: lambda tx: folders.save_tree(
-        tx, MAILBOX, [seen("Inbox")], is_complete=True, at=NOW
-    ),
+    folders.save_tree: lambda tx: folders.save_tree(tx, MAILBOX, [seen("Inbox")], is_complete=True),
     folders.set_trouble: lambda tx: folders.set_trouble(tx, FOLDER, None),
     integrations.by_id: lambda tx: integrations.by_id(tx, INTEGRATION),
     integrations.get: lambda tx: integrations.get(tx, "p", "i"),
@@ -167,7 +165,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     integrations.save: lambda tx: integrations.save(
         tx, PROJECT, "i", title="", connection=CONNECTION
     ),
-    integrations.set_enabled: lambda tx: integrations.set_enabled(tx, INTEGRATION, True),
+    integrations.set_enabled: lambda tx: integrations.set_enabled(tx, INTEGRATION, enabled=True),
     integrations.set_trouble: lambda tx: integrations.set_trouble(tx, INTEGRATION, None),
     mailboxes.by_id: lambda tx: mailboxes.by_id(tx, MAILBOX),
     mailboxes.claim: lambda tx: mailboxes.claim(tx, MAILBOX, owner="a", now=NOW, until=NOW),
@@ -182,7 +180,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     mailboxes.remove: lambda tx: mailboxes.remove(tx, MAILBOX),
     mailboxes.renew: lambda tx: mailboxes.renew(tx, LEASE, until=NOW),
     mailboxes.save: lambda tx: mailboxes.save(tx, INTEGRATION, "a@x", bucket_id=BUCKET),
-    mailboxes.set_enabled: lambda tx: mailboxes.set_enabled(tx, MAILBOX, True),
+    mailboxes.set_enabled: lambda tx: mailboxes.set_enabled(tx, MAILBOX, enabled=True),
     mailboxes.set_trouble: lambda tx: mailboxes.set_trouble(tx, MAILBOX, None),
     mailboxes.wake: lambda tx: mailboxes.wake(tx, MAILBOX, NOW),
     migrations.upgrade: migrations.upgrade,

@@ -26,9 +26,7 @@ def test_a_renamed_folder_keeps_its_place(database: Database) -> None:
     with database.write() as tx:
         world = build(tx)
         renamed = seen("Old", "Inbox", folder_id="Inbox", total=7)
-        tree = folders.save_tree(
-            tx, world.mailbox.id, [renamed, seen("Archive")], is_complete=True, at=NOW
-        )
+        tree = folders.save_tree(tx, world.mailbox.id, [renamed, seen("Archive")], is_complete=True)
     assert tree == (world.archive, replace(world.inbox, path=("Old", "Inbox"), total=7))
 
 
@@ -36,22 +34,20 @@ def test_a_missing_folder_is_gone_only_if_the_tree_is_complete(database: Databas
     with database.write() as tx:
         world = build(tx)
         mailbox = world.mailbox.id
-        tree = folders.save_tree(tx, mailbox, [seen("Inbox")], is_complete=False, at=NOW)
+        tree = folders.save_tree(tx, mailbox, [seen("Inbox")], is_complete=False)
         assert tree == (world.archive, world.inbox)
-        tree = folders.save_tree(tx, mailbox, [seen("Inbox")], is_complete=True, at=NOW)
+        tree = folders.save_tree(tx, mailbox, [seen("Inbox")], is_complete=True)
         assert tree == folders.of_mailbox(tx, mailbox) == (world.inbox,)
         gone = replace(world.archive, is_gone=True)
         assert folders.of_mailbox(tx, mailbox, with_gone=True) == (gone, world.inbox)
-        tree = folders.save_tree(
-            tx, mailbox, [seen("Archive"), seen("Inbox")], is_complete=True, at=NOW
-        )
+        tree = folders.save_tree(tx, mailbox, [seen("Archive"), seen("Inbox")], is_complete=True)
         assert tree == (world.archive, world.inbox)
 
 
 def test_an_empty_complete_tree_makes_all_gone(database: Database) -> None:
     with database.write() as tx:
         world = build(tx)
-        assert folders.save_tree(tx, world.mailbox.id, [], is_complete=True, at=NOW) == ()
+        assert folders.save_tree(tx, world.mailbox.id, [], is_complete=True) == ()
 
 
 def test_a_place_is_saved_whole(database: Database) -> None:

@@ -62,8 +62,8 @@ def test_folders_and_failures_are_given_for_a_whole_integration(database: Databa
         other = mailboxes.save(
             tx, world.integration.id, "other@acme.example", bucket_id=world.bucket.id
         )
-        (gone,) = folders.save_tree(tx, other.id, [seen("Gone")], is_complete=True, at=NOW)
-        (kept,) = folders.save_tree(tx, other.id, [seen("Kept")], is_complete=True, at=NOW)
+        (gone,) = folders.save_tree(tx, other.id, [seen("Gone")], is_complete=True)
+        (kept,) = folders.save_tree(tx, other.id, [seen("Kept")], is_complete=True)
         for item in ("a", "b"):
             failures.record(
                 tx,

@@ -55,12 +55,12 @@ def test_the_longest_overdue_comes_first(database: Database) -> None:
 def test_what_is_switched_off_is_never_due(database: Database) -> None:
     mailbox, now = start(database)
     with database.write() as tx:
-        mailboxes.set_enabled(tx, mailbox, False)
+        mailboxes.set_enabled(tx, mailbox, enabled=False)
         assert mailboxes.due(tx, now, limit=9) == ()
         assert mailboxes.next_due(tx) is None
-        mailboxes.set_enabled(tx, mailbox, True)
+        mailboxes.set_enabled(tx, mailbox, enabled=True)
         (integration,) = integrations.list_all(tx)
-        integrations.set_enabled(tx, integration.id, False)
+        integrations.set_enabled(tx, integration.id, enabled=False)
         assert mailboxes.due(tx, now, limit=9) == ()
         assert mailboxes.next_due(tx) is None
 

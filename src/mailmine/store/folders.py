@@ -79,13 +79,11 @@ def save_tree(
     seen: Sequence[SeenFolder],
     *,
     is_complete: bool,
-    at: datetime,
 ) -> tuple[FolderState, ...]:
     """Keep the folders as they were seen: new ones, new names, and what came back.
 
     One that is missing is gone, but only if `is_complete`. Returns those that are there.
     """
-    del at
     if seen:
         tx.execute(
             upsert(

@@ -60,8 +60,8 @@ def save(
 def set_enabled(
     tx: Transaction,
     integration_id: IntegrationId,
-    enabled: bool,  # noqa: FBT001 - the contract of the room
     *,
+    enabled: bool,
     reason: DisabledReason | None = None,
     trouble: Trouble | None = None,
 ) -> None:

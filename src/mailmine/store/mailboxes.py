@@ -99,8 +99,8 @@ def save(
 def set_enabled(
     tx: Connection,
     mailbox_id: MailboxId,
-    enabled: bool,  # noqa: FBT001 - the contract of the room
     *,
+    enabled: bool,
     reason: DisabledReason | None = None,
     trouble: Trouble | None = None,
 ) -> None:

@@ -153,7 +153,7 @@ def _tell_mailbox(tx: Transaction, case: _Case, counted: Strikes) -> None:
     )
     if is_over:
         reason = DisabledReason.SYNC_ERROR
-        mailboxes.set_enabled(tx, mailbox.id, False, reason=reason, trouble=trouble)
+        mailboxes.set_enabled(tx, mailbox.id, enabled=False, reason=reason, trouble=trouble)
         log.error("mailbox disabled", code=trouble.code, times=counted.times)
     elif trouble != mailbox.trouble:
         mailboxes.set_trouble(tx, mailbox.id, trouble)
@@ -177,7 +177,7 @@ def _tell_integration(tx: Transaction, case: _Case, counted: Strikes) -> None:
     known = integrations.by_id(tx, integration.id) or integration
     if is_over and known.enabled:
         reason = DisabledReason.SYNC_ERROR
-        integrations.set_enabled(tx, integration.id, False, reason=reason, trouble=trouble)
+        integrations.set_enabled(tx, integration.id, enabled=False, reason=reason, trouble=trouble)
         log.error("integration disabled", code=trouble.code, times=counted.times)
     elif trouble != known.trouble and known.enabled:
         integrations.set_trouble(tx, integration.id, trouble)

@@ -153,7 +153,8 @@ def _check(configuration: Configuration) -> None:
         for mailbox in integration.mailboxes:
             if "@" not in mailbox.address:
                 raise ConfigurationError(
-                    f"{mailbox.address!r} is no address of a mailbox (integration {integration.name})"
+                    f"{mailbox.address!r} is no address of a mailbox (integration {integration.name}): "
+                    "write it as orders@example.com"
                 )
             if mailbox.start_at is not None and mailbox.start_at.tzinfo is None:
                 raise ConfigurationError(
@@ -211,7 +212,7 @@ def _integration(
             wanted.name,
             title=title,
             connection=wanted.connection,
-            enabled=_enabled(wanted.enabled, known),
+            enabled=_enabled(wanted, known),
         )
         if saved.disabled_reason is DisabledReason.SYNC_ERROR:
             integrations.set_enabled(tx, saved.id, enabled=True)
@@ -220,9 +221,11 @@ def _integration(
             Change("integration", f"{wanted.project}/{wanted.name}", is_new=known is None)
         )
         return saved
-    if _is_switched(wanted.enabled, known):
+    if _is_switched(wanted, known):
         on = bool(wanted.enabled)
-        integrations.set_enabled(tx, known.id, on, reason=None if on else DisabledReason.USER)
+        integrations.set_enabled(
+            tx, known.id, enabled=on, reason=None if on else DisabledReason.USER
+        )
         changes.append(Change("integration", f"{wanted.project}/{wanted.name}", is_new=False))
     return known
 
@@ -257,9 +260,11 @@ def _mailbox(
         and known.sync_attachments == wanted.sync_attachments
     )
     if known is not None and is_as_wanted:
-        if _is_switched(wanted.enabled, known):
+        if _is_switched(wanted, known):
             on = bool(wanted.enabled)
-            mailboxes.set_enabled(tx, known.id, on, reason=None if on else DisabledReason.USER)
+            mailboxes.set_enabled(
+                tx, known.id, enabled=on, reason=None if on else DisabledReason.USER
+            )
             changes.append(Change("mailbox", wanted.address, is_new=False))
         return
     saved = mailboxes.save(
@@ -267,7 +272,7 @@ def _mailbox(
         integration_id,
         wanted.address,
         bucket_id=bucket_id,
-        enabled=_enabled(wanted.enabled, known),
+        enabled=_enabled(wanted, known),
         start_at=wanted.start_at,
         filters=wanted.filters,
         sync_attachments=wanted.sync_attachments,
@@ -289,15 +294,19 @@ def read_anew(tx: Transaction, mailbox: Mailbox) -> None:
         folders.forget_place(tx, folder.key)
 
 
-def _enabled(wanted: bool | None, known: Integration | Mailbox | None) -> bool:  # noqa: FBT001
+def _enabled(
+    wanted: IntegrationConfiguration | MailboxConfiguration, known: Integration | Mailbox | None
+) -> bool:
     """Switch on what is new or was stopped by trouble that the change may have mended."""
-    if wanted is not None:
-        return wanted
+    if wanted.enabled is not None:
+        return wanted.enabled
     return known is None or known.disabled_reason is not DisabledReason.USER
 
 
-def _is_switched(wanted: bool | None, known: Integration | Mailbox) -> bool:  # noqa: FBT001
+def _is_switched(
+    wanted: IntegrationConfiguration | MailboxConfiguration, known: Integration | Mailbox
+) -> bool:
     """Tell whether `wanted` says otherwise; what trouble stopped is not started by an unchanged file."""
-    if wanted is None or wanted == known.enabled:
+    if wanted.enabled is None or wanted.enabled == known.enabled:
         return False
-    return not wanted or known.disabled_reason is DisabledReason.USER
+    return not wanted.enabled or known.disabled_reason is DisabledReason.USER

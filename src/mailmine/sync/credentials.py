@@ -45,7 +45,7 @@ def welcome_new_secrets(
             continue
         if settings.get(tx, _name(integration.id)) == version(secret, integration.id):
             continue
-        integrations.set_enabled(tx, integration.id, True)
+        integrations.set_enabled(tx, integration.id, enabled=True)
         strikes.clear(tx, integration.id)
         for mailbox in mailboxes.of_integration(tx, integration.id):
             mailboxes.wake(tx, mailbox.id, at)

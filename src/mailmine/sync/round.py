@@ -210,9 +210,7 @@ class Round:
             return known
 
         def save(tx: Transaction) -> _Known:
-            folders.save_tree(
-                tx, self._mailbox.id, seen, is_complete=tree.is_complete, at=self._now()
-            )
+            folders.save_tree(tx, self._mailbox.id, seen, is_complete=tree.is_complete)
             for state in folders.of_mailbox(tx, self._mailbox.id, with_gone=True):
                 earlier = before.get(state.folder_id)
                 if earlier is None:

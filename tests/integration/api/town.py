@@ -100,7 +100,7 @@ async def found(database: Database, blobs: Blobs) -> Town:
         mailboxes.set_enabled(
             tx,
             gone.id,
-            False,
+            enabled=False,
             reason=DisabledReason.SYNC_ERROR,
             trouble=Trouble(
                 code="ErrorNonExistentMailbox", message="There is no such mailbox.", since=NOON
@@ -114,7 +114,6 @@ async def found(database: Database, blobs: Blobs) -> Town:
                 SeenFolder(folder_id=FolderId("BBB="), path=("New",), total=0, well_known=None),
             ],
             is_complete=True,
-            at=NOON,
         )
         folders.save_place(
             tx,
