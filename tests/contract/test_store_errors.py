@@ -8,6 +8,7 @@ import inspect
 import pkgutil
 import shutil
 import sqlite3
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -110,6 +111,8 @@ FILE: dict[str, Any] = {
 PULSE = pulse.Pulse(comment=0, copy=0, event=0, round_at=None, sources=frozenset())
 STRIKES = strikes.Strikes(code="c", times=1, since=NOW, last_at=NOW, hold_until=None)
 CONNECTION = model.Connection(endpoint="https://x")
+
+BODY = "confidential"
 
 CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     attachments.by_reference: lambda tx: attachments.by_reference(tx, AttachmentReference("r")),
@@ -387,3 +390,22 @@ def test_an_error_of_ours_shows_nothing_of_the_mail(database: Database) -> None:
     with database.write() as tx, pytest.raises(SQLAlchemyError) as raised:
         tx.execute(text("SELECT 1 FROM nowhere WHERE body = :body"), {"body": "confidential"})
     assert "confidential" not in str(raised.value)
+
+
+def test_the_traceback_of_an_error_shows_nothing_of_the_mail(database: Database) -> None:
+    # PostgreSQL's own words for this hold the row that it refused.
+    statement = text("INSERT INTO settings (name, value) VALUES (:name, NULL)")
+    with pytest.raises(Conflict) as raised, database.write() as tx:
+        tx.execute(statement, {"name": BODY})
+    assert BODY not in "".join(traceback.format_exception(raised.value))
+
+
+def test_the_traceback_of_an_unusable_database_shows_nothing_of_the_mail(
+    tmp_path: Path,
+) -> None:
+    database = Database.open(f"sqlite:///{tmp_path / 'a.db'}")
+    database.migrate()
+    with pytest.raises(DatabaseUnavailable) as raised, database.read() as tx:
+        settings.put(tx, "a", BODY)
+    assert BODY not in "".join(traceback.format_exception(raised.value))
+    database.close()

@@ -161,16 +161,21 @@ def _postgresql(url: URL, patience: float) -> Engine:
 
 @contextmanager
 def _wrapped() -> Iterator[None]:
-    """Translate also what goes wrong before there is a connection."""
+    """Translate also what goes wrong before there is a connection.
+
+    The driver's own error is not shown with ours: PostgreSQL's names the values of a refused row.
+    """
     try:
         yield
-    except PoolTimeout as error:
-        raise DatabaseUnavailable("All connections to the database are in use.") from error
+    except StoreError as error:
+        raise error from None
+    except PoolTimeout:
+        raise DatabaseUnavailable("All connections to the database are in use.") from None
     except (sqlite3.Error, psycopg.Error) as error:
         meaning = _meaning(error)
         if meaning is None:
             raise
-        raise meaning from error
+        raise meaning from None
 
 
 def _translate(context: ExceptionContext) -> StoreError | None:
