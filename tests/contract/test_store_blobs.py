@@ -4,6 +4,7 @@ import hashlib
 import multiprocessing
 import os
 import signal
+import time
 import tracemalloc
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -138,3 +139,17 @@ async def test_memory_stays_flat_however_long_the_content_is(tmp_path: Path) -> 
     tracemalloc.stop()
     assert read == size == 64 * MIB
     assert peak < 24 * MIB
+
+
+async def test_what_killed_processes_left_is_cleared_away(tmp_path: Path) -> None:
+    kept = await Blobs.open(tmp_path).put_bytes(b"abc")
+    incoming = tmp_path / "incoming"
+    incoming.mkdir(exist_ok=True)
+    abandoned, written_now = incoming / "a", incoming / "b"
+    for file in (abandoned, written_now):
+        file.write_bytes(b"half of a content")
+    long_ago = time.time() - 25 * 3600
+    for file in (abandoned, tmp_path / kept[:2] / kept[2:4] / kept):
+        os.utime(file, (long_ago, long_ago))
+    assert await whole(Blobs.open(tmp_path), kept) == b"abc"
+    assert list(incoming.iterdir()) == [written_now]

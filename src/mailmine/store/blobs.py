@@ -7,7 +7,9 @@ of it, whenever the process dies.
 import hashlib
 import re
 import secrets
+import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import obstore
@@ -22,6 +24,11 @@ PART = 5 << 20
 PIECE = 256 << 10
 """Bytes read at a time."""
 
+PASSING = "incoming"
+"""Folder of contents that are not whole yet."""
+ABANDONED = 24 * 3600
+"""Seconds since the last byte, after which nobody writes a passing content any more: its process was killed."""
+
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -33,7 +40,8 @@ class Blobs:
 
     @classmethod
     def open(cls, place: str | Path) -> "Blobs":
-        """Keep contents in a folder, which is made if it is missing."""
+        """Keep contents in a folder, which is made if it is missing; clears away what killed processes left."""
+        _sweep(Path(place) / PASSING)
         try:
             return cls(LocalStore(Path(place), mkdir=True))
         except (BaseError, OSError, ValueError) as error:
@@ -63,7 +71,7 @@ class Blobs:
                 broken = error
                 raise
 
-        passing = f"incoming/{secrets.token_hex(16)}"
+        passing = f"{PASSING}/{secrets.token_hex(16)}"
         try:
             await obstore.put_async(
                 self._store,
@@ -121,6 +129,15 @@ class Blobs:
             return None
         except (BaseError, OSError) as error:
             raise StoreError(f"A content cannot be read: {_reason(error)}") from error
+
+
+def _sweep(folder: Path) -> None:
+    before = time.time() - ABANDONED
+    with suppress(OSError):  # another process sweeps, too; what cannot be removed does no harm
+        for file in folder.iterdir():
+            with suppress(OSError):
+                if file.stat().st_mtime < before:
+                    file.unlink()
 
 
 def _path(content_hash: ContentHash) -> str:
