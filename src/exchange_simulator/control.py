@@ -9,8 +9,10 @@ Each public method of `Control` is a verb and its parameters are the keys:
     POST /control/throttle  {"times": 2, "back_off": 0.5}
         -> {}
 
-Only the machine itself is answered (403 for others), unless the server was given a token: then whoever sends
-`Authorization: Bearer <token>`, and nobody else. 404: no such verb, message or folder. 400: wrong keys or values.
+Only programs on the machine itself are answered (403 for others, and for web pages in its browsers), unless the server
+was given a token: then whoever sends `Authorization: Bearer <token>`, and nobody else. 404: no such verb, message or
+folder. 400: wrong keys or values. 415: the request does not say `Content-Type: application/json`, which a browser lets no
+foreign page send unasked.
 """
 
 import hmac
@@ -229,6 +231,8 @@ def route(exchange: Exchange, token: str | None) -> web.RouteDef:
     async def handle(request: web.Request) -> web.Response:
         if not _is_allowed(request, token):
             return _error(403, "only this machine, or who has the token, may steer the simulator")
+        if request.content_type != "application/json":
+            return _error(415, "send Content-Type: application/json")
         verb = request.match_info["verb"]
         if verb not in VERBS:
             return _error(404, f"there is no verb {verb!r}; there are {', '.join(sorted(VERBS))}")
@@ -257,6 +261,8 @@ def _is_allowed(request: web.Request, token: str | None) -> bool:
     if token is not None:
         given = request.headers.get("Authorization", "").removeprefix("Bearer ")
         return hmac.compare_digest(given.encode(), token.encode())
+    if "Origin" in request.headers:  # sent by browsers only, for whatever page they show
+        return False
     try:
         return ipaddress.ip_address(request.remote or "").is_loopback
     except ValueError:

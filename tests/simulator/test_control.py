@@ -18,14 +18,19 @@ from tests.simulator.mails import mail
 
 
 class Steering:
-    def __init__(self, address: str, token: str | None = None) -> None:
-        self.address, self.token = address, token
+    def __init__(
+        self, address: str, token: str | None = None, headers: dict[str, str] | None = None
+    ) -> None:
+        self.address = address
+        self.headers = {"Content-Type": "application/json"} | (headers or {})
+        if token:
+            self.headers["Authorization"] = f"Bearer {token}"
 
     def __call__(self, verb: str, **arguments: Any) -> tuple[int, dict[str, Any]]:
         request = urllib.request.Request(  # noqa: S310
             f"{self.address}/control/{verb}",
             data=json.dumps(arguments).encode(),
-            headers={"Authorization": f"Bearer {self.token}"} if self.token else {},
+            headers=self.headers,
         )
         try:
             with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
@@ -117,3 +122,14 @@ def test_a_token_keeps_others_out(exchange: Exchange) -> None:
         assert Steering(address)("heal")[0] == 403
         assert Steering(address, "wrong")("heal")[0] == 403
         assert Steering(address, "opensesame")("heal") == (200, {})
+
+
+def test_a_page_in_a_browser_of_this_machine_is_kept_out(steer: Steering, bob: Mailbox) -> None:
+    # A form or a script of another site can send these, and no other type of content, without being asked for leave.
+    for type_ in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data"):
+        page = Steering(steer.address, headers={"Content-Type": type_})
+        assert page("make_folder", mailbox=bob.address, path="Broken")[0] == 415
+    # A site whose name was made to mean this machine may send any type, but not leave this out.
+    page = Steering(steer.address, headers={"Origin": "http://site.example"})
+    assert page("make_folder", mailbox=bob.address, path="Broken")[0] == 403
+    assert "Broken" not in steer("mailboxes")[1][bob.address]
