@@ -93,9 +93,13 @@ def decoded(value: str | None) -> str | None:
 def addresses(headers: list[tuple[str, str]], name: str) -> list[Address]:
     """Read the mailboxes of all headers of a name."""
     values = [value for key, value in headers if key.lower() == name]
+    try:
+        parsed = email.utils.getaddresses(values)
+    except RecursionError:  # comments within comments, a thousand deep
+        parsed = []
     found = [
         Address((decoded(display) or "").strip() or address, address.strip())
-        for display, address in email.utils.getaddresses(values)
+        for display, address in parsed
         if display or address
     ]
     if not found:

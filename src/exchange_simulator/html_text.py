@@ -55,7 +55,7 @@ def html_to_text(source: str) -> str:
     try:
         root = document_fromstring(cleaned.encode("utf-8", "replace").decode())
     except (etree.LxmlError, ValueError, AssertionError):
-        return _SPACE.sub(" ", re.sub(r"<[^>]*>", " ", cleaned)).strip()
+        return _SPACE.sub(" ", re.sub(r"<[^<>]*>", " ", cleaned)).strip()
     lines = _Lines()
     _walk(root, lines, 0)
     return lines.text()

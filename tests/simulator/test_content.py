@@ -45,6 +45,7 @@ LINES = st.sampled_from(
 @settings(max_examples=300, deadline=None)
 @given(st.one_of(st.binary(max_size=300), st.lists(LINES, max_size=25).map(b"\r\n".join)))
 @example(b"Content-Type: multipart/mixed; boundary=x\r\n\r\n" * 200)
+@example(b"From: " + b"(" * 5000)
 def test_parsing_is_total(raw: bytes) -> None:
     spool = Spool()
     try:

@@ -133,6 +133,15 @@ def test_a_comma_in_an_encoded_name_makes_no_second_address() -> None:
     assert email.from_ == Address("Änn, A.", "ann@x")
 
 
+def test_comments_within_comments_in_a_header_stop_nothing() -> None:
+    email = read(
+        '<t:InternetMessageHeaders><t:InternetMessageHeader HeaderName="From">'
+        f"{'(' * 5000} ann@x</t:InternetMessageHeader></t:InternetMessageHeaders>"
+    ).email
+    assert email.from_ is None
+    assert len(email.headers) == 1
+
+
 def test_a_sender_who_is_the_author_is_not_named_twice() -> None:
     assert read(f"<t:Sender>{ANN}</t:Sender><t:From>{ANN}</t:From>").email.sender is None
     only = read(f"<t:Sender>{ANN}</t:Sender>").email

@@ -270,8 +270,8 @@ def _fill_from_headers(raw: dict[str, Any]) -> None:
 
 
 def _parse_addresses(value: str | None) -> tuple[Address, ...]:
-    return tuple(
-        Address(decode(name), address)
-        for name, address in getaddresses([value or ""])
-        if name or address
-    )
+    try:
+        parsed = getaddresses([value or ""])
+    except RecursionError:  # comments within comments, a thousand deep
+        return ()
+    return tuple(Address(decode(name), address) for name, address in parsed if name or address)
