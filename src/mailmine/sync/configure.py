@@ -145,6 +145,11 @@ def _check(configuration: Configuration) -> None:
     if twice := _first_double(names):
         raise ConfigurationError(f"The integration {twice} is configured twice: rename one of them")
     for integration in configuration.integrations:
+        if "@" in integration.connection.endpoint.partition("://")[2].partition("/")[0]:
+            raise ConfigurationError(
+                f"The endpoint of {integration.name} names an account: write it as `username`, and "
+                "its password where it is kept encrypted"
+            )
         addresses = [mailbox.address.lower() for mailbox in integration.mailboxes]
         if twice := _first_double(addresses):
             raise ConfigurationError(

@@ -153,6 +153,13 @@ def test_what_cannot_be_meant_is_refused_and_nothing_kept(
         assert mailboxes.list_all(tx) == ()
 
 
+def test_an_address_with_a_password_is_refused_without_repeating_it(configured: Apply) -> None:
+    connection = Connection(endpoint="https://svc:hush@exchange.example.com/EWS/Exchange.asmx")
+    with pytest.raises(ConfigurationError, match="username") as refused:
+        configured(connection=connection)
+    assert "hush" not in str(refused.value)
+
+
 def test_filters_are_kept(database: Database, configured: Apply) -> None:
     filters = Filters(folder_denylist=(("Inbox", "Private"),))
     configured(replace(MAILBOX, filters=filters))
