@@ -22,7 +22,6 @@ from mailmine.exchange.faults import Fault
 from mailmine.exchange.reader import (
     ChangePage,
     CursorLost,
-    Folder,
     FolderTree,
     Item,
     Reader,
@@ -87,11 +86,6 @@ class _Known:
     chores: frozenset[tuple[FolderKey, rechecks.Kind]]
 
 
-def hint_of(folder: Folder) -> str | None:
-    """Give what differs whenever the contents of a folder do; None where the server does not tell."""
-    return None if folder.last_change is None else f"{folder.last_change} {folder.total}"
-
-
 class Round:
     """One round. To be run once."""
 
@@ -139,7 +133,7 @@ class Round:
 
     async def _run(self) -> None:
         tree = await self._reader.folders()
-        self._hints = {folder.id: hint_of(folder) for folder in tree.folders}
+        self._hints = {folder.id: folder.last_change for folder in tree.folders}
         for folder_id, hint in self._hints.items():
             if folder_id not in self._memory.hints or self._memory.hints[folder_id][0] != hint:
                 self._memory.hints[folder_id] = (hint, self._now())
