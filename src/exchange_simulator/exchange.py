@@ -157,12 +157,6 @@ class Exchange:
                 self._by_guid[mailbox.guid] = mailbox
             return mailbox
 
-    def remove_mailbox(self, address: str) -> None:
-        """Remove a mailbox with all that is in it."""
-        with self.lock:
-            mailbox = self._mailboxes.pop(address.lower())
-            del self._by_guid[mailbox.guid]
-
     @property
     def mailboxes(self) -> list[Mailbox]:
         """All mailboxes, in the order in which they were made."""

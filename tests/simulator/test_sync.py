@@ -131,7 +131,12 @@ def test_a_hierarchy_state_knows_how_its_root_was_named(bob: Mailbox, client: Cl
     assert changes(made) == ["Create", "Create"]
     bob.rename_folder("Inbox/New", "Renamed")
     bob.delete_folder("Gone")
-    assert changes(hierarchy(named=True, known=state(made))) == ["Update", "Delete"]
+    renamed = hierarchy(named=True, known=state(made))
+    assert changes(renamed) == ["Update", "Delete"]
+    bob.make_folder("Archive")
+    bob.move_folder("Inbox/Renamed", "Archive")
+    assert changes(hierarchy(named=True, known=state(renamed))) == ["Create", "Update"]
+    assert bob.folder("Archive/Renamed").path == "Archive/Renamed"
 
 
 def test_states_can_weigh_many_kilobytes(make_exchange: Callable[..., Exchange]) -> None:

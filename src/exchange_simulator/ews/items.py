@@ -169,7 +169,6 @@ def _extended(asked: _Asked) -> str:
     )
 
 
-_NO = "false"
 _MADE: dict[str, Callable[[_Asked], str]] = {
     "extended": _extended,
     "item:MimeContent": _mime,

@@ -1,7 +1,6 @@
 """The integrations with their mailboxes and how far each is."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -34,12 +33,6 @@ class IntegrationView:
     def needs_attention(self) -> bool:
         """Tell whether a person should look at the integration itself."""
         return self.state is State.DISABLED or self.integration.trouble is not None
-
-    @property
-    def last_round_at(self) -> datetime | None:
-        """When any of its mailboxes was last read."""
-        ended = (mailbox.mailbox.last_round_at for mailbox in self.mailboxes)
-        return max((at for at in ended if at), default=None)
 
 
 @page
