@@ -149,7 +149,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     events.append: lambda tx: events.append(tx, "configured", at=NOW),
     events.page: lambda tx: events.page(tx, before=None, limit=1),
     failures.count: lambda tx: failures.count(tx, MAILBOX),
-    failures.counts: lambda tx: failures.counts(tx, INTEGRATION),
+    failures.reasons: lambda tx: failures.reasons(tx, INTEGRATION),
     failures.due: lambda tx: failures.due(tx, MAILBOX, NOW, 1),
     failures.of_mailbox: lambda tx: failures.of_mailbox(tx, MAILBOX, 1),
     failures.record: lambda tx: failures.record(

@@ -79,7 +79,8 @@ def test_folders_and_failures_are_given_for_a_whole_integration(database: Databa
             world.mailbox.id: (world.archive, world.inbox),
             other.id: (kept,),
         }
-        assert failures.counts(tx, world.integration.id) == {other.id: 2}
+        reason = failures.Reason(code="ErrorCorruptData", message="It cannot be read.", items=2)
+        assert failures.reasons(tx, world.integration.id) == {other.id: (reason,)}
         nobody = IntegrationId("none")
         assert folders.of_integration(tx, nobody) == {}
-        assert failures.counts(tx, nobody) == {}
+        assert failures.reasons(tx, nobody) == {}

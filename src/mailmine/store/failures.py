@@ -1,4 +1,4 @@
-"""Items that could not be read: the mailbox went on without them."""
+"""Items that could not be read, or not wholly: the mailbox went on."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from mailmine.store.upsert import insert
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """One item that could not be read."""
+    """One item that could not be read, or not wholly."""
 
     mailbox_id: MailboxId
     folder_key: FolderKey
@@ -26,6 +26,15 @@ class Failure:
     last_at: datetime
     next_try_at: datetime | None
     """None: given up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why items of a mailbox could not be read."""
+
+    code: str
+    message: str
+    items: int
 
 
 def record(
@@ -85,12 +94,18 @@ def count(tx: Connection, mailbox_id: MailboxId) -> int:
     return tx.execute(counted.where(failures.c.mailbox_id == mailbox_id)).scalar_one()
 
 
-def counts(tx: Connection, integration_id: IntegrationId) -> dict[MailboxId, int]:
-    """Count the failures of each mailbox of an integration that has any."""
+def reasons(tx: Connection, integration_id: IntegrationId) -> dict[MailboxId, tuple[Reason, ...]]:
+    """Say why items of each mailbox of an integration failed, the most frequent reason first."""
+    items = func.count()
     counted = (
-        select(failures.c.mailbox_id, func.count())
+        select(failures.c.mailbox_id, failures.c.code, failures.c.message, items)
         .join(mailboxes, mailboxes.c.id == failures.c.mailbox_id)
         .where(mailboxes.c.integration_id == integration_id)
-        .group_by(failures.c.mailbox_id)
+        .group_by(failures.c.mailbox_id, failures.c.code, failures.c.message)
+        .order_by(items.desc(), failures.c.message)
     )
-    return {MailboxId(mailbox_id): number for mailbox_id, number in tx.execute(counted)}
+    found: dict[MailboxId, tuple[Reason, ...]] = {}
+    for mailbox_id, code, message, number in tx.execute(counted):
+        reason = Reason(code=code, message=message, items=number)
+        found[mailbox_id] = (*found.get(mailbox_id, ()), reason)
+    return found

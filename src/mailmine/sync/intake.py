@@ -348,7 +348,7 @@ def _want_attachments(
 def _note_failures(
     tx: Transaction, mailbox: Mailbox, delivery: Delivery, page: _Page, at: datetime
 ) -> None:
-    """Write down what could not be read, and cross out what could be after all."""
+    """Write down what could not be read, or not wholly, and cross out what could be after all."""
     over = [prepared.item.id for prepared in delivery.items]
     failures.resolve(tx, mailbox.id, [*over, *delivery.settled, *page.gone])
     for failed in delivery.failed:
@@ -361,6 +361,25 @@ def _note_failures(
             message=failed.message,
             at=at,
             next_try_at=schedule.item_retry(at, delivery.tried.get(failed.item_id, 0) + 1),
+        )
+        page.taken.failed += 1
+    incomplete = {
+        prepared.item.id: prepared.item.incomplete
+        for prepared in delivery.items
+        if prepared.item.incomplete is not None
+    }
+    # Only what is kept counts; it is not asked for again, since an email stays as it was read first.
+    for item_id in copies.by_items(tx, mailbox.id, incomplete) if incomplete else ():
+        fault = incomplete[item_id]
+        failures.record(
+            tx,
+            mailbox.id,
+            delivery.folder.key,
+            item_id,
+            code=fault.code,
+            message=f"Kept without its body or its attachments. {fault.message}",
+            at=at,
+            next_try_at=None,
         )
         page.taken.failed += 1
 

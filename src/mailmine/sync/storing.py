@@ -154,7 +154,9 @@ class Chunk:
         items: list[Item] = []
         for fetched in batch:
             match fetched:
-                case Item():
+                case Item(id=item_id, incomplete=missing):
+                    if missing is not None:
+                        log.warning("item incomplete", item=item_id, code=missing.code)
                     items.append(fetched)
                 case ItemFault(id=item_id, fault=fault):
                     log.warning("item not read", item=item_id, code=fault.code)

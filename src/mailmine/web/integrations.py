@@ -63,13 +63,13 @@ def view_all(visit: Visit) -> list[IntegrationView]:
 
 def _view(visit: Visit, integration: Integration) -> IntegrationView:
     states = folders.of_integration(visit.tx, integration.id)
-    failed = failures.counts(visit.tx, integration.id)
+    failed = failures.reasons(visit.tx, integration.id)
     views = [
         progress.of_mailbox(
             integration,
             mailbox,
             states.get(mailbox.id, ()),
-            failed=failed.get(mailbox.id, 0),
+            failures=failed.get(mailbox.id, ()),
         )
         for mailbox in mailboxes.of_integration(visit.tx, integration.id)
     ]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mailmine.model.integration import DisabledReason, FolderStatus, Integration, Mailbox, Trouble
+from mailmine.store.failures import Reason
 from mailmine.store.folders import FolderState
 from mailmine.sync.filters import is_folder_wanted
 
@@ -56,8 +57,13 @@ class Progress:
     read: int
     total: int
     """Emails in the folders that are wanted, as Exchange counted them."""
-    failed: int
-    """Items that could not be read."""
+    failures: tuple[Reason, ...]
+    """Why items could not be read, or not wholly."""
+
+    @property
+    def failed(self) -> int:
+        """Count these items."""
+        return sum(reason.items for reason in self.failures)
 
     @property
     def words(self) -> str:
@@ -77,7 +83,11 @@ class Progress:
 
 
 def of_mailbox(
-    integration: Integration, mailbox: Mailbox, folders: Sequence[FolderState], *, failed: int
+    integration: Integration,
+    mailbox: Mailbox,
+    folders: Sequence[FolderState],
+    *,
+    failures: Sequence[Reason],
 ) -> Progress:
     """Tell how far `mailbox` is."""
     present = tuple(folder for folder in folders if not folder.is_gone)
@@ -96,7 +106,7 @@ def of_mailbox(
         # A folder may have been read more often than it holds: mail that moved on was read too.
         read=sum(min(folder.emails_read, folder.total) for folder in wanted),
         total=sum(folder.total for folder in wanted),
-        failed=failed,
+        failures=tuple(failures),
     )
 
 

@@ -11,10 +11,16 @@ from mailmine.model.integration import Filters, FolderStatus
 from mailmine.refine import comment, refine
 from mailmine.store import buckets, comments, failures, folders, mailboxes, sources
 from mailmine.store.errors import LeaseLost
+from mailmine.store.failures import Failure
 from mailmine.sync.intake import REFINE_FAILED, STORE_FAILED
 from mailmine.sync.schedule import ITEM_TRIES
 from mailmine.sync.settings import SyncSettings
 from tests.integration.sync.conftest import ACCOUNT, CLAIMS, ORDERS, World, eml
+
+
+def failed(world: World) -> tuple[Failure, ...]:
+    with world.database.read() as tx:
+        return failures.of_mailbox(tx, world.mailbox().id, 10)
 
 
 async def test_mail_becomes_comments(world: World) -> None:
@@ -217,6 +223,34 @@ async def test_one_bad_email_is_a_row_and_stops_none(world: World) -> None:
     assert len(world.comments()) == 12
     with world.database.read() as tx:
         assert failures.count(tx, world.mailbox().id) == 0
+
+
+async def test_an_email_that_came_without_its_body_is_kept_and_said_to_be_so(world: World) -> None:
+    orders = world.exchange.mailbox(ORDERS)
+    messages = [orders.deliver(eml(number)) for number in range(3)]
+    world.exchange.fail(
+        "GetItem",
+        "ErrorContentConversionFailed",
+        message=messages[1],
+        when_asked="item:Body",
+        times=None,
+    )
+    world.configure()
+    await world.sync()
+    assert len(world.comments()) == 3
+    (failure,) = failed(world)
+    assert "without its body" in failure.message
+    assert failure.next_try_at is None
+    # Elsewhere it is the same; where it was, nothing fails any more.
+    messages[1].move("Archive")
+    world.now = datetime.now(UTC) + timedelta(hours=1)
+    await world.sync()
+    assert [one.code for one in failed(world)] == ["ErrorContentConversionFailed"]
+    messages[1].delete()
+    world.now += timedelta(hours=1)
+    await world.sync()
+    assert failed(world) == ()
+    assert len(world.comments()) == 3
 
 
 async def test_new_mail_comes_first_while_history_is_read(world: World) -> None:

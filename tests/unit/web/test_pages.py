@@ -93,6 +93,9 @@ async def test_integrations_show_how_far_each_mailbox_is(sign_in: SignIn) -> Non
     assert re.search(r"Up to date 496 emails \d+ s ago", rows["orders@nordwind.example"])
     assert "Reading history" in rows["service@nordwind.example"]
     assert "31,900 of 48,211 emails · 1 failed" in rows["service@nordwind.example"]
+    assert "1 email failed: Exchange itself cannot read this item. (ErrorCorruptData)" in " ".join(
+        page.text_content().split()
+    )
     assert "Stopped" in rows["sales.benelux@nordwind.example"]
     assert "Switched off" in rows["press@nordwind.example"]
     (bar,) = find(page, "//progress")

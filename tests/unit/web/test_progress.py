@@ -78,7 +78,7 @@ STOPPED = replace(MAILBOX, enabled=False, disabled_reason=DisabledReason.SYNC_ER
 def seen(
     mailbox: Mailbox, *folders: FolderState, integration: Integration = INTEGRATION
 ) -> progress.Progress:
-    return progress.of_mailbox(integration, mailbox, folders, failed=0)
+    return progress.of_mailbox(integration, mailbox, folders, failures=())
 
 
 def test_a_mailbox_whose_folders_are_all_read_is_up_to_date() -> None:
