@@ -2,15 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from mailmine.store.database import Database
-from mailmine.web.app import create
 from tests.browser import seed
-from tests.browser.server import serving
+from tests.browser.server import Served, serving_company
 from tests.conftest import CHROMIUM
 
 OPTIONS = [
@@ -24,24 +21,10 @@ OPTIONS = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
-    """A company, and where its pages are."""
-
-    address: str
-    company: seed.Company
-    database: Database
-
-
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    folder = tmp_path_factory.mktemp("pages")
-    database = Database.open(f"sqlite:///{folder / 'mailmine.db'}")
-    database.migrate()
-    company = seed.company(database, datetime.now(UTC))
-    with serving(create(database)) as address:
-        yield Served(address, company, database)
-    database.close()
+    with serving_company(tmp_path_factory.mktemp("pages")) as served:
+        yield served
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,16 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
+
+from mailmine.store.database import Database
+from mailmine.web.app import create
+from tests.browser import seed
 
 PATIENCE = 20.0
 """Seconds for the server to start or to end."""
@@ -33,3 +40,23 @@ def serving(app: Starlette) -> Iterator[str]:
         server.should_exit = True
         thread.join(PATIENCE)
         assert not thread.is_alive()
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A company, and where its pages are."""
+
+    address: str
+    company: seed.Company
+    database: Database
+
+
+@contextmanager
+def serving_company(folder: Path) -> Iterator[Served]:
+    """Serve the pages of the seeded company, whose database lies in `folder`."""
+    database = Database.open(f"sqlite:///{folder / 'mailmine.db'}")
+    database.migrate()
+    company = seed.company(database, datetime.now(UTC))
+    with serving(create(database)) as address:
+        yield Served(address, company, database)
+    database.close()

@@ -9,7 +9,8 @@ from mailmine.model.integration import Trouble
 from mailmine.refine import identity
 from mailmine.store import mailboxes
 from tests.browser import letters, seed
-from tests.browser.conftest import Meet, Served
+from tests.browser.conftest import Meet
+from tests.browser.server import Served
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 

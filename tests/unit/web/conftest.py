@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,29 +12,13 @@ from yarl import URL
 from mailmine.access import sessions
 from mailmine.store import users
 from mailmine.store.database import Database
-from mailmine.web.app import create
-from tests.browser import seed
-from tests.browser.server import serving
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """A company, and where its pages are."""
-
-    address: str
-    company: seed.Company
-    database: Database
+from tests.browser.server import Served, serving_company
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    folder = tmp_path_factory.mktemp("pages")
-    database = Database.open(f"sqlite:///{folder / 'mailmine.db'}")
-    database.migrate()
-    company = seed.company(database, datetime.now(UTC))
-    with serving(create(database)) as address:
-        yield Served(address, company, database)
-    database.close()
+    with serving_company(tmp_path_factory.mktemp("pages")) as served:
+        yield served
 
 
 @pytest.fixture

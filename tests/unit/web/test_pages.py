@@ -20,8 +20,8 @@ from mailmine.web import integrations
 from mailmine.web.app import create
 from mailmine.web.security import HEADERS, POLICY
 from tests.browser import letters, seed
-from tests.browser.server import serving
-from tests.unit.web.conftest import Served, SignIn
+from tests.browser.server import Served, serving
+from tests.unit.web.conftest import SignIn
 
 HOSTILE = identity.comment_id(letters.HOSTILE_ID)
 ORDERS = "/sources/nordwind/orders"
