@@ -160,17 +160,7 @@ def test_only_what_still_lies_in_the_folder_is_marked_gone(database: Database) -
         assert copies.mark_gone(tx, world.mailbox.id, world.inbox.key, items) == (one,)
         assert copies.mark_gone(tx, world.mailbox.id, world.inbox.key, items) == ()
         assert copies.by_items(tx, world.mailbox.id, items)[ItemId("a")].is_gone
-        assert copies.in_folder(tx, world.inbox.key, limit=9) == ()
-        copies.put(tx, [copy(world, "a", one)])
-        assert [place.item_id for place in copies.in_folder(tx, world.inbox.key, limit=9)] == ["a"]
-
-
-def test_the_copies_of_a_folder_are_paged_by_item(database: Database) -> None:
-    with database.write() as tx:
-        world = build(tx)
-        (key,) = keep(tx, world, "one")
-        copies.put(tx, [copy(world, item, key) for item in "dbace"])
+        assert not copies.by_items(tx, world.mailbox.id, items)[ItemId("b")].is_gone
         copies.put(tx, [])
-        first = copies.in_folder(tx, world.inbox.key, limit=3)
-        rest = copies.in_folder(tx, world.inbox.key, after=first[-1].item_id, limit=3)
-    assert [place.item_id for place in (*first, *rest)] == ["a", "b", "c", "d", "e"]
+        copies.put(tx, [copy(world, "a", one)])
+        assert not copies.by_items(tx, world.mailbox.id, items)[ItemId("a")].is_gone

@@ -93,9 +93,8 @@ def test_a_failure_is_counted_until_resolved(database: Database) -> None:
         assert (failure.first_at, failure.last_at) == (NOW, NOW + 2 * MINUTE)
         assert failures.due(tx, mailbox, NOW, 9) == ()
         assert failures.due(tx, mailbox, NOW + 3 * MINUTE, 9) == (failure,)
-        assert failures.count(tx, mailbox) == 1
         failures.resolve(tx, mailbox, [ITEM, ItemId("other")])
-        assert failures.count(tx, mailbox) == 0
+        assert failures.of_mailbox(tx, mailbox, 9) == ()
 
 
 def test_what_was_given_up_is_not_due(database: Database) -> None:
@@ -104,7 +103,7 @@ def test_what_was_given_up_is_not_due(database: Database) -> None:
         where = (world.mailbox.id, world.inbox.key, ITEM)
         failures.record(tx, *where, code="c", message="m", at=NOW, next_try_at=None)
         assert failures.due(tx, world.mailbox.id, NOW + MINUTE, 9) == ()
-        assert failures.count(tx, world.mailbox.id) == 1
+        assert len(failures.of_mailbox(tx, world.mailbox.id, 9)) == 1
 
 
 def test_the_copies_of_a_folder_are_lined_up_once(database: Database) -> None:

@@ -60,16 +60,6 @@ def of_emails(tx: Connection, keys: Collection[EmailKey]) -> dict[EmailKey, tupl
     return {key: tuple(places) for key, places in found.items()}
 
 
-def in_folder(
-    tx: Connection, folder_key: FolderKey, *, after: ItemId | None = None, limit: int
-) -> tuple[Copy, ...]:
-    """List the next `limit` copies that lie in a folder, by item id."""
-    query = _rows().where(copies.c.folder_key == folder_key, copies.c.is_gone.is_(False))
-    if after is not None:
-        query = query.where(copies.c.item_id > after)
-    return tuple(map(_copy, tx.execute(query.order_by(copies.c.item_id).limit(limit))))
-
-
 def put(tx: Connection, new: Sequence[NewCopy]) -> None:
     """Keep copies; each becomes the one of its email that was synced last, the last of `new` at the end."""
     if not new:

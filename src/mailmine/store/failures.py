@@ -88,12 +88,6 @@ def of_mailbox(tx: Connection, mailbox_id: MailboxId, limit: int) -> tuple[Failu
     return tuple(Failure(**row._asdict()) for row in rows)
 
 
-def count(tx: Connection, mailbox_id: MailboxId) -> int:
-    """Count the failures of a mailbox."""
-    counted = select(func.count()).select_from(failures)
-    return tx.execute(counted.where(failures.c.mailbox_id == mailbox_id)).scalar_one()
-
-
 def reasons(tx: Connection, integration_id: IntegrationId) -> dict[MailboxId, tuple[Reason, ...]]:
     """Say why items of each mailbox of an integration failed, the most frequent reason first."""
     items = func.count()
