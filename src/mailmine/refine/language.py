@@ -94,6 +94,12 @@ def language(text: str) -> str | None:
     return str(best)
 
 
+def warm_up() -> None:
+    """Load what tells languages apart, half a second's work, before it is needed."""
+    with _lock:
+        _identifier()
+
+
 @cache
 def _identifier() -> _Identifier:
     # Loading takes half a second and much memory: only a process that refines mail pays for it.

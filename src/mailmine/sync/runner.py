@@ -23,6 +23,7 @@ from mailmine.exchange.faults import ExchangeError
 from mailmine.exchange.reader import Account
 from mailmine.model.ids import IntegrationId, MailboxId
 from mailmine.model.integration import Connection, Integration, Mailbox
+from mailmine.refine.language import warm_up
 from mailmine.store import integrations, mailboxes, strikes
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
@@ -93,6 +94,7 @@ class Runner:
         self._stop = stop
         self._desk = Desk(self._database)
         stopped = asyncio.create_task(stop.wait())
+        warm = self._loop.run_in_executor(None, warm_up)  # the first email must not stop everything
         try:
             await self._desk.write(
                 lambda tx: welcome_new_secrets(tx, self._secret_of, at=self._now())
@@ -105,6 +107,7 @@ class Runner:
             await self._drain()
             await self._accounts.aclose()
             await asyncio.to_thread(self._desk.close)
+            await warm
 
     def wake(self) -> None:
         """Look at once what is due. May be called from any thread."""

@@ -1,4 +1,6 @@
 import asyncio
+import importlib
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -76,6 +78,17 @@ async def test_new_mail_is_there_within_the_poll_interval_and_two_seconds(world:
         await until(lambda: world.mailbox().last_round_at is not None)
         world.exchange.mailbox(ORDERS).deliver(eml(1))
         await until(lambda: len(world.comments()) == 1, seconds=3)
+
+
+async def test_nothing_waits_for_the_languages_to_be_loaded(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded_in: list[int] = []
+    languages = importlib.import_module("mailmine.refine.language")
+    monkeypatch.setattr(languages, "_identifier", lambda: loaded_in.append(threading.get_ident()))
+    async with running(world):
+        await until(lambda: bool(loaded_in))
+    assert loaded_in != [threading.get_ident()]
 
 
 async def test_a_mailbox_that_is_configured_later_is_read_at_once(world: World) -> None:
