@@ -1,6 +1,7 @@
-"""`mailmine check`: says whether what is configured can be reached and read."""
+"""`mailmine check`: says whether what is configured can be reached and read; what trouble stopped goes on if it can."""
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,7 @@ from mailmine.exchange.faults import ExchangeError, Scope
 from mailmine.exchange.reader import Account
 from mailmine.model.integration import Integration, Mailbox
 from mailmine.store import integrations, mailboxes
+from mailmine.sync.resume import resume
 
 
 def check(
@@ -27,7 +29,10 @@ def check(
     data: Data = None,
     database: DatabaseUrl = None,
 ) -> None:
-    """Say what can be read of what is configured; what is wrong, and what to do."""
+    """Say what can be read of what is configured; what is wrong, and what to do.
+
+    What was stopped because it could not be read goes on where it can be read now.
+    """
     console = Console()
     with opened(settings(data=data, database=database)) as here:
         if config is not None:
@@ -63,7 +68,7 @@ async def _check_integration(
         soft_wrap=True,
     )
     account = open_account(connection, here.secret_of(integration))
-    wrong = 0
+    wrong, readable = 0, list[Mailbox]()
     try:
         for count, mailbox in enumerate(boxes, start=1):
             try:
@@ -72,6 +77,7 @@ async def _check_integration(
                     highlight=False,
                     soft_wrap=True,
                 )
+                readable.append(mailbox)
             except ExchangeError as error:
                 wrong += 1
                 console.print(
@@ -84,6 +90,9 @@ async def _check_integration(
                     return wrong + len(boxes) - count
     finally:
         await account.aclose()
+        if readable:
+            with here.database.write() as tx:
+                resume(tx, integration, readable, at=datetime.now(UTC))
     return wrong
 
 

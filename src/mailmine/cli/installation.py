@@ -4,6 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
+
+from sqlalchemy import Connection as Transaction
 
 from mailmine.access import secrets
 from mailmine.access.secrets import Keyring
@@ -16,6 +19,7 @@ from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
 from mailmine.sync import configure
 from mailmine.sync.configure import Change, Configuration
+from mailmine.sync.credentials import welcome_new_secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +40,24 @@ class Installation:
             if each.secret is not None
         }
         with self.database.write() as tx:
-            changes = configure.apply(tx, configuration, at=now)
+            changes = list(configure.apply(tx, configuration, at=now))
             for (project, name), secret in given.items():
                 integration = integrations.get(tx, project, name)
                 # An unchanged password is not a new one to try (exchange.md, C.1).
-                if integration and secrets.get(tx, self.keyring, _name(integration.id)) != secret:
+                known = integration and secrets.get(tx, self.keyring, _name(integration.id))
+                if integration and known != secret:
                     secrets.put(tx, self.keyring, _name(integration.id), secret, at=now)
-        return changes
+                    changes.append(Change("password", f"{project}/{name}", is_new=known is None))
+            welcome_new_secrets(tx, partial(self._secret_in, tx), at=now)
+        return tuple(changes)
 
     def secret_of(self, integration: Integration) -> str:
         """Give the password of an integration; empty where none was given. Raises SecretsError."""
         with self.database.read() as tx:
-            return secrets.get(tx, self.keyring, _name(integration.id)) or ""
+            return self._secret_in(tx, integration)
+
+    def _secret_in(self, tx: Transaction, integration: Integration) -> str:
+        return secrets.get(tx, self.keyring, _name(integration.id)) or ""
 
 
 @contextmanager

@@ -141,7 +141,7 @@ def _says_nothing_new(case: _Case, before: Strikes) -> bool:
 
 
 def _trouble(case: _Case, counted: Strikes) -> Trouble:
-    message = f"{case.rule.title}. {case.fault.message} {case.rule.remedy}"
+    message = f"{case.fault.message} {case.rule.remedy}"
     return Trouble(code=case.fault.code, message=message, since=counted.since)
 
 

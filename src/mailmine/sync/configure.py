@@ -104,7 +104,7 @@ class Change:
     """One thing that is new or different."""
 
     kind: str
-    """`project`, `bucket`, `source`, `integration` or `mailbox`."""
+    """`project`, `bucket`, `source`, `integration`, `password` or `mailbox`."""
     name: str
     """`project/name`; the address of a mailbox."""
     is_new: bool

@@ -8,7 +8,8 @@ from sqlalchemy import Connection as Transaction
 
 from mailmine.model.ids import IntegrationId
 from mailmine.model.integration import DisabledReason, Integration
-from mailmine.store import events, integrations, mailboxes, settings, strikes
+from mailmine.store import integrations, mailboxes, settings
+from mailmine.sync.resume import resume
 
 REFUSED = "http_401"
 
@@ -29,15 +30,12 @@ def remember_refused(tx: Transaction, integration: Integration, secret: str) -> 
 def welcome_new_secrets(
     tx: Transaction, secret_of: Callable[[Integration], str], *, at: datetime
 ) -> None:
-    """Switch integrations on again that a refused password stopped, where there is another one now."""
+    """Let integrations go on at once that a refused password holds up, where there is another one now."""
     for integration in integrations.list_all(tx):
         trouble = integration.trouble
-        if (
-            integration.enabled
-            or integration.disabled_reason is not DisabledReason.SYNC_ERROR
-            or trouble is None
-            or trouble.code != REFUSED
-        ):
+        if trouble is None or trouble.code != REFUSED:
+            continue
+        if not integration.enabled and integration.disabled_reason is not DisabledReason.SYNC_ERROR:
             continue
         try:
             secret = secret_of(integration)
@@ -45,17 +43,8 @@ def welcome_new_secrets(
             continue
         if settings.get(tx, _name(integration.id)) == version(secret, integration.id):
             continue
-        integrations.set_enabled(tx, integration.id, enabled=True)
-        strikes.clear(tx, integration.id)
-        for mailbox in mailboxes.of_integration(tx, integration.id):
-            mailboxes.wake(tx, mailbox.id, at)
-        events.append(
-            tx,
-            "integration_enabled",
-            at=at,
-            integration_id=integration.id,
-            detail={"reason": "new password"},
-        )
+        running = [one for one in mailboxes.of_integration(tx, integration.id) if one.enabled]
+        resume(tx, integration, running, at=at)
 
 
 def _name(integration_id: IntegrationId) -> str:

@@ -42,16 +42,17 @@ class Rule:
     lasting: timedelta = timedelta()
     """And for how long since the first time."""
     title: str
-    """What is wrong, in a few words, above the fault's own message."""
+    """What is wrong, in a few words."""
     remedy: str
-    """What a person should do."""
+    """What a person should do, after what the fault itself says."""
 
 
 _TRANSIENT: Final = (
     "It mends itself as a rule. If it lasts for hours, ask the administrator of Exchange."
 )
 _REPORT: Final = "Please report this: mailmine and this Exchange do not understand each other."
-_RIGHTS: Final = "Give the account the right to read the mailbox, then switch the mailbox on again."
+_AGAIN: Final = "Then run `mailmine check`, with --config FILE where that was changed: what can be read goes on."
+"""After the remedy that the fault itself names."""
 _HALF_AN_HOUR: Final = timedelta(minutes=30)
 _TEN_MINUTES: Final = timedelta(minutes=10)
 _TWO_HOURS: Final = timedelta(hours=2)
@@ -107,7 +108,7 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
             action=Action.DISABLE_MAILBOX,
             tries=2,
             title="There is no such mailbox",
-            remedy="Correct the address, then switch the mailbox on again.",
+            remedy=_AGAIN,
         ),
     ),
     **_all(
@@ -118,7 +119,7 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
             tries=3,
             lasting=_TEN_MINUTES,
             title="The account may not read the mailbox",
-            remedy=_RIGHTS,
+            remedy=_AGAIN,
         ),
     ),
     # A right to impersonate comes and goes by itself for an hour (exchange.md, part C, row 25).
@@ -135,7 +136,7 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
             tries=5,
             lasting=_TWO_HOURS,
             title="The account may not act for the mailbox",
-            remedy="Give the account the role ApplicationImpersonation for it, then switch the mailbox on again.",
+            remedy=_AGAIN,
         ),
     ),
     **_all(
@@ -151,7 +152,7 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
             tries=3,
             lasting=_TEN_MINUTES,
             title="The mailbox is not in use on Exchange",
-            remedy="Have it enabled there, then switch the mailbox on again.",
+            remedy=_AGAIN,
         ),
     ),
     **_all(
@@ -166,7 +167,7 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
             tries=3,
             lasting=_TEN_MINUTES,
             title="Exchange is too old",
-            remedy="Move the mailbox to Exchange 2010 or later, then switch the mailbox on again.",
+            remedy=_AGAIN,
         ),
     ),
     **_all(
@@ -213,21 +214,21 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
         action=Action.DISABLE_INTEGRATION,
         tries=2,
         title="Exchange refused the user name or the password",
-        remedy="Enter the password again, and see that the account is not locked out.",
+        remedy=_AGAIN,
     ),
     (Where.HTTP, "http_403"): Rule(
         action=Action.DISABLE_MAILBOX,
         tries=3,
         lasting=_TEN_MINUTES,
         title="Exchange forbids this way of reading the mailbox",
-        remedy="Have EWS allowed for the mailbox and for mailmine, then switch the mailbox on again.",
+        remedy=_AGAIN,
     ),
     (Where.HTTP, "http_404"): Rule(
         action=Action.DISABLE_INTEGRATION,
         tries=3,
         lasting=_HALF_AN_HOUR,
         title="There is no Exchange at this address",
-        remedy="Correct the address of the integration; it usually ends with /EWS/Exchange.asmx",
+        remedy=_AGAIN,
     ),
     (Where.HTTP, "http_407"): _later(
         "The proxy wants a password", "Put the password into the proxy's URL."
@@ -275,7 +276,7 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
             tries=3,
             lasting=_HALF_AN_HOUR,
             title="The address of Exchange is not right",
-            remedy="Correct the address of the integration; it usually ends with /EWS/Exchange.asmx",
+            remedy=_AGAIN,
         ),
     ),
     (Where.CLIENT, Code.SERVER_ERROR_PAGE): _later("Exchange has an outage"),

@@ -194,6 +194,28 @@ def test_a_wrong_password_and_a_wrong_address(
         failed(mailmine("check", "--config", "wrong.toml", folder=tmp_path), words)
 
 
+def test_a_password_that_was_corrected_is_used_at_once(tmp_path: Path) -> None:
+    (tmp_path / "one.eml").write_bytes(MAIL)
+    simulated = ("simulate", "--mail", "one.eml", "--port", "0", "--write-config", "right.toml")
+    port = free_port()
+    with running(*simulated, folder=tmp_path, says="Now: mailmine serve"):
+        right = (tmp_path / "right.toml").read_text(encoding="utf-8")
+        wrong = right.replace('password = "simulated"', 'password = "wrong"')
+        (tmp_path / "wrong.toml").write_text(wrong, encoding="utf-8")
+        served = ("serve", "--config", "wrong.toml", "--port", str(port))
+        with running(*served, folder=tmp_path, says="round failed"):
+            token = mailmine("token", "create", "admin", folder=tmp_path).stdout.strip()
+            checked = mailmine("check", "--config", "right.toml", folder=tmp_path)
+            assert "Changed password: demo/simulated" in checked.stdout, checked.stderr
+
+            def comments() -> Any:
+                with suppress(urllib.error.HTTPError):
+                    path = "/api/_private/sources/demo/mail/comments"
+                    return get(port, path, token)["comments"]
+
+            assert until(comments)
+
+
 def test_a_port_that_is_taken(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -155,6 +155,18 @@ async def test_a_new_password_switches_the_integration_on_again(world: World) ->
     assert world.integration().trouble is None
 
 
+async def test_a_new_password_is_tried_at_once(world: World) -> None:
+    world.exchange.mailbox(ORDERS).deliver(eml(1))
+    world.configure(password="wrong")
+    async with running(world):
+        await until(lambda: bool(world.integration().trouble))
+    assert world.integration().enabled
+    world.password = "secret"
+    async with running(world):  # though five minutes have not passed since the first was refused
+        await until(lambda: len(world.comments()) == 1)
+    assert world.integration().trouble is None
+
+
 async def test_an_account_that_is_unlocked_is_tried_again_when_switched_on(world: World) -> None:
     world.exchange.mailbox(ORDERS).deliver(eml(1))
     account = world.exchange.account(ACCOUNT)
