@@ -1,5 +1,6 @@
 """The comments of a source: newest first, without end, with search."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ PAGE = 50
 
 LONGEST_QUERY = 500
 """Characters of a search that are looked at."""
+
+_KEY = re.compile(r"-?[0-9]{1,18}")
 
 Snippet = tuple[tuple[str, bool], ...]
 """Runs of text; True where the search matched."""
@@ -74,9 +77,9 @@ def show(visit: Visit) -> Response:
 
 
 def _place(request: Request) -> int | None:
-    """Read `before`: the key of the last comment seen. What is no key is no place."""
+    """Read `before`: the key of the last comment seen, below zero before 1970. What is no key is no place."""
     text = request.query_params.get("before", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None  # noqa: PLR2004
+    return int(text) if _KEY.fullmatch(text) else None
 
 
 def _find(

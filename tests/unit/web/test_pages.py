@@ -166,9 +166,16 @@ async def test_any_search_is_safe(sign_in: SignIn, query: str) -> None:
     assert "<b></b>" not in page
 
 
-@pytest.mark.parametrize("before", ["", "-1", "abc", "9" * 40, "\u0661", "1.5"])
+@pytest.mark.parametrize("before", ["", "--1", "abc", "9" * 40, "\u0661", "1.5"])
 async def test_what_is_no_place_in_the_list_does_not_break_it(sign_in: SignIn, before: str) -> None:
     await text_of(await sign_in("ann"), f"{ORDERS}?before={quote(before)}")
+
+
+async def test_the_list_goes_on_before_1970(sign_in: SignIn) -> None:
+    ann = await sign_in("ann")
+    rows = "//li[contains(@class, 'comment-row')]"
+    assert find(await page_of(ann, ORDERS), rows)
+    assert find(await page_of(ann, f"{ORDERS}?before=-1"), rows) == []
 
 
 async def test_a_comment_shows_its_words_and_on_demand_what_was_cut(sign_in: SignIn) -> None:
