@@ -1,6 +1,7 @@
 """The configuration of the vendor's self-hosted Exchange Sync App (Communications Mining, section 5.2), taken as it is."""
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,7 @@ def parse(text: str, path: Path) -> tuple[Configuration, tuple[str, ...]]:
 
 def _name(path: Path) -> str:
     """Name the integration after the file, so that taking it again changes the same one."""
-    return "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in path.stem)
+    return re.sub(r"[^A-Za-z0-9_-]", "-", path.stem)
 
 
 def _connection(data: dict[str, Any], path: Path) -> Connection:
@@ -114,8 +115,6 @@ def _secret(data: dict[str, Any], path: Path) -> SecretSource:
 
 def _mailbox(address: str, given: object, path: Path) -> MailboxConfiguration:
     place = f"{path}: mailbox {address}"
-    if "@" not in address:
-        raise ConfigurationError(f"{place}: that is no address")
     bucket = given.get("bucket") if isinstance(given, dict) else None
     if not isinstance(given, dict) or not isinstance(bucket, dict):
         raise ConfigurationError(f"{place}: has no object `bucket` with `owner` and `name`")

@@ -5,6 +5,7 @@ that were made elsewhere, and the state of those that it names but does not chan
 """
 
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,6 +26,9 @@ from mailmine.store import (
     sources,
     strikes,
 )
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,256}")
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 
 
 class ConfigurationError(Exception):
@@ -150,13 +154,15 @@ def _check(configuration: Configuration) -> None:
                 f"The endpoint of {integration.name} names an account: write it as `username`, and "
                 "its password where it is kept encrypted"
             )
+        _check_names(integration.project, integration.name)
         addresses = [mailbox.address.lower() for mailbox in integration.mailboxes]
         if twice := _first_double(addresses):
             raise ConfigurationError(
                 f"The mailbox {twice} is twice in the integration {integration.name}: remove one of them"
             )
         for mailbox in integration.mailboxes:
-            if "@" not in mailbox.address:
+            _check_names(mailbox.project, mailbox.bucket, mailbox.source or mailbox.bucket)
+            if not _ADDRESS.fullmatch(mailbox.address):
                 raise ConfigurationError(
                     f"{mailbox.address!r} is no address of a mailbox (integration {integration.name}): "
                     "write it as orders@example.com"
@@ -166,6 +172,16 @@ def _check(configuration: Configuration) -> None:
                     f"The start of {mailbox.address} says no time zone: write it with one, as in "
                     "2026-01-31T00:00:00Z"
                 )
+
+
+def _check_names(*names: str) -> None:
+    """Refuse names that could not stand in an address of the API."""
+    for name in names:
+        if not _NAME.fullmatch(name):
+            raise ConfigurationError(
+                f"{name!r} is no name of a project, integration, bucket or source: "
+                "it may hold the letters A to Z, digits, - and _ only"
+            )
 
 
 def _first_double(names: Iterable[str]) -> str | None:

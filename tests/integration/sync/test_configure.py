@@ -140,6 +140,9 @@ def test_a_mailbox_may_fill_another_bucket(database: Database, configured: Apply
     [
         ([MAILBOX, replace(MAILBOX, address="ORDERS@example.com")], "twice"),
         ([replace(MAILBOX, address="orders")], "no address"),
+        ([replace(MAILBOX, address="orders@example.com\r\nX: y")], "no address"),
+        ([replace(MAILBOX, bucket="mail/2026")], "no name"),
+        ([replace(MAILBOX, source="id:mail")], "no name"),
         ([replace(MAILBOX, start_at=datetime(2026, 1, 1))], "time zone"),  # noqa: DTZ001
         ([MAILBOX, replace(MAILBOX, address="b@x", bucket="b2", source="mail")], "another source"),
     ],
