@@ -1,4 +1,7 @@
-"""What each route asks of who calls it: the one table. A route that is not in it is not served."""
+"""What each route asks of who calls it: the one table. A route that is not in it is not served.
+
+But for `/api/openapi.json`, which describes the API to whoever asks.
+"""
 
 from collections.abc import Iterable, Mapping
 from enum import Enum
