@@ -143,12 +143,12 @@ def refuse_plain_http(endpoint: str) -> None:
         return
     if parts.scheme == "http" and host:
         code = Code.HTTPS_REQUIRED
-        message = f"The way to {host} is not encrypted, the password could be read. Use https://"
+        message = f"The way to {host} is not encrypted, the password could be read. Use an address with https:// instead."
     else:
         code = Code.BAD_ENDPOINT
         message = (
             f"{host_of(endpoint)!r} is not the address of an Exchange. "
-            "Enter it as https://exchange.example.com/EWS/Exchange.asmx"
+            "Enter one such as https://exchange.example.com/EWS/Exchange.asmx instead."
         )
     raise ExchangeError(
         Fault(where=Where.CLIENT, code=code, message=message, scope=Scope.CONNECTION)
@@ -302,7 +302,7 @@ _FAULTS: Final[Sequence[tuple[Callable[[Exception], bool], Where, Code, str]]] =
         Code.BAD_ENDPOINT,
         (
             "The address of the integration ({host}) is not a valid URL. "
-            "Enter it as https://exchange.example.com/EWS/Exchange.asmx"
+            "Enter one such as https://exchange.example.com/EWS/Exchange.asmx instead."
         ),
     ),
 )

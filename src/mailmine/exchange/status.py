@@ -25,12 +25,12 @@ WORDS: Final[dict[int, tuple[Scope, str]]] = {
         Scope.MAILBOX,
         (
             "{host} forbids {account} to read {mailbox} in this way. Ask its administrator to allow it for the "
-            "mailbox and for this application; on Exchange Online, where EWS is being switched off, use Graph."
+            "mailbox and for this application. On Exchange Online, EWS is being switched off."
         ),
     ),
     HTTPStatus.NOT_FOUND: (
         Scope.CONNECTION,
-        "{host} has nothing at {path}. Check the address; it usually ends with /EWS/Exchange.asmx",
+        "{host} has nothing at {path}. The address usually ends with /EWS/Exchange.asmx; correct it.",
     ),
     HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: (
         Scope.CONNECTION,
@@ -48,7 +48,7 @@ SERVER_FAILED: Final = (
 OVERLOADED: Final = "{host} is overloaded and wants a pause."
 WEB_PAGE: Final = (
     "{host} answered with a web page and not as Exchange does. "
-    "Check the address; it usually ends with /EWS/Exchange.asmx"
+    "The address usually ends with /EWS/Exchange.asmx; correct it."
 )
 OTHER: Final = "{host} did not accept the request ({status}). Check the address of the integration."
 
