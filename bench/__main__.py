@@ -5,7 +5,6 @@ exchangelib stores nothing. Read the ratios: the absolute figures belong to this
 """
 
 import argparse
-import json
 import subprocess
 import sys
 from statistics import median
@@ -14,7 +13,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from bench.measure import Cost
+from bench.measure import Cost, run
 from bench.server import mailbox_of
 
 PEERS = {
@@ -32,14 +31,6 @@ MEMORY = 250.0
 """MiB that mailmine may take at most."""
 FLAT = 1.15
 """How much more memory the large mailbox may take than a quarter of it."""
-
-
-def run(module: str, *arguments: str) -> Cost:
-    """Run one reader in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-m", module, *arguments], check=True, stdout=subprocess.PIPE, text=True
-    )
-    return Cost(**json.loads(done.stdout.splitlines()[-1]))
 
 
 def main() -> None:

@@ -2,10 +2,12 @@
 
 import argparse
 import asyncio
+import logging
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import structlog
 import uvloop
 
 from bench.measure import cost_of, report
@@ -16,6 +18,7 @@ from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
 from mailmine.sync import configure
 from mailmine.sync.configure import Configuration, IntegrationConfiguration, MailboxConfiguration
+from mailmine.sync.refinery import Apart
 from mailmine.sync.runner import Runner
 from mailmine.sync.settings import SyncSettings
 
@@ -39,6 +42,7 @@ def sync(address: str, mailbox: str, folder: Path) -> int:
         database,
         Blobs.open(folder / "blobs"),
         secret_of=lambda _: PASSWORD,
+        refinery=Apart(),
         settings=SyncSettings(poll_interval=timedelta(seconds=5)),
     )
 
@@ -71,6 +75,7 @@ def main() -> None:
     arguments.add_argument("address")
     arguments.add_argument("mailbox")
     given = arguments.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     with tempfile.TemporaryDirectory() as folder:
         report(cost_of(lambda: sync(given.address, given.mailbox, Path(folder))))
 

@@ -17,6 +17,7 @@ from mailmine.access.first import FirstAdministrator
 from mailmine.api import app as api
 from mailmine.cli.errors import Failed
 from mailmine.cli.installation import Installation
+from mailmine.sync.refinery import Apart
 from mailmine.sync.runner import Runner
 from mailmine.sync.settings import SyncSettings
 from mailmine.web import app as web
@@ -124,6 +125,7 @@ class Server:
             self._here.database,
             self._here.blobs,
             secret_of=self._here.secret_of,
+            refinery=Apart(),
             settings=SyncSettings(poll_interval=self._here.settings.poll_interval),
         )
         await runner.run(stop)

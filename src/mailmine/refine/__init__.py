@@ -51,7 +51,9 @@ def refine(email: Email) -> Refined:
 
 def _unix(text: str) -> str:
     """End lines by LF: Exchange ends them by CRLF, and what ends a line must not look like a part of it."""
-    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+    if "\r" in text:
+        text = text.replace("\r\n", "\n")
+    return text.replace("\r", "\n") if "\r" in text else text
 
 
 def _history_begins(kinds: list[Kind]) -> int:

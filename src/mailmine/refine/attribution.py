@@ -136,17 +136,22 @@ def is_attribution(text: str, *, quoted: bool) -> bool:
     ends = text.endswith((":", "\uff1a"))
     if not ends and not quoted:
         return False
-    date = _DIGIT.search(text) and _DATE.search(text)
     address = "@" in text
     if labels.wrote().search(text, max(0, len(text) - _AFTER_VERB)):
-        if ends:
-            return bool(address or date or (quoted and len(text) < 120))  # noqa: PLR2004
-        return bool(quoted and (address or date))
-    if ends and date and _ENDS_IN_ADDRESS.search(text):
+        return (
+            address or _has_date(text) or (ends and quoted and len(text) < 120)  # noqa: PLR2004
+        )
+    if ends and address and _ENDS_IN_ADDRESS.search(text) and _has_date(text):
         return True
-    if ends and quoted:
-        return bool(date or address)
-    return bool(quoted and address and _LOOSE_DATE.search(text) and len(text) < 200)  # noqa: PLR2004
+    if not quoted:
+        return False
+    if ends:
+        return address or _has_date(text)
+    return address and bool(_LOOSE_DATE.search(text)) and len(text) < 200  # noqa: PLR2004
+
+
+def _has_date(text: str) -> bool:
+    return bool(_DIGIT.search(text) and _DATE.search(text))
 
 
 def _stands_alone(lines: Sequence[Line], at: int) -> bool:

@@ -1,6 +1,6 @@
 """What arrives in a bucket goes one way: it is kept, refined, and shown as comments of the bucket's sources.
 
-prepare   refines, outside any transaction; whatever an email does to it becomes a value
+prepare   puts together what was read and what was refined of it (`refinery`); a failure is a value
 take_in   writes all that a page of a folder brought, within one transaction of the caller's
 """
 
@@ -17,7 +17,7 @@ from mailmine.model.comment import Comment
 from mailmine.model.email import AttachmentKind, Email
 from mailmine.model.ids import BucketId, CommentId, EmailKey, ItemId, SourceId
 from mailmine.model.integration import Mailbox
-from mailmine.refine import Refined, comment, refine
+from mailmine.refine import Refined, comment
 from mailmine.store import attachments, comments, copies, emails, failures, sources
 from mailmine.store.attachments import StoredAttachment, WantedAttachment
 from mailmine.store.comments import NewComment, StoredComment
@@ -122,16 +122,17 @@ class _Page:
                     pass
 
 
-def prepare(items: Iterable[Item]) -> tuple[list[Prepared], list[Failed]]:
-    """Refine each item. One that makes it fail, which it must not, stops none of the others."""
+def prepare(
+    items: Iterable[Item], refined: Iterable[Refined | None]
+) -> tuple[list[Prepared], list[Failed]]:
+    """Put together items and what was refined of them; an item whose email could not be refined has failed."""
     prepared: list[Prepared] = []
     failed: list[Failed] = []
-    for item in items:
-        try:
-            prepared.append(Prepared(item, refine(item.email)))
-        except Exception as error:  # noqa: BLE001 - a bug in refining must not stop a mailbox
-            # The words of the error may hold words of the email.
-            log.warning("refining failed", item=item.id, error=type(error).__name__)
+    for item, words in zip(items, refined, strict=True):
+        if words is not None:
+            prepared.append(Prepared(item, words))
+        else:
+            log.warning("email not refined", item=item.id)
             failed.append(
                 Failed(
                     item.id,

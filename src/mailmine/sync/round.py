@@ -38,6 +38,7 @@ from mailmine.sync.attachments import Contents
 from mailmine.sync.chores import Chores
 from mailmine.sync.desk import Desk
 from mailmine.sync.intake import Delivery, Taken
+from mailmine.sync.refinery import Here, Refinery
 from mailmine.sync.settings import SyncSettings
 from mailmine.sync.storing import Chunk, Place, Storing
 
@@ -98,6 +99,7 @@ class Round:
         blobs: Blobs,
         reader: Reader,
         settings: SyncSettings,
+        refinery: Refinery | None = None,
         memory: Memory | None = None,
         is_stopping: Callable[[], bool] = lambda: False,
         now: Callable[[], datetime] = utc_now,
@@ -106,6 +108,7 @@ class Round:
         self._desk = desk
         self._reader = reader
         self._settings = settings
+        self._refinery = refinery or Here()
         self._memory = memory or Memory()
         self._now = now
         self._is_stopping = is_stopping
@@ -365,13 +368,13 @@ class Round:
         tried: dict[ItemId, int] | None = None,
     ) -> Delivery:
         """Fetch and refine; what is too much to be held is handed over early. Gives the rest."""
-        chunk = Chunk(state, tried or {})
+        chunk = Chunk(state, tried or {}, refinery=self._refinery)
         await chunk.add(came_along)
         if not item_ids:
-            return chunk.delivery()
+            return await chunk.delivery()
         async for batch in self._reader.fetch(item_ids):
             await chunk.add(batch)
             if chunk.size >= self._settings.chunk_bytes:
-                await self._storing.hand_over(chunk.delivery(), None)
-                chunk = Chunk(state, tried or {})
-        return chunk.delivery()
+                await self._storing.hand_over(await chunk.delivery(), None)
+                chunk = Chunk(state, tried or {}, refinery=self._refinery)
+        return await chunk.delivery()

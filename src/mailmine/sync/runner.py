@@ -33,6 +33,7 @@ from mailmine.sync import aftermath, schedule
 from mailmine.sync.accounts import Accounts
 from mailmine.sync.credentials import REFUSED, remember_refused, welcome_new_secrets
 from mailmine.sync.desk import Desk
+from mailmine.sync.refinery import Here, Refinery
 from mailmine.sync.round import Memory, Round, utc_now
 from mailmine.sync.settings import SyncSettings
 
@@ -56,7 +57,10 @@ class Runs(Protocol):
 
 
 class Runner:
-    """Runs rounds in this process. `secret_of` gives the password of an integration's account."""
+    """Runs rounds in this process. `secret_of` gives the password of an integration's account.
+
+    `refinery` refines the emails; without one that is done here as well.
+    """
 
     def __init__(
         self,
@@ -65,6 +69,7 @@ class Runner:
         *,
         secret_of: Callable[[Integration], str],
         settings: SyncSettings | None = None,
+        refinery: Refinery | None = None,
         open_account: Callable[[Connection, str], Account] = open_account,
         now: Callable[[], datetime] = utc_now,
         jitter: Callable[[], float] = random.random,
@@ -73,6 +78,7 @@ class Runner:
         self._blobs = blobs
         self._secret_of = secret_of
         self._settings = settings or SyncSettings()
+        self._refinery = refinery or Here()
         self._now = now
         self._jitter = jitter
         self._owner = secrets.token_hex(8)
@@ -106,6 +112,7 @@ class Runner:
             stopped.cancel()
             await self._drain()
             await self._accounts.aclose()
+            await self._refinery.aclose()
             await asyncio.to_thread(self._desk.close)
             await warm
 
@@ -252,6 +259,7 @@ class Runner:
                     blobs=self._blobs,
                     reader=reader,
                     settings=self._settings,
+                    refinery=self._refinery,
                     memory=self._memories.setdefault(mailbox.id, Memory()),
                     is_stopping=self._stop.is_set,
                     now=self._now,

@@ -1,6 +1,7 @@
 """Stores what a round brings while the round goes on reading."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from sqlalchemy import Connection as Transaction
 from mailmine.exchange.reader import Fetched, Item, ItemFault, ItemGone, ItemSkipped
 from mailmine.model.ids import Cursor, ItemId
 from mailmine.model.integration import FolderStatus, Mailbox
+from mailmine.refine import Refined
 from mailmine.store import folders, mailboxes, rechecks
 from mailmine.store.errors import DatabaseUnavailable, LeaseLost
 from mailmine.store.folders import FolderState
@@ -21,10 +23,14 @@ from mailmine.store.mailboxes import Lease
 from mailmine.sync import intake
 from mailmine.sync.desk import Desk
 from mailmine.sync.intake import STORE_FAILED, Delivery, Failed, Prepared, Taken
+from mailmine.sync.refinery import Refinery
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
+
+AHEAD = 2
+"""Batches that are being refined: one more than is worked on, so that nobody waits for work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +146,9 @@ class Storing:
 class Chunk:
     """What was fetched and refined, and not yet handed over."""
 
-    def __init__(self, state: FolderState, tried: dict[ItemId, int]) -> None:
+    def __init__(self, state: FolderState, tried: dict[ItemId, int], *, refinery: Refinery) -> None:
+        self._refinery = refinery
+        self._refining: deque[tuple[list[Item], asyncio.Task[list[Refined | None]]]] = deque()
         self._state = state
         self._tried = tried
         self._items: list[Prepared] = []
@@ -150,7 +158,7 @@ class Chunk:
         """Characters of bodies, about."""
 
     async def add(self, batch: Iterable[Fetched]) -> None:
-        """Refine what came, and let others have their turn in between; the next batch is on its way."""
+        """Let what came be refined while the next batch is on its way."""
         items: list[Item] = []
         for fetched in batch:
             match fetched:
@@ -163,15 +171,23 @@ class Chunk:
                     self._failed.append(Failed(item_id, fault.code, fault.message))
                 case ItemSkipped(id=item_id) | ItemGone(id=item_id):
                     self._settled.append(item_id)
-        for item in items:
-            await asyncio.sleep(0)
-            prepared, failed = intake.prepare([item])
-            self._items += prepared
-            self._failed += failed
-            self.size += len(item.email.html or "") + len(item.email.text or "")
+        while len(self._refining) >= AHEAD:
+            await self._refined()
+        self.size += sum(len(item.email.html or "") + len(item.email.text or "") for item in items)
+        refining = self._refinery.refine([item.email for item in items])
+        self._refining.append((items, asyncio.create_task(refining)))
 
-    def delivery(self) -> Delivery:
-        """Give all of it."""
+    async def _refined(self) -> None:
+        """Take what was sent to be refined first."""
+        items, refining = self._refining.popleft()
+        prepared, failed = intake.prepare(items, await refining)
+        self._items += prepared
+        self._failed += failed
+
+    async def delivery(self) -> Delivery:
+        """Give all of it, once it is refined."""
+        while self._refining:
+            await self._refined()
         return Delivery(
             folder=self._state,
             items=tuple(self._items),

@@ -1,0 +1,29 @@
+"""The process that refines emails for `refinery.Apart`: from standard input to standard output, until either ends."""
+
+import signal
+import sys
+
+import msgspec
+
+from mailmine.model.email import Email
+from mailmine.refine.language import language
+from mailmine.sync.refinery import LENGTH, refine_each
+
+
+def main() -> None:
+    """Answer until there are no more questions."""
+    # Ctrl-C is for the process that started this one; it closes our input when it is done.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    decode = msgspec.msgpack.Decoder(list[Email]).decode
+    encode = msgspec.msgpack.Encoder().encode
+    questions, answers = sys.stdin.buffer, sys.stdout.buffer
+    language("This loads the model.")
+    while len(head := questions.read(LENGTH.size)) == LENGTH.size:
+        (length,) = LENGTH.unpack(head)
+        body = encode(refine_each(decode(questions.read(length))))
+        answers.write(LENGTH.pack(len(body)) + body)
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""Emails refined in a process of their own: as here, and whatever an email does to it."""
+
+import sys
+from collections.abc import AsyncIterator
+
+import pytest
+
+from mailmine.model.email import Address, Email
+from mailmine.sync.refinery import Apart, Here, RefineryBroken
+
+HOSTILE = """
+import os, time
+from mailmine.sync import refinery, refinery_worker
+refine = refinery.refine
+def hostile(email):
+    if email.subject == "deadly":
+        os._exit(11)
+    if email.subject == "endless":
+        time.sleep(3600)
+    if email.subject == "faulty":
+        raise ValueError(email.subject)
+    return refine(email)
+refinery.refine = hostile
+refinery_worker.main()
+"""
+PATIENCE = 3.0
+
+
+def email(subject: str) -> Email:
+    return Email(
+        message_id=None,
+        subject=subject,
+        from_=Address("Ann Ash", "ann@example.com"),
+        html=f"<p>About {subject}: it has arrived, thank you.</p><blockquote>Did it?</blockquote>",
+    )
+
+
+@pytest.fixture
+async def hostile() -> AsyncIterator[Apart]:
+    refinery = Apart((sys.executable, "-c", HOSTILE), patience=PATIENCE)
+    yield refinery
+    await refinery.aclose()
+
+
+async def test_apart_gives_what_here_gives() -> None:
+    emails = [email("one"), email("zwei"), Email(message_id=None)]
+    apart = Apart()
+    await apart.start()
+    try:
+        assert await apart.refine(emails) == await Here().refine(emails)
+        assert await apart.refine([]) == []
+    finally:
+        await apart.aclose()
+
+
+@pytest.mark.parametrize("subject", ["deadly", "endless", "faulty"])
+async def test_a_hostile_email_costs_nothing_but_itself(hostile: Apart, subject: str) -> None:
+    refined = await hostile.refine([email("before"), email(subject), email("after")])
+    assert [words.text.split(":")[0] if words else None for words in refined] == [
+        "About before",
+        None,
+        "About after",
+    ]
+    assert all(await hostile.refine([email("later")]))
+
+
+async def test_a_process_that_answers_nothing_blames_no_email() -> None:
+    for command in ((sys.executable, "-c", ""), (sys.executable, "-c", "print('x' * 100_000)")):
+        broken = Apart(command)
+        with pytest.raises(RefineryBroken):
+            await broken.refine([email("one")])
+        await broken.aclose()
+
+
+async def test_closed_it_starts_nothing_more() -> None:
+    apart = Apart()
+    await apart.start()
+    await apart.aclose()
+    with pytest.raises(RefineryBroken):
+        await apart.refine([email("one")])
