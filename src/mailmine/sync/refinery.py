@@ -20,6 +20,7 @@ import structlog
 
 from mailmine.model.email import Email
 from mailmine.refine import Refined, refine
+from mailmine.refine.language import warm_up
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +36,10 @@ _decode = msgspec.msgpack.Decoder(list[Refined | None]).decode
 
 class Refinery(Protocol):
     """Refines emails."""
+
+    async def start(self) -> None:
+        """Make ready, so that the first email need not wait. May raise RefineryBroken."""
+        ...
 
     async def refine(self, emails: Sequence[Email]) -> list[Refined | None]:
         """Refine each; None for one that cannot be. What is cut (`zones`, `earlier`) may be left out."""
@@ -61,6 +66,10 @@ def _refined(email: Email) -> Refined | None:
 
 class Here:
     """Refines in this process, and lets others have their turn between two emails."""
+
+    async def start(self) -> None:
+        """Load the language model."""
+        await asyncio.to_thread(warm_up)
 
     async def refine(self, emails: Sequence[Email]) -> list[Refined | None]:
         """Refine each."""
@@ -110,7 +119,7 @@ class Apart:
         return [None]
 
     async def start(self) -> None:
-        """Have the process ready, so that nothing waits for it when mail comes. Raises RefineryBroken."""
+        """Have the process ready. Raises RefineryBroken."""
         try:
             await self._ask([], STARTING)
         except _Died:
@@ -132,9 +141,13 @@ class Apart:
                 raise _Died
             if self._process is None:
                 # Pieces are larger than by default: an answer has some tens of kilobytes.
-                process = await asyncio.create_subprocess_exec(
-                    *self._command, stdin=PIPE, stdout=PIPE, limit=1 << 20
-                )
+                try:
+                    process = await asyncio.create_subprocess_exec(
+                        *self._command, stdin=PIPE, stdout=PIPE, limit=1 << 20
+                    )
+                except OSError as error:
+                    log.warning("no process to refine in", error=str(error))
+                    raise _Died from error
                 self._process = process
                 answers = asyncio.create_task(self._take_answers(process))
                 self._answers.add(answers)

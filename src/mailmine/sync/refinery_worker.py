@@ -6,7 +6,7 @@ import sys
 import msgspec
 
 from mailmine.model.email import Email
-from mailmine.refine.language import language
+from mailmine.refine.language import warm_up
 from mailmine.sync.refinery import LENGTH, refine_each
 
 
@@ -17,7 +17,7 @@ def main() -> None:
     decode = msgspec.msgpack.Decoder(list[Email]).decode
     encode = msgspec.msgpack.Encoder().encode
     questions, answers = sys.stdin.buffer, sys.stdout.buffer
-    language("This loads the model.")
+    warm_up()
     while len(head := questions.read(LENGTH.size)) == LENGTH.size:
         (length,) = LENGTH.unpack(head)
         body = encode(refine_each(decode(questions.read(length))))

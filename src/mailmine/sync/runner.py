@@ -23,7 +23,6 @@ from mailmine.exchange.faults import ExchangeError
 from mailmine.exchange.reader import Account
 from mailmine.model.ids import IntegrationId, MailboxId
 from mailmine.model.integration import Connection, Integration, Mailbox
-from mailmine.refine.language import warm_up
 from mailmine.store import integrations, mailboxes, strikes
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
@@ -33,7 +32,7 @@ from mailmine.sync import aftermath, schedule
 from mailmine.sync.accounts import Accounts
 from mailmine.sync.credentials import REFUSED, remember_refused, welcome_new_secrets
 from mailmine.sync.desk import Desk
-from mailmine.sync.refinery import Here, Refinery
+from mailmine.sync.refinery import Here, Refinery, RefineryBroken
 from mailmine.sync.round import Memory, Round, utc_now
 from mailmine.sync.settings import SyncSettings
 
@@ -100,7 +99,9 @@ class Runner:
         self._stop = stop
         self._desk = Desk(self._database)
         stopped = asyncio.create_task(stop.wait())
-        warm = self._loop.run_in_executor(None, warm_up)  # the first email must not stop everything
+        starting = asyncio.create_task(
+            self._refinery.start()
+        )  # the first email must not wait for it
         try:
             await self._desk.write(
                 lambda tx: welcome_new_secrets(tx, self._secret_of, at=self._now())
@@ -112,9 +113,10 @@ class Runner:
             stopped.cancel()
             await self._drain()
             await self._accounts.aclose()
-            await self._refinery.aclose()
             await asyncio.to_thread(self._desk.close)
-            await warm
+            await self._refinery.aclose()
+            with suppress(RefineryBroken):  # the rounds that needed it have said so
+                await starting
 
     def wake(self) -> None:
         """Look at once what is due. May be called from any thread."""

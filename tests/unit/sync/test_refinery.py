@@ -65,7 +65,9 @@ async def test_a_hostile_email_costs_nothing_but_itself(hostile: Apart, subject:
 
 
 async def test_a_process_that_answers_nothing_blames_no_email() -> None:
-    for command in ((sys.executable, "-c", ""), (sys.executable, "-c", "print('x' * 100_000)")):
+    silent, noisy, missing = ("-c", ""), ("-c", "print('x' * 100_000)"), None
+    for arguments in (silent, noisy, missing):
+        command = (sys.executable, *arguments) if arguments else ("/nowhere/python",)
         broken = Apart(command)
         with pytest.raises(RefineryBroken):
             await broken.refine([email("one")])
