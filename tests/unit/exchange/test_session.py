@@ -36,7 +36,7 @@ async def raised_by(on: Setting) -> Fault:
     ("said", "code", "scope", "words"),
     [
         (Said(status=401), "http_401", Scope.CONNECTION, "password"),
-        (Said(status=403), "http_403", Scope.MAILBOX, "use Graph"),
+        (Said(status=403), "http_403", Scope.MAILBOX, "EWS is being switched off"),
         (Said(status=404), "http_404", Scope.CONNECTION, "/EWS/Exchange.asmx"),
         (Said(status=405), "http_405", Scope.CONNECTION, "address"),
         (Said(status=407), "http_407", Scope.CONNECTION, "proxy"),
