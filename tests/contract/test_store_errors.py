@@ -171,6 +171,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     mailboxes.by_id: lambda tx: mailboxes.by_id(tx, MAILBOX),
     mailboxes.claim: lambda tx: mailboxes.claim(tx, MAILBOX, owner="a", now=NOW, until=NOW),
     mailboxes.due: lambda tx: mailboxes.due(tx, NOW, limit=1),
+    mailboxes.end_leases: mailboxes.end_leases,
     mailboxes.guard: lambda tx: mailboxes.guard(tx, LEASE),
     mailboxes.list_all: mailboxes.list_all,
     mailboxes.next_due: mailboxes.next_due,

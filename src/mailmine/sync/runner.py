@@ -28,6 +28,7 @@ from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
 from mailmine.store.errors import LeaseLost, StoreError
 from mailmine.store.mailboxes import Lease
+from mailmine.store.presence import Presence
 from mailmine.sync import aftermath, schedule
 from mailmine.sync.accounts import Accounts
 from mailmine.sync.credentials import REFUSED, remember_refused, welcome_new_secrets
@@ -97,6 +98,7 @@ class Runner:
         """
         self._loop = asyncio.get_running_loop()
         self._stop = stop
+        presence = await asyncio.to_thread(Presence.enter, self._database)
         self._desk = Desk(self._database)
         stopped = asyncio.create_task(stop.wait())
         starting = asyncio.create_task(
@@ -114,6 +116,7 @@ class Runner:
             await self._drain()
             await self._accounts.aclose()
             await asyncio.to_thread(self._desk.close)
+            presence.leave()
             await self._refinery.aclose()
             with suppress(RefineryBroken):  # the rounds that needed it have said so
                 await starting

@@ -11,6 +11,7 @@ import pytest
 from exchange_simulator import Account
 from mailmine.model.integration import DisabledReason
 from mailmine.store import events, integrations, mailboxes
+from mailmine.store.presence import Presence
 from mailmine.sync.runner import Runner
 from mailmine.sync.settings import SyncSettings
 from tests.integration.sync.conftest import ACCOUNT, CLAIMS, ORDERS, World, eml
@@ -216,6 +217,7 @@ async def test_a_busy_exchange_disables_nothing(world: World) -> None:
 async def test_a_mailbox_that_another_process_reads_is_left_alone(world: World) -> None:
     world.exchange.mailbox(ORDERS).deliver(eml(1))
     world.configure()
+    another = Presence.enter(world.database)
     world.now = now = world.time()
     lease = timedelta(seconds=30)
     with world.database.write() as tx:
@@ -225,3 +227,4 @@ async def test_a_mailbox_that_another_process_reads_is_left_alone(world: World) 
         assert world.exchange.requests.count() == 0
         world.now = now + lease
         await until(lambda: len(world.comments()) == 1)
+    another.leave()

@@ -1,0 +1,55 @@
+"""Which processes read mailboxes by one SQLite database: so that what a killed one left is nobody's.
+
+Each holds a lock on one file beside the database, shared with the others. The kernel takes it from a process
+that dies in whatever way, and SQLite (WAL) needs all its processes on one machine; so whoever can have the lock
+for himself knows that no other reads. PostgreSQL's processes may be anywhere: there leases run out by themselves.
+"""
+
+import fcntl
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO
+
+from sqlalchemy import make_url
+
+from mailmine.store import mailboxes
+from mailmine.store.database import Database
+
+
+class Presence:
+    """That this process reads mailboxes, until `leave` or its end."""
+
+    def __init__(self, file: IO[bytes] | None) -> None:
+        self._file = file
+
+    @classmethod
+    def enter(cls, database: Database) -> "Presence":
+        """Be there; take back the leases of processes that died, if no other is there. Raises StoreError."""
+        path = make_url(database.url).database
+        if database.dialect != "sqlite" or not path:
+            return cls(None)
+        with ExitStack() as opened:
+            try:
+                file = opened.enter_context(Path(f"{path}-readers").open("ab"))
+                _take_back(file, database)
+                # Whoever comes in between finds no lease of ours: none was taken yet.
+                fcntl.flock(file, fcntl.LOCK_SH)
+            except OSError:
+                return cls(None)  # no locks on this file system: leases run out by themselves
+            opened.pop_all()
+            return cls(file)
+
+    def leave(self) -> None:
+        """Be there no more."""
+        if self._file is not None:
+            self._file.close()
+
+
+def _take_back(file: IO[bytes], database: Database) -> None:
+    """End all leases where no other process is there."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return
+    with database.write() as tx:
+        mailboxes.end_leases(tx)
