@@ -52,6 +52,29 @@ def test_the_longest_overdue_comes_first(database: Database) -> None:
         assert mailboxes.due(tx, now, limit=1) == (second.id,)
 
 
+def test_integrations_take_turns(database: Database) -> None:
+    mailbox, now = start(database)
+    with database.write() as tx:
+        first = mailboxes.by_id(tx, mailbox)
+        assert first is not None
+        known = integrations.by_id(tx, first.integration_id)
+        assert known is not None
+        other = integrations.save(
+            tx, known.project_id, "other", title="Other", connection=known.connection
+        )
+        late = mailboxes.save(tx, other.id, "late@acme.example", bucket_id=first.bucket_id)
+        many = [
+            mailboxes.save(
+                tx, first.integration_id, f"{name}@acme.example", bucket_id=first.bucket_id
+            ).id
+            for name in "xyz"
+        ]
+        for at, one in enumerate([mailbox, *many]):
+            mailboxes.wake(tx, one, now - 2 * MINUTE + at * SECOND)
+        mailboxes.wake(tx, late.id, now - MINUTE)
+        assert mailboxes.due(tx, now, limit=3) == (mailbox, late.id, many[0])
+
+
 def test_what_is_switched_off_is_never_due(database: Database) -> None:
     mailbox, now = start(database)
     with database.write() as tx:

@@ -138,9 +138,15 @@ _DUE_AT = case(
 
 
 def due(tx: Connection, now: datetime, *, limit: int) -> tuple[MailboxId, ...]:
-    """List the mailboxes whose round should begin, longest overdue first; none that is being read."""
+    """List the mailboxes whose round should begin, longest overdue first; none that is being read.
+
+    Integrations take turns: one with many overdue mailboxes must not hide those of the others.
+    """
+    turn = func.row_number().over(
+        partition_by=mailboxes.c.integration_id, order_by=(_DUE_AT, mailboxes.c.id)
+    )
     late = select(mailboxes.c.id).join(integrations).where(_WANTED, now >= _DUE_AT)
-    return tuple(tx.execute(late.order_by(_DUE_AT, mailboxes.c.id).limit(limit)).scalars())
+    return tuple(tx.execute(late.order_by(turn, _DUE_AT, mailboxes.c.id).limit(limit)).scalars())
 
 
 def next_due(tx: Connection) -> datetime | None:
