@@ -43,9 +43,12 @@ _AFTER_VERB = 90
 """Characters that may follow the verb: `wrote on Monday, 3 March 2026 at 10:15:`."""
 
 
-def possible_ends(lines: Sequence[Line]) -> set[int]:
-    """Find the lines with which an attribution may end: few, so that little else need be looked at."""
-    ends = set()
+def possible_ends(lines: Sequence[Line]) -> dict[int, bool]:
+    """Find the lines with which an attribution may end: few, so that little else need be looked at.
+
+    Each with whether it is an attribution by itself, so that none begins on a line above it.
+    """
+    ends: dict[int, bool] = {}
     quoted = False
     for at in range(len(lines) - 1, -1, -1):
         line = lines[at]
@@ -59,9 +62,20 @@ def possible_ends(lines: Sequence[Line]) -> set[int]:
                     or (text[-1] in ":\uff1a" and _may_end(lines, at, text))
                     or (text[0] == "2" and " GMT" in text)
                 ):
-                    ends.add(at)
+                    ends[at] = _is_whole(text, quoted=quoted)
                 quoted = False
-    return ends if len(ends) <= MAX_ENDS else set(sorted(ends)[:MAX_ENDS])
+    return ends if len(ends) <= MAX_ENDS else {at: ends[at] for at in sorted(ends)[:MAX_ENDS]}
+
+
+def _is_whole(text: str, *, quoted: bool) -> bool:
+    text = text[:MAX_CHECKED].strip(EDGE)
+    # A line that begins with a number or an address, or has no date, may go on with the one above.
+    return (
+        text[:1].isalpha()
+        and _has_date(text)
+        and bool(labels.starts().match(text))
+        and is_attribution(text, quoted=quoted)
+    )
 
 
 def _may_end(lines: Sequence[Line], at: int, text: str) -> bool:

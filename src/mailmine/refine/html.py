@@ -128,7 +128,11 @@ class _Reading:
                     text.append(data)
             else:
                 attributes = node.attributes
-                if attributes or tag in _TAGS:
+                if not attributes and _TAGS.get(tag) is _BLOCK:
+                    if text:
+                        self._flush()
+                    child = node.child
+                elif attributes or tag in _TAGS:
                     self._level = len(open_tags) + 1
                     if self._start(tag, attributes):
                         child = node.child

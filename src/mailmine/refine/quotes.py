@@ -81,7 +81,7 @@ def label(given: Sequence[Line]) -> Labelled:
     return done
 
 
-def _history_begins(done: Labelled, at: int, ends: set[int], *, asks: bool) -> bool:
+def _history_begins(done: Labelled, at: int, ends: dict[int, bool], *, asks: bool) -> bool:
     """Look for what opens a history at this line; True where everything from here on is."""
     line = done.lines[at]
     if line.mark is Mark.REST or line.mark is Mark.ATTRIBUTION:
@@ -210,9 +210,10 @@ def _is_opening(line: Line) -> bool:
     return bool(_RULE.match(text) or _FRAMED.match(text)) or _bare_divider(text) is not None
 
 
-def _attributed(done: Labelled, at: int, ends: set[int]) -> bool:
+def _attributed(done: Labelled, at: int, ends: dict[int, bool]) -> bool:
     """Mark an attribution that begins at this line; cut there, unless what it quotes is marked."""
-    if ends.isdisjoint(range(at, at + MAX_ATTRIBUTION_LINES)):
+    near = [end for end in range(at, at + MAX_ATTRIBUTION_LINES) if end in ends]
+    if not near or (near[0] > at and ends[near[0]]):
         return False
     span = attribution.find(done.lines, at)
     if not span:
