@@ -22,7 +22,7 @@ from mailmine.sync.refinery import Apart
 from mailmine.sync.runner import Runner
 from mailmine.sync.settings import SyncSettings
 
-LOOK = 0.2
+LOOK = 0.1
 """Seconds between two looks at how far it is."""
 
 

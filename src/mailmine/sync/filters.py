@@ -9,6 +9,8 @@ from datetime import datetime
 from mailmine.model.email import Email, Metadata
 from mailmine.model.integration import Filters
 
+_NO_FILTERS = Filters()
+
 
 def is_folder_wanted(path: tuple[str, ...], filters: Filters) -> bool:
     """Tell whether mail in the folder with this path is wanted."""
@@ -23,12 +25,12 @@ def is_email_wanted(email: Email, filters: Filters) -> bool:
     The two allow lists are one list: an email is wanted when anybody in it is on either. One person or
     domain on a deny list is enough to leave it out.
     """
+    if filters == _NO_FILTERS:
+        return True
     denied = _folded(filters.participant_denylist)
     denied_domains = _domains(filters.participant_domain_denylist)
     allowed = _folded(filters.participant_allowlist)
     allowed_domains = _domains(filters.participant_domain_allowlist)
-    if not (denied or denied_domains or allowed or allowed_domains):
-        return True
     people = set(participants(email))
     domains = {address.rpartition("@")[2] for address in people if "@" in address}
     if people & denied or domains & denied_domains:

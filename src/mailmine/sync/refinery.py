@@ -42,7 +42,7 @@ class Refinery(Protocol):
         ...
 
     async def refine(self, emails: Sequence[Email]) -> list[Refined | None]:
-        """Refine each; None for one that cannot be. What is cut (`zones`, `earlier`) may be left out."""
+        """Refine each, without the account of what was cut; None for one that cannot be."""
         ...
 
     async def aclose(self) -> None:
@@ -57,7 +57,7 @@ def refine_each(emails: Sequence[Email]) -> list[Refined | None]:
 
 def _refined(email: Email) -> Refined | None:
     try:
-        return replace(refine(email), zones=(), earlier=None)
+        return refine(email, whole=False)
     except Exception as error:  # noqa: BLE001 - a bug in refining must not stop a mailbox
         # The words of the error may hold words of the email.
         log.warning("refining failed", error=type(error).__name__)

@@ -280,3 +280,18 @@ def test_lines_may_end_as_exchange_ends_them() -> None:
     assert refine(Email(message_id=None, text=text.replace("\n", "\r\n"))) == unix
     html = "<pre>Where is it?\n\n-- \nAnn Ash\n</pre>"
     assert refine(Email(message_id=None, html=html.replace("\n", "\r\n"))).text == "Where is it?"
+
+
+@pytest.mark.parametrize("words", ["", WORDS])
+def test_without_the_account_of_what_was_cut_the_words_are_the_same(words: str) -> None:
+    for quote in QUOTES.values():
+        email = of_text(f"{words}\n\n{quote}")
+        whole = refine(email)
+        short = refine(email, whole=False)
+        assert (short.text, short.signature, short.language, short.shows_forwarded) == (
+            whole.text,
+            whole.signature,
+            whole.language,
+            whole.shows_forwarded,
+        )
+        assert short.zones == ()
