@@ -12,7 +12,7 @@ transaction that first makes sure the mailbox is still ours; so a crash at any m
 
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -37,7 +37,7 @@ from mailmine.sync import decide, filters, policy
 from mailmine.sync.attachments import Contents
 from mailmine.sync.chores import Chores
 from mailmine.sync.desk import Desk
-from mailmine.sync.intake import Delivery, Taken
+from mailmine.sync.intake import Taken
 from mailmine.sync.refinery import Here, Refinery
 from mailmine.sync.settings import SyncSettings
 from mailmine.sync.storing import Chunk, Place, Storing
@@ -321,7 +321,8 @@ class Round:
             seen=seen if is_reread else (),
         )
         last = await self._fetch(state, selection.fetch, came_along=selection.items)
-        await self._storing.hand_over(replace(last, intents=selection.intents), place)
+        last.intents = selection.intents
+        await self._storing.hand_over(last, place)
 
     async def _look_for_new(self, state: FolderState) -> None:
         """Take in what arrived since the first load of the folder began."""
@@ -366,15 +367,15 @@ class Round:
         *,
         came_along: Sequence[Item] = (),
         tried: dict[ItemId, int] | None = None,
-    ) -> Delivery:
-        """Fetch and refine; what is too much to be held is handed over early. Gives the rest."""
+    ) -> Chunk:
+        """Fetch and have refined; what is too much to be held is handed over early. Gives the rest."""
         chunk = Chunk(state, tried or {}, refinery=self._refinery)
         await chunk.add(came_along)
         if not item_ids:
-            return await chunk.delivery()
+            return chunk
         async for batch in self._reader.fetch(item_ids):
             await chunk.add(batch)
             if chunk.size >= self._settings.chunk_bytes:
-                await self._storing.hand_over(await chunk.delivery(), None)
+                await self._storing.hand_over(chunk, None)
                 chunk = Chunk(state, tried or {}, refinery=self._refinery)
-        return await chunk.delivery()
+        return chunk

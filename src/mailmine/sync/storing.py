@@ -20,7 +20,7 @@ from mailmine.store import folders, mailboxes, rechecks
 from mailmine.store.errors import DatabaseUnavailable, LeaseLost
 from mailmine.store.folders import FolderState
 from mailmine.store.mailboxes import Lease
-from mailmine.sync import intake
+from mailmine.sync import decide, intake
 from mailmine.sync.desk import Desk
 from mailmine.sync.intake import STORE_FAILED, Delivery, Failed, Prepared, Taken
 from mailmine.sync.refinery import Refinery
@@ -57,10 +57,10 @@ class Storing:
         self._now = now
         self._storing: asyncio.Task[None] | None = None
 
-    async def hand_over(self, delivery: Delivery, place: Place | None) -> None:
-        """Let `delivery` be stored while reading goes on; waits for what was handed over before."""
+    async def hand_over(self, chunk: "Chunk", place: Place | None) -> None:
+        """Let `chunk` be refined to its end and stored while reading goes on; waits for the one before."""
         await self.stored()
-        self._storing = asyncio.create_task(self._store(delivery, place))
+        self._storing = asyncio.create_task(self._store(chunk, place))
 
     async def stored(self) -> None:
         """Wait until what was handed over is stored. Raises what went wrong with it."""
@@ -68,8 +68,9 @@ class Storing:
             storing, self._storing = self._storing, None
             await storing
 
-    async def _store(self, delivery: Delivery, place: Place | None) -> None:
-        """Write a delivery and the place after it; where one email makes that fail, without that one."""
+    async def _store(self, chunk: "Chunk", place: Place | None) -> None:
+        """Write a chunk and the place after it; where one email makes that fail, without that one."""
+        delivery = await chunk.delivery()
         try:
             taken = await self.write(lambda tx: self._take_in(tx, delivery, place))
         except (LeaseLost, DatabaseUnavailable):
@@ -154,6 +155,8 @@ class Chunk:
         self._items: list[Prepared] = []
         self._failed: list[Failed] = []
         self._settled: list[ItemId] = []
+        self.intents: tuple[decide.Intent, ...] = ()
+        """What the page it belongs to settled without reading."""
         self.size = 0
         """Characters of bodies, about."""
 
@@ -175,7 +178,10 @@ class Chunk:
             await self._refined()
         self.size += sum(len(item.email.html or "") + len(item.email.text or "") for item in items)
         refining = self._refinery.refine([item.email for item in items])
-        self._refining.append((items, asyncio.create_task(refining)))
+        task = asyncio.create_task(refining)
+        # Where the round breaks off, nobody asks any more how it went.
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._refining.append((items, task))
 
     async def _refined(self) -> None:
         """Take what was sent to be refined first."""
@@ -191,6 +197,7 @@ class Chunk:
         return Delivery(
             folder=self._state,
             items=tuple(self._items),
+            intents=self.intents,
             failed=tuple(self._failed),
             settled=tuple(self._settled),
             tried=self._tried,
