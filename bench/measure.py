@@ -12,8 +12,8 @@ from pathlib import Path
 KIBIBYTES = 1024
 """Of a mebibyte: Linux tells sizes in kibibytes."""
 PROCESSES = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-LOOK = 0.5
-"""Seconds between two looks at the memory."""
+LOOK = 1.0
+"""Seconds between two looks at the memory: a look stops the process for some milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)

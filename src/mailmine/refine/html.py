@@ -268,10 +268,14 @@ class _Reading:
             return
         text = self._text[0] if len(self._text) == 1 else "".join(self._text)
         self._text.clear()
-        if not text.isascii() and _UNPRINTED.search(text):
+        # A line in which all is printable has no white space but blanks, and nothing to take out.
+        is_plain = text.isprintable()
+        if not is_plain and _UNPRINTED.search(text):
             text = _UNPRINTED.sub("", text)
         if self._preformatted:
             text = text.rstrip()
+        elif is_plain and "  " not in text:
+            text = text.strip()
         elif _CELL_END in text:
             text = _cells(text)
         else:
