@@ -42,7 +42,9 @@ def cost_of(read: Callable[[], int]) -> Cost:
     """Run `read`, which tells how many messages it read, and say what that cost, its processes included."""
     wall, cpu = time.perf_counter(), _cpu_seconds()
     messages = read()
-    return Cost(messages, time.perf_counter() - wall, _cpu_seconds() - cpu)
+    seconds, cpu_seconds = time.perf_counter() - wall, _cpu_seconds() - cpu
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return Cost(messages, seconds, cpu_seconds, own / KIBIBYTES)
 
 
 def report(cost: Cost) -> None:
@@ -51,7 +53,7 @@ def report(cost: Cost) -> None:
 
 
 def run(module: str, *arguments: str) -> Cost:
-    """Run a module that reports its cost in a process of its own, and watch its memory."""
+    """Run a module that reports its cost in a process of its own, and watch the memory of all it starts."""
     started = [sys.executable, "-m", module, *arguments]
     with subprocess.Popen(started, stdout=subprocess.PIPE, text=True) as process:
         peak = 0.0
@@ -62,7 +64,8 @@ def run(module: str, *arguments: str) -> Cost:
         said = process.stdout.read()
     if process.returncode:
         raise SystemExit(f"{module} failed")
-    return replace(Cost(**json.loads(said.splitlines()[-1])), peak_mib=peak)
+    cost = Cost(**json.loads(said.splitlines()[-1]))
+    return replace(cost, peak_mib=max(peak, cost.peak_mib))
 
 
 def _cpu_seconds() -> float:

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import logging
 import tempfile
 from datetime import UTC, datetime, timedelta
@@ -47,6 +48,8 @@ def sync(address: str, mailbox: str, folder: Path) -> int:
     )
 
     async def run() -> None:
+        gc.freeze()  # as `mailmine serve` does
+        gc.set_threshold(20_000)
         stop = asyncio.Event()
         running = asyncio.create_task(runner.run(stop))
         while not await asyncio.to_thread(is_up_to_date, database):

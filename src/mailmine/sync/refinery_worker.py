@@ -1,5 +1,6 @@
 """The process that refines emails for `refinery.Apart`: from standard input to standard output, until either ends."""
 
+import gc
 import signal
 import sys
 
@@ -8,6 +9,9 @@ import msgspec
 from mailmine.model.email import Email
 from mailmine.refine.language import warm_up
 from mailmine.sync.refinery import LENGTH, refine_each
+
+GARBAGE = 20_000
+"""New objects after which garbage is looked for."""
 
 
 def main() -> None:
@@ -18,6 +22,9 @@ def main() -> None:
     encode = msgspec.msgpack.Encoder().encode
     questions, answers = sys.stdin.buffer, sys.stdout.buffer
     warm_up()
+    # What was loaded stays, and lines of mail are no rings: looking for garbage more often is time lost.
+    gc.freeze()
+    gc.set_threshold(GARBAGE)
     while len(head := questions.read(LENGTH.size)) == LENGTH.size:
         (length,) = LENGTH.unpack(head)
         body = encode(refine_each(decode(questions.read(length))))
