@@ -49,7 +49,7 @@ def sync(address: str, mailbox: str, folder: Path) -> int:
 
     async def run() -> None:
         gc.freeze()  # as `mailmine serve` does
-        gc.set_threshold(20_000)
+        gc.set_threshold(5_000)
         stop = asyncio.Event()
         running = asyncio.create_task(runner.run(stop))
         while not await asyncio.to_thread(is_up_to_date, database):

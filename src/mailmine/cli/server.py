@@ -25,8 +25,8 @@ from mailmine.web import app as web
 
 log = structlog.get_logger(__name__)
 
-GARBAGE = 20_000
-"""New objects after which Python looks for garbage: by default 700, which costs a twentieth of all time here."""
+GARBAGE = 5_000
+"""New objects after which Python looks for garbage: by default 700, which costs some percent of all time."""
 
 GRACE = 5
 """Seconds that open connections get at the end."""

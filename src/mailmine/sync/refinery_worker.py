@@ -10,7 +10,7 @@ from mailmine.model.email import Email
 from mailmine.refine.language import warm_up
 from mailmine.sync.refinery import LENGTH, refine_each
 
-GARBAGE = 20_000
+GARBAGE = 5_000
 """New objects after which garbage is looked for."""
 
 
