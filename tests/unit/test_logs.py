@@ -44,7 +44,7 @@ def test_a_failure_is_told_by_its_place_and_not_by_the_mail(
         if by == "us":
             structlog.get_logger("test").error("request failed", exc_info=error)
         else:
-            logging.getLogger("uvicorn.error").exception("request failed")
+            logging.getLogger("a.library").exception("request failed")
 
     said = capsys.readouterr().err
     assert SUBJECT not in said
