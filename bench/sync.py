@@ -27,7 +27,7 @@ LOOK = 0.1
 """Seconds between two looks at how far it is."""
 
 
-def sync(address: str, mailbox: str, folder: Path, refinery: Apart, loop: asyncio.Runner) -> int:
+def sync(address: str, mailbox: str, folder: Path) -> int:
     """Sync one mailbox wholly; gives how many comments there are."""
     database = Database.open(f"sqlite:///{folder / 'mailmine.db'}")
     database.migrate()
@@ -43,7 +43,7 @@ def sync(address: str, mailbox: str, folder: Path, refinery: Apart, loop: asynci
         database,
         Blobs.open(folder / "blobs"),
         secret_of=lambda _: PASSWORD,
-        refinery=refinery,
+        refinery=Apart(),
         settings=SyncSettings(poll_interval=timedelta(seconds=5)),
     )
 
@@ -57,7 +57,8 @@ def sync(address: str, mailbox: str, folder: Path, refinery: Apart, loop: asynci
         stop.set()
         await running
 
-    loop.run(run())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
+        loop.run(run())
     with database.read() as tx:
         (source,) = sources.list_all(tx)
         return comments.count(tx, source.id)
@@ -78,14 +79,8 @@ def main() -> None:
     arguments.add_argument("mailbox")
     given = arguments.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop,
-    ):
-        refinery = Apart()
-        # The clock starts when the program is loaded: the language model here, the modules of every reader.
-        loop.run(refinery.start())
-        report(cost_of(lambda: sync(given.address, given.mailbox, Path(folder), refinery, loop)))
+    with tempfile.TemporaryDirectory() as folder:
+        report(cost_of(lambda: sync(given.address, given.mailbox, Path(folder))))
 
 
 if __name__ == "__main__":
