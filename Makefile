@@ -14,12 +14,16 @@ help:  ## what there is
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
+.venv/.strangers: .venv/.installed constraints-strangers.txt
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement constraints-strangers.txt
+	@touch $@
+
 env: .venv/.installed  ## the virtual environment with everything in it
 
 demo: env  ## a simulated Exchange, mailmine on it: look around in one minute
 	$(BIN)/mailmine demo
 
-test: env  ## all tests
+test: .venv/.strangers  ## all tests
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 lint: env  ## style and the import contract
@@ -27,7 +31,7 @@ lint: env  ## style and the import contract
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 
-types: env  ## mypy, strict
+types: .venv/.strangers  ## mypy, strict
 	$(BIN)/mypy
 
 check: lint types test  ## everything that .ci/run checks
@@ -36,13 +40,16 @@ format: env  ## puts the code into the house style
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: env  ## speed and memory, side by side with others in one run
+bench: .venv/.strangers  ## speed and memory, side by side with others in one run
 	$(BIN)/python -m bench
 
 constraints: env  ## locks the dependencies anew
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes \
 	  --no-header --no-emit-index-url --no-annotate --output-file constraints.txt pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra strangers --generate-hashes \
+	  --constraint constraints.txt \
+	  --no-header --no-emit-index-url --no-annotate --output-file constraints-strangers.txt pyproject.toml
 
 clean:  ## removes what was made
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache dist

@@ -39,3 +39,5 @@ def make_credentials(connection: Connection, secret: str) -> Credentials:
     match connection.auth:
         case AuthType.BASIC:
             return Basic(connection.username, secret)
+        case _:
+            raise NotImplementedError(f"signing in by {connection.auth} is not there yet")

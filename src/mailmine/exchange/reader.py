@@ -3,7 +3,7 @@
 A reader reads one mailbox. Both readers (EWS, Graph) fulfil one contract suite, `tests/contract/test_reader.py`.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -122,6 +122,11 @@ Fetched = Item | ItemSkipped | ItemGone | ItemFault
 class Reader(Protocol):
     """Reads one mailbox. Every method may raise `ExchangeError`; nothing else is raised for what a server does."""
 
+    @property
+    def keeps_ids(self) -> bool:
+        """Whether an item that is moved keeps its id, so that `locate` can find it again."""
+        ...
+
     async def folders(self) -> FolderTree:
         """Read the mail folders: no hidden ones, no search folders, nothing outside the mailbox's root."""
         ...
@@ -148,6 +153,15 @@ class Reader(Protocol):
         """Read `items` of one folder in bulk; yields them batch by batch, each id exactly once, in order."""
         ...
 
+    async def locate(self, items: Sequence[ItemId]) -> Mapping[ItemId, FolderId | None]:
+        """Tell where each of `items` lies now; None = nowhere any more. Only for a reader that keeps ids.
+
+        A server that keeps ids may say of an item that came back to its folder only that it left
+        (exchange.md, 1.3): so a round asks where what is said to be gone, and was not seen elsewhere, is.
+        An item that is left out of the answer could not be found out about now.
+        """
+        ...
+
     def attachment(self, item: ItemId, attachment: Attachment) -> AsyncIterator[bytes]:
         """Read the content of an attachment in pieces. An item attachment comes as MIME.
 
@@ -165,6 +179,14 @@ class Account(Protocol):
 
     def reader(self, mailbox: str) -> Reader:
         """Read the mailbox with the address `mailbox`. Sends nothing yet; asked again, it may be the same reader."""
+        ...
+
+    def hints(self, mailboxes: Sequence[str]) -> AsyncIterator[str]:
+        """Tell the address of one of `mailboxes` whenever something happened in it, as long as one listens.
+
+        Only a hint, and for good where the server has no such thing or it fails: polling finds everything as well.
+        Ends at once where there are no hints; it raises nothing, and reconnects by itself.
+        """
         ...
 
     async def aclose(self) -> None:

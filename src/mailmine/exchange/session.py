@@ -99,10 +99,15 @@ class Line:
         body: bytes,
         headers: Mapping[str, str],
         *,
+        url: str | None = None,
+        method: str = "POST",
         is_syncing: bool = False,
         judge: Callable[[Response], bool] = lambda response: response.status == HTTPStatus.OK,
     ) -> AsyncIterator[tuple[Response, Ticket]]:
-        """Send a request and give the answer, open, where `judge` finds it worth reading. Raises ExchangeError."""
+        """Send a request and give the answer, open, where `judge` finds it worth reading. Raises ExchangeError.
+
+        `url` is the endpoint's where none is given; it is to be of the same host.
+        """
         async with AsyncExitStack() as held:
             await held.enter_async_context(self._one_at_a_time)
             if is_syncing:
@@ -110,7 +115,10 @@ class Line:
             ticket = await held.enter_async_context(self.session.pace.slot())
             self.session.check_login()
             request = Request(
-                url=self.session.connection.endpoint, body=body, headers=self._headers(headers)
+                url=url or self.session.connection.endpoint,
+                method=method,
+                body=body,
+                headers=self._headers(headers),
             )
             response = await self._answer(held, request, ticket, judge)
             yield response, ticket

@@ -22,9 +22,37 @@ class AccessType(StrEnum):
 
 
 class AuthType(StrEnum):
-    """How the account proves who it is. More kinds come with their readers."""
+    """How the account proves who it is."""
 
     BASIC = "basic"
+    NTLM = "ntlm"
+    NEGOTIATE = "negotiate"
+    """Kerberos, or NTLM where the server offers nothing better (RFC 4559)."""
+    CLIENT_SECRET = "client_secret"  # noqa: S105
+    """OAuth 2.0 client credentials: an application of Entra ID, with a secret."""
+    CLIENT_CERTIFICATE = "client_certificate"
+    """The same with a certificate; the secret is a PEM text of its private key, and best of the certificate too."""
+    SERVICE_USER = "service_user"
+    """OAuth 2.0 by user name and password (ROPC); works only where neither MFA nor conditional access asks for more."""
+
+
+class Cloud(StrEnum):
+    """The Microsoft cloud of a tenant; GCC is worldwide."""
+
+    WORLDWIDE = "worldwide"
+    GCC_HIGH = "gcc_high"
+    DOD = "dod"
+    CHINA = "china"
+    """Operated by 21Vianet: has no delta of messages."""
+
+
+class TlsVersion(StrEnum):
+    """Versions of TLS that may be the least. Exchange 2010 and 2013 on old machines speak 1.0 only."""
+
+    TLS_1_0 = "1.0"
+    TLS_1_1 = "1.1"
+    TLS_1_2 = "1.2"
+    TLS_1_3 = "1.3"
 
 
 class DisabledReason(StrEnum):
@@ -47,20 +75,54 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """How long each step of a request may take, in seconds. None is endless."""
+
+    pool: float = 120
+    """For a free connection."""
+    connect: float = 30
+    """Until the connection stands, TLS included."""
+    write: float = 60
+    """For sending the request."""
+    read: float = 120
+    """For the first piece of the answer, and for each further one; Exchange itself stops at 60."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
     """How to reach one Exchange. Secrets are not here but in the secret store, under the integration."""
 
     endpoint: str
-    """URL of the service, e.g. `https://exchange.example.com/EWS/Exchange.asmx`."""
+    """URL of the service: `https://exchange.example.com/EWS/Exchange.asmx`, or for Graph `https://graph.microsoft.com`."""
     backend: Backend = Backend.EWS
     auth: AuthType = AuthType.BASIC
     username: str = ""
+    """The account (basic, ntlm, negotiate, service_user)."""
     access: AccessType = AccessType.DELEGATE
+    tenant_id: str = ""
+    """Of Entra ID: its GUID or one of its domains (client_secret, client_certificate, service_user)."""
+    client_id: str = ""
+    """The application's id in Entra ID."""
+    cloud: Cloud = Cloud.WORLDWIDE
+    authority: str | None = None
+    """URL that tokens are asked for at, without the tenant; None = the cloud's."""
+    certificate_thumbprint: str = ""
+    """SHA-1 or SHA-256 of the application's certificate in hex, where the secret holds its private key alone."""
     ca_file: str | None = None
     """PEM file of a private certificate authority to trust besides the public ones."""
     verify_tls: bool = True
+    tls_minimum: TlsVersion = TlsVersion.TLS_1_2
+    tls_ciphers: str | None = None
+    """An OpenSSL cipher string; None = Python's."""
+    tls_certificate_file: str | None = None
+    """PEM file of the certificate that we show the server, with its chain."""
+    tls_key_file: str | None = None
+    """PEM file of its private key, where that is not in the same file."""
+    plain_http: bool = False
+    """Whether a server on this machine may be reached without TLS; any other never is."""
     proxy: str | None = None
     """URL of an HTTP proxy."""
+    timeouts: Timeouts = Timeouts()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

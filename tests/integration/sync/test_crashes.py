@@ -5,7 +5,7 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -73,6 +73,14 @@ class DyingReader:
     def __init__(self, reader: Reader, fuse: Fuse) -> None:
         self._reader = reader
         self._fuse = fuse
+
+    @property
+    def keeps_ids(self) -> bool:
+        return self._reader.keeps_ids
+
+    async def locate(self, items: Sequence[ItemId]) -> Mapping[ItemId, FolderId | None]:
+        self._fuse.burn()
+        return await self._reader.locate(items)
 
     async def folders(self) -> FolderTree:
         self._fuse.burn()

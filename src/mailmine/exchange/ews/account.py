@@ -1,5 +1,7 @@
 """One account that reads by Exchange Web Services."""
 
+from collections.abc import AsyncGenerator, Sequence
+
 from mailmine.exchange.ews.reader import EwsReader
 from mailmine.exchange.session import Session
 
@@ -21,6 +23,11 @@ class EwsAccount:
         if reader is None:
             reader = self._readers[mailbox.lower()] = EwsReader(self._session.line(mailbox))
         return reader
+
+    async def hints(self, mailboxes: Sequence[str]) -> AsyncGenerator[str, None]:
+        """Tell nothing yet: polling finds what arrives."""
+        for mailbox in mailboxes[:0]:
+            yield mailbox
 
     async def aclose(self) -> None:
         """Let go of all connections."""

@@ -1,6 +1,6 @@
 """Reads one mailbox by Exchange Web Services: folders, changes, items, attachments."""
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -53,6 +53,9 @@ class EwsReader:
         self._client = Client(line)
         self._fetcher = Fetcher(self._client, line.session.limits)
         self._well_known: dict[FolderId, str] = {}
+
+    keeps_ids = False
+    """A move is a delete and a create under another id."""
 
     async def folders(self) -> FolderTree:
         """Read the mail folders below the mailbox's root; those that the account may see where that is barred."""
@@ -207,6 +210,10 @@ class EwsReader:
     def fetch(self, items: Sequence[ItemId]) -> AsyncGenerator[Sequence[Fetched], None]:
         """Read items batch by batch; the next batch is on its way while the caller works on this one."""
         return self._fetcher.fetch(items)
+
+    async def locate(self, items: Sequence[ItemId]) -> Mapping[ItemId, FolderId | None]:
+        """Nowhere: an id ends with a move."""
+        return dict.fromkeys(items)
 
     def attachment(self, item: ItemId, attachment: Attachment) -> AsyncGenerator[bytes, None]:
         """Read an attachment as it arrives; its base64 is never held whole."""
