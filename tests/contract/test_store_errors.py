@@ -191,6 +191,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     projects.get: lambda tx: projects.get(tx, "p"),
     projects.list_all: projects.list_all,
     pulse.take: lambda tx: pulse.take(tx, since=PULSE),
+    rechecks.add: lambda tx: rechecks.add(tx, FOLDER, rechecks.Kind.LEFT, [ITEM]),
     rechecks.begin: lambda tx: rechecks.begin(tx, FOLDER, rechecks.Kind.PLACE),
     rechecks.drop: lambda tx: rechecks.drop(tx, FOLDER, rechecks.Kind.PLACE, [ITEM]),
     rechecks.pending: lambda tx: rechecks.pending(tx, MAILBOX),

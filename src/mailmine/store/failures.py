@@ -68,9 +68,17 @@ def record(
     return attempts
 
 
-def resolve(tx: Connection, mailbox_id: MailboxId, item_ids: Collection[ItemId]) -> None:
-    """Forget failures: the items were read, or are gone."""
+def resolve(
+    tx: Connection,
+    mailbox_id: MailboxId,
+    item_ids: Collection[ItemId],
+    *,
+    folder_key: FolderKey | None = None,
+) -> None:
+    """Forget failures: the items were read, or are gone (from `folder_key`: what failed elsewhere stays)."""
     mine = (failures.c.mailbox_id == mailbox_id) & failures.c.item_id.in_(item_ids)
+    if folder_key is not None:
+        mine &= failures.c.folder_key == folder_key
     tx.execute(delete(failures).where(mine))
 
 

@@ -21,6 +21,8 @@ class Kind(StrEnum):
     """The folder has another name: the comments show the old one."""
     UNSEEN = "unseen"
     """The folder is read from its beginning, and this copy was not seen again yet."""
+    LEFT = "left"
+    """The copy is said to have left the folder; where it lies now is to be asked."""
 
 
 def begin(tx: Connection, folder_key: FolderKey, kind: Kind) -> None:
@@ -30,6 +32,13 @@ def begin(tx: Connection, folder_key: FolderKey, kind: Kind) -> None:
     )
     statement = insert(tx, rechecks).from_select(["folder_key", "kind", "item_id"], lying)
     tx.execute(statement.on_conflict_do_nothing())
+
+
+def add(tx: Connection, folder_key: FolderKey, kind: Kind, item_ids: Collection[ItemId]) -> None:
+    """Line up these copies of the folder."""
+    if item_ids:
+        rows = [{"folder_key": folder_key, "kind": kind, "item_id": item} for item in item_ids]
+        tx.execute(insert(tx, rechecks).on_conflict_do_nothing(), rows)
 
 
 def take(tx: Connection, folder_key: FolderKey, kind: Kind, *, limit: int) -> tuple[ItemId, ...]:

@@ -1,15 +1,22 @@
-"""What a renamed or deleted folder, or a lost place, left to do for every copy in it: batch by batch."""
+"""What is left to do for copies once the folders are read, batch by batch.
 
-from collections.abc import Callable
+A renamed or deleted folder, or a lost place, leaves something to do for every copy in it. And what left a folder
+of a server that keeps ids may lie in another, or in the same one again: that is asked (exchange.md, 1.3).
+"""
+
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 
 from sqlalchemy import Connection as Transaction
 
-from mailmine.model.ids import FolderKey
+from mailmine.exchange.reader import Reader
+from mailmine.model.ids import FolderId, FolderKey, ItemId
 from mailmine.model.integration import FolderStatus, Mailbox
 from mailmine.store import copies, failures, folders, rechecks
-from mailmine.sync import intake
+from mailmine.store.copies import Copy, NewCopy
+from mailmine.store.folders import FolderState
+from mailmine.sync import filters, intake
 from mailmine.sync.storing import Storing
 
 BATCH = 200
@@ -19,13 +26,21 @@ BATCH = 200
 class Chores:
     """The chores of one mailbox."""
 
-    def __init__(self, mailbox: Mailbox, *, storing: Storing, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        *,
+        reader: Reader,
+        storing: Storing,
+        now: Callable[[], datetime],
+    ) -> None:
         self._mailbox = mailbox
+        self._reader = reader
         self._storing = storing
         self._now = now
 
     async def do(self, is_over: Callable[[], bool]) -> bool:
-        """Mark copies gone that were not seen again, and tell comments of renamed folders.
+        """Mark copies gone that were not seen again or are nowhere, and tell comments of renamed folders.
 
         Tells whether something is left to be done now; of each chore at least one batch is done.
         """
@@ -33,7 +48,10 @@ class Chores:
         for key, kind in await self._storing.write(self._find):
             is_more = True
             while is_more:
-                is_more = await self._storing.write(partial(self._do_batch, key, kind))
+                if kind is rechecks.Kind.LEFT:
+                    is_more = await self._locate_batch(key)
+                else:
+                    is_more = await self._storing.write(partial(self._do_batch, key, kind))
                 if is_over():
                     is_left |= is_more
                     break
@@ -50,7 +68,7 @@ class Chores:
         return [
             (key, kind)
             for key, kind in sorted(rechecks.pending(tx, self._mailbox.id))
-            if kind is rechecks.Kind.PLACE or key in settled
+            if kind is not rechecks.Kind.UNSEEN or key in settled
         ]
 
     def _do_batch(self, key: FolderKey, kind: rechecks.Kind, tx: Transaction) -> bool:
@@ -65,3 +83,57 @@ class Chores:
         intake.show_again(tx, self._mailbox.bucket_id, touched, at=self._now())
         rechecks.drop(tx, key, kind, item_ids)
         return len(item_ids) == BATCH
+
+    async def _locate_batch(self, key: FolderKey) -> bool:
+        """Ask where a batch of copies that left the folder lies; tells whether there may be more.
+
+        What could not be found out stays lined up for the next round.
+        """
+        item_ids, is_full = await self._storing.write(partial(self._still_lying, key))
+        places = await self._reader.locate(item_ids) if item_ids else {}
+        await self._storing.write(partial(self._place, key, places))
+        return is_full and len(places) == len(item_ids)
+
+    def _still_lying(self, key: FolderKey, tx: Transaction) -> tuple[list[ItemId], bool]:
+        """Give those of a batch that were not seen elsewhere meanwhile, and whether there may be more."""
+        item_ids = rechecks.take(tx, key, rechecks.Kind.LEFT, limit=BATCH)
+        known = copies.by_items(tx, self._mailbox.id, item_ids)
+        lying = [id_ for id_, copy in known.items() if copy.folder_key == key and not copy.is_gone]
+        rechecks.drop(tx, key, rechecks.Kind.LEFT, set(item_ids).difference(lying))
+        return lying, len(item_ids) == BATCH
+
+    def _place(
+        self, key: FolderKey, places: Mapping[ItemId, FolderId | None], tx: Transaction
+    ) -> None:
+        """Write where the copies lie, or that they are gone. In a folder that is not read they count as gone."""
+        wanted = {
+            state.folder_id: state
+            for state in folders.of_mailbox(tx, self._mailbox.id)
+            if filters.is_folder_wanted(state.path, self._mailbox.filters)
+        }
+        known = copies.by_items(tx, self._mailbox.id, places)
+        moved: list[NewCopy] = []
+        gone: list[ItemId] = []
+        for item_id, folder_id in places.items():
+            copy, state = known.get(item_id), wanted.get(folder_id) if folder_id else None
+            if copy is None or copy.is_gone or copy.folder_key != key:
+                continue
+            if state is None:
+                gone.append(item_id)
+            elif state.key != key:
+                moved.append(_moved(copy, state))
+        copies.put(tx, moved)
+        touched = {copy.email_key for copy in moved}
+        touched.update(copies.mark_gone(tx, self._mailbox.id, key, gone))
+        intake.show_again(tx, self._mailbox.bucket_id, touched, at=self._now())
+        rechecks.drop(tx, key, rechecks.Kind.LEFT, list(places))
+
+
+def _moved(copy: Copy, to: FolderState) -> NewCopy:
+    return NewCopy(
+        mailbox_id=copy.mailbox_id,
+        folder_key=to.key,
+        item_id=copy.item_id,
+        email_key=copy.email_key,
+        metadata=copy.metadata,
+    )

@@ -9,7 +9,7 @@ added under the id of its item, or marked gone, and where a comment lies follows
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -76,6 +76,13 @@ class GoneCopy:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftCopy:
+    """The server says that a copy left its folder, and could tell where it is: it is gone once that was asked."""
+
+    item_id: ItemId
+
+
+@dataclass(frozen=True, slots=True)
 class ReadFlag:
     """A known copy was marked as read or unread, and nothing else."""
 
@@ -91,7 +98,7 @@ class Nothing:
     reason: Reason
 
 
-Intent = NewEmail | NewCopy | MovedCopy | ChangedCopy | GoneCopy | ReadFlag | Nothing
+Intent = NewEmail | NewCopy | MovedCopy | ChangedCopy | GoneCopy | LeftCopy | ReadFlag | Nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +118,11 @@ def select(
     *,
     folder: FolderKey,
     start_at: datetime | None = None,
+    keeps_ids: bool = False,
 ) -> Selection:
     """Tell what must be fetched from what is settled by the page itself.
 
-    Only items that are unknown, gone or elsewhere are fetched, and known ones that the server calls changed.
+    `keeps_ids` says that items keep their ids in a move (`Reader.keeps_ids`). Only items that are unknown, gone or elsewhere are fetched, and known ones that the server calls changed.
     The last word about an item counts, should a page name it more than once.
     """
     fetch: list[ItemId] = []
@@ -124,7 +132,7 @@ def select(
         copy = known.get(item_id)
         is_here = copy is not None and not copy.is_gone and copy.folder_key == folder
         if change.kind is ChangeKind.GONE:
-            intents.append(GoneCopy(item_id))
+            intents.append(LeftCopy(item_id) if keeps_ids and is_here else GoneCopy(item_id))
         elif is_here and change.is_read is not None:
             intents.append(ReadFlag(item_id, change.is_read))
         elif is_here and not change.is_changed:
@@ -171,7 +179,7 @@ def decide(
     for item in items:
         copy = copies.get(item.id)
         if copy is not None and not copy.is_gone and copy.folder_key == folder:
-            intents.append(ChangedCopy(copy.email_key, item.id, item.metadata))
+            intents.append(_compare(copy, item))
             continue
         if not wanted.is_recent_enough(item.email, item.metadata, start_at) and copy is None:
             intents.append(Nothing(item.id, Reason.TOO_OLD))
@@ -188,6 +196,14 @@ def decide(
         else:
             intents.append(NewCopy(comment_id, item))
     return tuple(intents)
+
+
+def _compare(copy: Copy, item: Item) -> Intent:
+    """Tell what changed of a known copy. A folder that is read anew names many of which nothing did."""
+    before = replace(copy.metadata, folder=item.metadata.folder)
+    if before == item.metadata:
+        return Nothing(item.id, Reason.KNOWN)
+    return ChangedCopy(copy.email_key, item.id, item.metadata)
 
 
 def _identify(item: Item, known: Mapping[CommentId, str]) -> tuple[CommentId, str]:

@@ -18,7 +18,7 @@ from mailmine.model.email import AttachmentKind, Email
 from mailmine.model.ids import BucketId, CommentId, EmailKey, ItemId, SourceId
 from mailmine.model.integration import Mailbox
 from mailmine.refine import Refined, comment
-from mailmine.store import attachments, comments, copies, emails, failures, sources
+from mailmine.store import attachments, comments, copies, emails, failures, rechecks, sources
 from mailmine.store.attachments import StoredAttachment, WantedAttachment
 from mailmine.store.comments import NewComment, StoredComment
 from mailmine.store.copies import Copy, NewCopy as CopyRow
@@ -94,6 +94,7 @@ class _Page:
     placed: list[tuple[CommentId, Item]] = field(default_factory=list)
     changed: list[decide.ChangedCopy] = field(default_factory=list)
     gone: list[ItemId] = field(default_factory=list)
+    left: list[ItemId] = field(default_factory=list)
     read: dict[ItemId, bool] = field(default_factory=dict)
     taken: Taken = field(default_factory=Taken)
 
@@ -116,6 +117,8 @@ class _Page:
                     self.taken.changed += 1
                 case decide.GoneCopy(item_id):
                     self.gone.append(item_id)
+                case decide.LeftCopy(item_id):
+                    self.left.append(item_id)
                 case decide.ReadFlag(item_id, is_read):
                     self.read[item_id] = is_read
                 case decide.Nothing():
@@ -179,6 +182,7 @@ def take_in(tx: Transaction, mailbox: Mailbox, delivery: Delivery, *, at: dateti
             for comment_id, item in page.placed
         },
     )
+    rechecks.add(tx, folder.key, rechecks.Kind.LEFT, page.left)
     if mailbox.sync_attachments:
         _want_attachments(tx, mailbox, page, keys, at)
     _note_failures(tx, mailbox, delivery, page, at)
@@ -351,7 +355,9 @@ def _note_failures(
 ) -> None:
     """Write down what could not be read, or not wholly, and cross out what could be after all."""
     over = [prepared.item.id for prepared in delivery.items]
-    failures.resolve(tx, mailbox.id, [*over, *delivery.settled, *page.gone])
+    failures.resolve(tx, mailbox.id, [*over, *delivery.settled])
+    left = [*page.gone, *page.left]
+    failures.resolve(tx, mailbox.id, left, folder_key=delivery.folder.key)
     for failed in delivery.failed:
         failures.record(
             tx,

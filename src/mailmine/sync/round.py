@@ -1,9 +1,8 @@
 """One round of one mailbox: what changed since the last one is read, refined and stored.
 
     folders      one request tells which folders there are and which changed
-    fresh lane   new mail of folders whose history is still being read
-    changes      of folders that were up to date: all
-    history      of the others: as much as the slice of time allows
+    fresh lane   new mail of folders whose history is still being read, all changes of those that were up to date
+    history      of the others: as much as the slice of time allows, with a look at the fresh lane every second
     chores       what a rename, a lost place or a deleted folder left to do; contents of attachments
 
 A page is stored while the next is being read. Its emails and the place after it are written in one
@@ -11,7 +10,7 @@ transaction that first makes sure the mailbox is still ours; so a crash at any m
 """
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -61,6 +60,8 @@ def utc_now() -> datetime:
 class Memory:
     """What is worth knowing from one round of a mailbox to the next. Forgotten, it costs a few requests."""
 
+    begun_at: datetime | None = None
+    """When the first of these rounds had seen the folders."""
     hints: dict[FolderId, tuple[str | None, datetime]] = field(default_factory=dict)
     """The hint of each folder, and when it was first seen."""
     looked_at: dict[FolderId, str | None] = field(default_factory=dict)
@@ -85,6 +86,10 @@ class _Known:
     states: tuple[FolderState, ...]
     failed: tuple[Failure, ...]
     chores: frozenset[tuple[FolderKey, rechecks.Kind]]
+
+
+def _is_loading(state: FolderState) -> bool:
+    return state.status is not FolderStatus.UP_TO_DATE
 
 
 class Round:
@@ -116,7 +121,9 @@ class Round:
         self._hints: dict[FolderId, str | None] = {}
         self._storing = Storing(mailbox, lease, desk=desk, now=now)
         self._unfinished = False
-        self._has_begun_again = False
+        self._has_chores = False
+        self._looked_at = float("-inf")
+        self._rereading: set[FolderKey] = set()
         self._contents = Contents(
             mailbox, reader=reader, blobs=blobs, read=desk.read, write=self._storing.write, now=now
         )
@@ -135,48 +142,64 @@ class Round:
         return Outcome(taken=self._storing.taken, is_unfinished=self._unfinished)
 
     async def _run(self) -> None:
-        tree = await self._reader.folders()
-        self._hints = {folder.id: folder.last_change for folder in tree.folders}
-        for folder_id, hint in self._hints.items():
-            if folder_id not in self._memory.hints or self._memory.hints[folder_id][0] != hint:
-                self._memory.hints[folder_id] = (hint, self._now())
-        known = await self._meet(tree)
-        present = [
-            state
-            for state in known.states
-            if state.folder_id in self._hints
-            and filters.is_folder_wanted(state.path, self._mailbox.filters)
-        ]
+        known, present = await self._look()
         await self._retry(known.failed, known.states)
-        rereading = {key for key, kind in known.chores if kind is rechecks.Kind.UNSEEN}
-        loading = [state for state in present if state.status is not FolderStatus.UP_TO_DATE]
-        for state in loading:
-            if state.cursor is not None:
-                await self._look_for_new(state)
-        for state in present:
-            if state.status is FolderStatus.UP_TO_DATE and self._is_to_be_read(state):
-                await self._read(state, is_reread=state.key in rereading)
-        await self._read_history(
-            [state for state in loading if not self._is_left_out(state)], rereading
-        )
+        await self._take_in_new(present)
+        await self._read_history([state for state in present if _is_loading(state)])
         await self._storing.stored()
-        if known.chores or self._has_begun_again:
-            chores = Chores(self._mailbox, storing=self._storing, now=self._now)
+        if known.chores or self._has_chores:
+            chores = Chores(
+                self._mailbox, reader=self._reader, storing=self._storing, now=self._now
+            )
             self._unfinished |= await chores.do(self._is_over)
         if self._mailbox.sync_attachments:
             self._unfinished |= await self._contents.fetch(
                 self._settings.attachments, self._is_over
             )
 
-    async def _read_history(
-        self, loading: Sequence[FolderState], rereading: Collection[FolderKey]
-    ) -> None:
+    async def _look(self) -> tuple[_Known, list[FolderState]]:
+        """Ask which folders there are and which changed; give what is known, and the folders to be read."""
+        self._looked_at = time.monotonic()
+        tree = await self._reader.folders()
+        self._hints = {folder.id: folder.last_change for folder in tree.folders}
+        for folder_id, hint in self._hints.items():
+            if folder_id not in self._memory.hints or self._memory.hints[folder_id][0] != hint:
+                self._memory.hints[folder_id] = (hint, self._now())
+        self._memory.begun_at = self._memory.begun_at or self._now()
+        known = await self._meet(tree)
+        self._rereading = {key for key, kind in known.chores if kind is rechecks.Kind.UNSEEN}
+        present = [
+            state
+            for state in known.states
+            if state.folder_id in self._hints
+            and filters.is_folder_wanted(state.path, self._mailbox.filters)
+        ]
+        return known, present
+
+    async def _take_in_new(self, present: Sequence[FolderState]) -> None:
+        """Take in what arrived: the newest of folders whose history is being read, all changes of the others."""
+        for state in present:
+            if _is_loading(state):
+                await self._look_for_new(state)
+        for state in present:
+            if not _is_loading(state) and self._is_to_be_read(state):
+                await self._read(state)
+
+    async def _read_history(self, loading: Sequence[FolderState]) -> None:
         """Go on with folders that were not read to their end, the inbox first; one page at least."""
-        for number, state in enumerate(sorted(loading, key=lambda one: one.well_known != "inbox")):
+        to_read = [state for state in loading if not self._is_left_out(state)]
+        for number, state in enumerate(sorted(to_read, key=lambda one: one.well_known != "inbox")):
             if number and self._is_over():
                 self._unfinished = True
                 return
-            await self._read(state, is_reread=state.key in rereading)
+            await self._read(state, is_history=True)
+
+    async def _interrupt_history(self) -> None:
+        """Between two pages of history, from time to time, take in what arrived meanwhile."""
+        if time.monotonic() - self._looked_at >= self._settings.fresh_interval.total_seconds():
+            await self._storing.stored()
+            _, present = await self._look()
+            await self._take_in_new(present)
 
     # -- which folders
 
@@ -247,9 +270,9 @@ class Round:
 
     # -- reading
 
-    async def _read(self, state: FolderState, *, is_reread: bool) -> None:
+    async def _read(self, state: FolderState, *, is_history: bool = False) -> None:
         """Read the changes of a folder, page by page, to its end or to the end of the slice."""
-        cursor, lost = state.cursor, False
+        cursor, lost, is_reread = state.cursor, False, state.key in self._rereading
         with structlog.contextvars.bound_contextvars(folder="/".join(state.path)):
             while True:
                 page = await self._reader.changes(
@@ -276,10 +299,12 @@ class Round:
                 if self._is_over():
                     self._unfinished = True
                     return
+                if is_history:
+                    await self._interrupt_history()
 
     async def _begin_again(self, state: FolderState) -> None:
         """Read the folder from its beginning: what is not seen again by its end is gone."""
-        self._has_begun_again = True
+        self._has_chores = True
         await self._storing.stored()
 
         def forget(tx: Transaction) -> None:
@@ -306,14 +331,17 @@ class Round:
         self, state: FolderState, page: ChangePage, *, is_last: bool, is_reread: bool
     ) -> None:
         """Fetch what is unknown of a page, and hand all of it over to be stored."""
-        hint, first_seen_at = self._memory.hints[state.folder_id]
-        if self._now() - first_seen_at < SETTLED:
-            hint = None
+        hint = self._settled_hint(state)
         seen = tuple(change.item_id for change in page.changes)
         known = await self._known(seen)
         selection = decide.select(
-            page.changes, known, folder=state.key, start_at=self._mailbox.start_at
+            page.changes,
+            known,
+            folder=state.key,
+            start_at=self._mailbox.start_at,
+            keeps_ids=self._reader.keeps_ids,
         )
+        self._has_chores |= any(isinstance(one, decide.LeftCopy) for one in selection.intents)
         place = Place(
             cursor=page.cursor,
             is_last=is_last,
@@ -325,18 +353,18 @@ class Round:
         await self._storing.hand_over(last, place)
 
     async def _look_for_new(self, state: FolderState) -> None:
-        """Take in what arrived since the first load of the folder began."""
-        hint = self._hints[state.folder_id]
-        looked_at = self._memory.looked_at
+        """Take in what arrived since the first load of the folder began, or of the mailbox if it did not yet."""
+        hint, first_seen_at = self._memory.hints[state.folder_id]
+        begun_at = self._memory.begun_at or self._now()
+        is_waiting = state.cursor is None or state.reading_since is None
         if (
-            state.reading_since is None
-            or self._is_left_out(state)
-            or (hint is not None and looked_at.get(state.folder_id) == hint)
+            self._is_left_out(state)
+            or (is_waiting and first_seen_at <= begun_at)
+            or (hint is not None and self._memory.looked_at.get(state.folder_id) == hint)
         ):
             return
-        found = await self._reader.newest(
-            state.folder_id, since=state.reading_since - OVERLAP, limit=self._settings.newest
-        )
+        since = (state.reading_since or begun_at) - OVERLAP
+        found = await self._reader.newest(state.folder_id, since=since, limit=self._settings.newest)
         if isinstance(found, Fault):
             log.info("newest not told", code=found.code)
             return
@@ -344,7 +372,12 @@ class Round:
         unknown = [item_id for item_id in found if item_id not in known or known[item_id].is_gone]
         if unknown:
             await self._storing.hand_over(await self._fetch(state, unknown), None)
-        looked_at[state.folder_id] = hint
+        self._memory.looked_at[state.folder_id] = self._settled_hint(state)
+
+    def _settled_hint(self, state: FolderState) -> str | None:
+        """Give the folder's hint, if a reading now has all that it stands for."""
+        hint, first_seen_at = self._memory.hints[state.folder_id]
+        return hint if self._now() - first_seen_at >= SETTLED else None
 
     async def _retry(self, failed: Sequence[Failure], states: Sequence[FolderState]) -> None:
         """Ask again for items that could not be read earlier."""

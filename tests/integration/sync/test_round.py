@@ -273,6 +273,37 @@ async def test_new_mail_comes_first_while_history_is_read(world: World) -> None:
     assert {state.status for state in states} == {FolderStatus.UP_TO_DATE}
 
 
+@pytest.mark.parametrize("folder", ["Inbox", "Done"])
+async def test_mail_that_arrives_while_a_round_reads_history_does_not_wait_for_its_end(
+    world: World, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    orders = world.exchange.mailbox(ORDERS)
+    orders.make_folder("Done")
+    for number in range(100):
+        orders.deliver(eml(number), at=datetime(2026, 3, 2, tzinfo=UTC))
+    world.configure()
+    world.settings = SyncSettings(page=10, fresh_interval=timedelta())
+    account = world.account()
+    reader = account.reader(ORDERS)
+    changes, pages = reader.changes, 0
+    subjects = list[set[str]]()
+
+    async def watched(*arguments: Any, **options: Any) -> Any:
+        nonlocal pages
+        pages += 1
+        if pages == 3:
+            orders.deliver(eml(1000), folder=folder)
+        subjects.append({str(one.messages[0].subject) for one in world.comments()})
+        return await changes(*arguments, **options)
+
+    monkeypatch.setattr(reader, "changes", watched)
+    await world.round(reader=reader)
+    await account.aclose()
+    assert len(world.comments()) == 101
+    there = next(known for known in subjects if "Order 1000" in known)
+    assert len(there) < 80
+
+
 async def test_attachments_are_fetched_apart(world: World) -> None:
     orders = world.exchange.mailbox(ORDERS)
     content = b"%PDF-1.7 " + bytes(range(256)) * 4000
