@@ -3,7 +3,7 @@
 A reader reads one mailbox. Both readers (EWS, Graph) fulfil one contract suite, `tests/contract/test_reader.py`.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -181,7 +181,7 @@ class Account(Protocol):
         """Read the mailbox with the address `mailbox`. Sends nothing yet; asked again, it may be the same reader."""
         ...
 
-    def hints(self, mailboxes: Sequence[str]) -> AsyncIterator[str]:
+    def hints(self, mailboxes: Sequence[str]) -> AsyncGenerator[str, None]:
         """Tell the address of one of `mailboxes` whenever something happened in it, as long as one listens.
 
         Only a hint, and for good where the server has no such thing or it fails: polling finds everything as well.

@@ -3,10 +3,12 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from mailmine.exchange.reader import Account, Reader
 from mailmine.model.ids import IntegrationId, MailboxId
 from mailmine.model.integration import Connection, Integration, Mailbox
+from mailmine.sync.listening import Listening
 
 
 @dataclass(slots=True)
@@ -16,6 +18,7 @@ class _Open:
     connection: Connection
     secret: str = field(repr=False)
     account: Account
+    listening: Listening
     readers: dict[MailboxId, Reader] = field(default_factory=dict)
     rounds: int = 0
     is_replaced: bool = False
@@ -24,8 +27,17 @@ class _Open:
 class Accounts:
     """Opens accounts when they are needed, and closes them when they are not any more."""
 
-    def __init__(self, open_account: Callable[[Connection, str], Account]) -> None:
+    def __init__(
+        self,
+        open_account: Callable[[Connection, str], Account],
+        *,
+        tell: Callable[[MailboxId], None],
+        listen_after: timedelta,
+    ) -> None:
+        """Open none yet. `tell` gets a mailbox whenever its server says that something happened in it."""
         self._open_account = open_account
+        self._tell = tell
+        self._listen_after = listen_after
         self._open: dict[IntegrationId, _Open] = {}
 
     @asynccontextmanager
@@ -40,6 +52,7 @@ class Accounts:
             if reader is None:
                 reader = opened.readers[mailbox.id] = opened.account.reader(mailbox.address)
             yield reader
+            opened.listening.add(mailbox.address, mailbox.id)
         finally:
             opened.rounds -= 1
             if opened.is_replaced and not opened.rounds:
@@ -51,12 +64,14 @@ class Accounts:
         if opened is None:
             return
         opened.is_replaced = True
+        await opened.listening.aclose()
         if not opened.rounds:
             await opened.account.aclose()
 
     async def aclose(self) -> None:
         """Close all."""
         for opened in self._open.values():
+            await opened.listening.aclose()
             await opened.account.aclose()
         self._open.clear()
 
@@ -66,10 +81,12 @@ class Accounts:
         if opened is not None and (opened.connection, opened.secret) == wanted:
             return opened
         await self.forget(integration)
+        account = self._open_account(integration.connection, secret)
         opened = _Open(
             connection=integration.connection,
             secret=secret,
-            account=self._open_account(integration.connection, secret),
+            account=account,
+            listening=Listening(account, self._tell, after=self._listen_after),
         )
         self._open[integration.id] = opened
         return opened

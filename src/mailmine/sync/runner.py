@@ -9,7 +9,7 @@ import random
 import secrets
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -82,7 +82,11 @@ class Runner:
         self._now = now
         self._jitter = jitter
         self._owner = secrets.token_hex(8)
-        self._accounts = Accounts(open_account)
+        self._accounts = Accounts(
+            open_account, tell=self._told, listen_after=self._settings.listen_after
+        )
+        self._hinted: set[MailboxId] = set()
+        self._hinted_at: dict[MailboxId, datetime] = {}
         self._memories: dict[MailboxId, Memory] = {}
         self._running: dict[MailboxId, asyncio.Task[None]] = {}
         self._of: dict[MailboxId, IntegrationId] = {}
@@ -127,16 +131,23 @@ class Runner:
             with suppress(RuntimeError):  # the loop is closed: nobody is left to be woken
                 self._loop.call_soon_threadsafe(self._wake.set)
 
+    def _told(self, mailbox_id: MailboxId) -> None:
+        """Something happened in a mailbox, its server says."""
+        self._hinted.add(mailbox_id)
+        self._wake.set()
+
     # -- what is due
 
     async def _start_due(self) -> None:
         """Claim mailboxes that are due and start their rounds, as many as may run."""
         if len(self._running) >= self._settings.rounds:
             return
+        hinted, self._hinted = self._hinted, set()
         self._claimed_at = self._now()
         try:
-            claimed = await self._desk.write(self._claim)
+            claimed = await self._desk.write(partial(self._claim, hinted))
         except StoreError as error:
+            self._hinted |= hinted
             log.warning("schedule not read", error=str(error))
             await asyncio.sleep(AFTER_STORE_ERROR.total_seconds())
             return
@@ -146,9 +157,12 @@ class Runner:
             self._of[mailbox.id] = integration.id
             task.add_done_callback(partial(self._ended, mailbox.id))
 
-    def _claim(self, tx: Transaction) -> list[tuple[Lease, Mailbox, Integration]]:
+    def _claim(
+        self, hinted: Collection[MailboxId], tx: Transaction
+    ) -> list[tuple[Lease, Mailbox, Integration]]:
         """Claim what is due; no integration takes all the room, and none is asked while it is held."""
         now = self._claimed_at
+        self._bring_forward(tx, hinted, now)
         busy = Counter(self._of[mailbox_id] for mailbox_id in self._running)
         room = self._settings.rounds - len(self._running)
         claimed: list[tuple[Lease, Mailbox, Integration]] = []
@@ -172,6 +186,17 @@ class Runner:
             busy[integration.id] += 1
             claimed.append((lease, mailbox, integration))
         return claimed
+
+    def _bring_forward(self, tx: Transaction, hinted: Collection[MailboxId], now: datetime) -> None:
+        """Let mailboxes in which something happened be read now; one where much does, not all the time."""
+        for mailbox_id in hinted:
+            mailbox = mailboxes.by_id(tx, mailbox_id)
+            if mailbox is None or mailbox.trouble is not None:
+                continue  # it is tried again when its pause is over, not earlier
+            before = self._hinted_at.get(mailbox_id)
+            at = now if before is None else max(now, before + self._settings.hint_interval)
+            self._hinted_at[mailbox_id] = at
+            mailboxes.wake(tx, mailbox_id, at)
 
     def _ended(self, mailbox_id: MailboxId, task: "asyncio.Task[None]") -> None:
         del self._running[mailbox_id]

@@ -10,6 +10,10 @@ class SyncSettings:
 
     poll_interval: timedelta = timedelta(seconds=30)
     """How long an idle mailbox is left alone."""
+    listen_after: timedelta = timedelta(seconds=3)
+    """When listening for hints begins, counted from the first round of an integration."""
+    hint_interval: timedelta = timedelta(seconds=1)
+    """A mailbox whose server tells of news all the time is read no more often than this because of it."""
     full_pass_interval: timedelta = timedelta(minutes=15)
     """Every folder is read this often, whatever the server's hints say."""
     rounds: int = 8

@@ -1,0 +1,75 @@
+"""Listens for what a server tells of the mailboxes of an account, so that new mail is read at once.
+
+Only a hint: polling is the truth, and finds all mail where nothing is told.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import aclosing, suppress
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from mailmine.exchange.reader import Account
+from mailmine.model.ids import MailboxId
+
+log = structlog.get_logger(__name__)
+
+NEXT_WAIT: Final = 60.0
+"""Seconds before listening begins anew for mailboxes that came later: it subscribes to all of them again."""
+
+
+class Listening:
+    """Listens to one account. `tell` gets a mailbox whenever something happened in it.
+
+    Begins `after` the first mailbox was read: others of the integration are read one after the other.
+    """
+
+    def __init__(
+        self, account: Account, tell: Callable[[MailboxId], None], *, after: timedelta
+    ) -> None:
+        self._account = account
+        self._tell = tell
+        self._after = after
+        self._mailboxes: dict[str, MailboxId] = {}
+        self._grew = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def add(self, address: str, mailbox_id: MailboxId) -> None:
+        """Listen for this mailbox too, before long."""
+        if self._mailboxes.get(address.lower()) == mailbox_id:
+            return
+        self._mailboxes[address.lower()] = mailbox_id
+        self._grew.set()
+        if self._task is None:
+            self._task = asyncio.create_task(self._run())
+
+    async def aclose(self) -> None:
+        """Listen no more."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _run(self) -> None:
+        await asyncio.sleep(self._after.total_seconds())
+        while True:
+            self._grew.clear()
+            listening = asyncio.create_task(self._listen(list(self._mailboxes)))
+            try:
+                await self._grew.wait()
+                await asyncio.sleep(NEXT_WAIT)
+            finally:
+                listening.cancel()
+                await asyncio.gather(listening, return_exceptions=True)
+
+    async def _listen(self, addresses: list[str]) -> None:
+        try:
+            async with aclosing(self._account.hints(addresses)) as hints:
+                async for address in hints:
+                    mailbox_id = self._mailboxes.get(address.lower())
+                    if mailbox_id is not None:
+                        self._tell(mailbox_id)
+        except Exception as error:  # noqa: BLE001 - nothing is lost without hints
+            log.warning("listening failed", error=type(error).__name__)

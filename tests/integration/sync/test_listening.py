@@ -1,0 +1,142 @@
+"""What a server tells of its mailboxes brings their next round forward, and nothing depends on it."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Self
+
+from mailmine.exchange import open_account
+from mailmine.exchange.reader import Account, Reader
+from mailmine.model.ids import MailboxId
+from mailmine.model.integration import Connection
+from mailmine.store import mailboxes
+from mailmine.sync.listening import Listening
+from mailmine.sync.runner import Runner
+from mailmine.sync.settings import SyncSettings
+from tests.integration.sync.conftest import CLAIMS, ORDERS, World, eml
+from tests.integration.sync.test_runner import until
+
+SELDOM = SyncSettings(poll_interval=timedelta(hours=1), listen_after=timedelta())
+
+
+class Telling:
+    """An account whose server tells what it is given to tell."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self.told: asyncio.Queue[str] = asyncio.Queue()
+        self.listened_for: list[set[str]] = []
+        self.breaks = False
+
+    def reader(self, mailbox: str) -> Reader:
+        return self._account.reader(mailbox)
+
+    async def hints(self, mailboxes: Sequence[str]) -> AsyncGenerator[str, None]:
+        self.listened_for.append(set(mailboxes))
+        if self.breaks:
+            raise RuntimeError("a bug in a reader")
+        while True:
+            yield await self.told.get()
+
+    async def aclose(self) -> None:
+        await self._account.aclose()
+
+
+class Run:
+    """A runner on accounts that tell."""
+
+    def __init__(self, world: World, *, breaks: bool = False) -> None:
+        self.accounts: list[Telling] = []
+        self._breaks = breaks
+        self._stop = asyncio.Event()
+        self._runner = Runner(
+            world.database,
+            world.blobs,
+            secret_of=lambda _: world.password,
+            settings=SELDOM,
+            open_account=self._open,
+            now=world.time,
+        )
+
+    def _open(self, connection: Connection, secret: str) -> Telling:
+        account = Telling(open_account(connection, secret))
+        account.breaks = self._breaks
+        self.accounts.append(account)
+        return account
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._runner.run(self._stop))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._stop.set()
+        await self._task
+
+
+def is_read(world: World, address: str) -> bool:
+    return world.mailbox(address).last_round_at is not None
+
+
+async def test_a_mailbox_is_read_when_its_server_tells_of_news(world: World) -> None:
+    world.configure()
+    async with Run(world) as run:
+        await until(lambda: is_read(world, ORDERS))
+        await until(lambda: bool(run.accounts[0].listened_for))
+        world.exchange.mailbox(ORDERS).deliver(eml(1))
+        run.accounts[0].told.put_nowait(ORDERS.upper())
+        await until(lambda: len(world.comments()) == 1)
+    assert run.accounts[0].listened_for == [{ORDERS}]
+
+
+async def test_a_mailbox_in_trouble_is_not_tried_earlier_because_of_a_hint(world: World) -> None:
+    world.configure(ORDERS, CLAIMS)
+    world.exchange.fail(code="ErrorMailboxStoreUnavailable", mailbox=CLAIMS, times=None)
+    async with Run(world) as run:
+        await until(lambda: is_read(world, ORDERS) and world.mailbox(CLAIMS).trouble is not None)
+        await until(lambda: bool(run.accounts[0].listened_for))
+        world.exchange.requests.clear()
+        world.exchange.mailbox(ORDERS).deliver(eml(1))
+        for address in (CLAIMS, "nobody@example.com", ORDERS):
+            run.accounts[0].told.put_nowait(address)
+        await until(lambda: len(world.comments()) == 1)
+    assert world.exchange.requests.count(mailbox=CLAIMS) == 0
+
+
+async def test_a_broken_listening_stops_nothing(world: World) -> None:
+    world.exchange.mailbox(ORDERS).deliver(eml(1))
+    world.configure()
+    async with Run(world, breaks=True) as run:
+        await until(lambda: bool(run.accounts and run.accounts[0].listened_for))
+        await until(lambda: len(world.comments()) == 1)
+        world.exchange.mailbox(ORDERS).deliver(eml(2))
+        with world.database.write() as tx:
+            mailboxes.wake(tx, world.mailbox().id, world.time())
+        await until(lambda: len(world.comments()) == 2)
+
+
+async def test_a_mailbox_that_tells_all_the_time_is_not_read_all_the_time(world: World) -> None:
+    world.configure()
+    world.now = replace(world).time()  # the clock stands still
+    async with Run(world) as run:
+        await until(lambda: is_read(world, ORDERS))
+        await until(lambda: bool(run.accounts[0].listened_for))
+        world.exchange.requests.clear()
+        for number in range(1, 4):
+            world.exchange.mailbox(ORDERS).deliver(eml(number))
+            run.accounts[0].told.put_nowait(ORDERS)
+            await until(run.accounts[0].told.empty)
+        await until(lambda: len(world.comments()) > 0)
+    assert world.exchange.requests.count("FindFolder") == 1
+
+
+async def test_an_address_is_told_in_whatever_case() -> None:
+    told: list[MailboxId] = []
+    account = Telling(None)  # type: ignore[arg-type]
+    listening = Listening(account, told.append, after=timedelta())
+    listening.add("Orders@example.com", MailboxId("1"))
+    await until(lambda: bool(account.listened_for))
+    account.told.put_nowait("orders@EXAMPLE.com")
+    await until(lambda: bool(told))
+    await listening.aclose()
+    assert told == [MailboxId("1")]
