@@ -126,9 +126,10 @@ class Fetcher:
         return replace(item, incomplete=missing) if missing and isinstance(item, Item) else item
 
     async def _ask_for_less(self, id_: ItemId, fault: Fault) -> Fetched:
-        """Ask for one item with fewer and fewer properties; the fault stays with what comes of it."""
+        """Ask for one item alone, with fewer and fewer properties; the fault stays with what comes of less."""
         fault = replace(fault, scope=Scope.ITEM)
-        properties = LESS.get(Properties.ALL)
+        # What took too long in a batch, or at that moment, may be had whole by itself.
+        properties = Properties.ALL if fault.code in codes.TOO_MUCH else LESS.get(Properties.ALL)
         while properties is not None:
             try:
                 answers = await self._client.call(get_items((id_,), properties))
@@ -139,7 +140,8 @@ class Fetcher:
             if len(answers) == 1:
                 got = answers[0].fault
                 if got is None:
-                    return self._item(id_, answers[0], fault)
+                    missing = None if properties is Properties.ALL else fault
+                    return self._item(id_, answers[0], missing)
                 if got.code in codes.GONE:
                     return ItemGone(id=id_)
                 if got.code in codes.REACHES_BEYOND_FOLDER - codes.MAY_BE_ONE_ITEMS:
