@@ -1,6 +1,10 @@
 """A simulated Exchange with a large mailbox and smaller ones, in a process of its own."""
 
 import argparse
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from bench.mailbox import synthetic
 from exchange_simulator import Exchange, server
@@ -8,26 +12,44 @@ from exchange_simulator import Exchange, server
 ACCOUNT, PASSWORD = "bench@example.com", "bench"
 
 
-def mailbox_of(messages: int) -> str:
-    """Name the mailbox that holds so many messages."""
-    return f"{messages}@example.com"
+def mailbox_of(messages: int, copy: int = 0) -> str:
+    """Name a mailbox that holds so many messages."""
+    return f"{messages}-{copy}@example.com"
+
+
+@contextmanager
+def serving(sizes: list[int], *, copies: int = 1, latency: float = 0.0) -> Iterator[str]:
+    """Run a server with mailboxes of these sizes, `copies` of each; gives its address."""
+    command = [sys.executable, "-m", "bench.server", *map(str, sizes)]
+    command += ["--copies", str(copies), "--latency", str(latency)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.terminate()
 
 
 def main() -> None:
     """Deliver, then print the address and serve until killed."""
     arguments = argparse.ArgumentParser()
     arguments.add_argument("sizes", nargs="+", type=int, help="messages of each mailbox")
-    sizes = sorted(set(arguments.parse_args().sizes))
+    arguments.add_argument("--copies", type=int, default=1, help="mailboxes of each size")
+    arguments.add_argument("--latency", type=float, default=0.0, help="seconds, of each answer")
+    given = arguments.parse_args()
+    sizes = sorted(set(given.sizes))
     exchange = Exchange()
+    exchange.latency = given.latency
     # Compressing would cost the server more than all else, and be what is measured.
     exchange.compresses = False
     exchange.account(ACCOUNT, password=PASSWORD)
-    for size in sizes:
-        exchange.grant(ACCOUNT, mailbox=mailbox_of(size))
+    names = [(size, mailbox_of(size, copy)) for size in sizes for copy in range(given.copies)]
+    for _, name in names:
+        exchange.grant(ACCOUNT, mailbox=name)
     for number, mime in enumerate(synthetic(sizes[-1])):
-        for size in sizes:
+        for size, name in names:
             if number < size:
-                exchange.mailbox(mailbox_of(size)).deliver(mime)
+                exchange.mailbox(name).deliver(mime)
     exchange.prepare()
     server.run(exchange, when_listening=lambda address: print(address, flush=True))
 

@@ -1,4 +1,4 @@
-"""mailmine syncs a mailbox into SQLite with search, as `mailmine serve` does, from nothing to the last comment."""
+"""mailmine syncs mailboxes into SQLite with search, as `mailmine serve` does, from nothing to the last comment."""
 
 import argparse
 import asyncio
@@ -27,15 +27,18 @@ LOOK = 0.1
 """Seconds between two looks at how far it is."""
 
 
-def sync(address: str, mailbox: str, folder: Path) -> int:
-    """Sync one mailbox wholly; gives how many comments there are."""
+def sync(address: str, addresses: list[str], folder: Path) -> int:
+    """Sync mailboxes wholly; gives how many comments there are."""
     database = Database.open(f"sqlite:///{folder / 'mailmine.db'}")
     database.migrate()
     wanted = IntegrationConfiguration(
         project="bench",
         name="exchange",
         connection=Connection(endpoint=f"{address}/EWS/Exchange.asmx", username=ACCOUNT),
-        mailboxes=(MailboxConfiguration(address=mailbox, project="bench", bucket="mail"),),
+        mailboxes=tuple(
+            MailboxConfiguration(address=each, project="bench", bucket=each.partition("@")[0])
+            for each in addresses
+        ),
     )
     with database.write() as tx:
         configure.apply(tx, Configuration(integrations=(wanted,)), at=datetime.now(UTC))
@@ -60,27 +63,28 @@ def sync(address: str, mailbox: str, folder: Path) -> int:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
         loop.run(run())
     with database.read() as tx:
-        (source,) = sources.list_all(tx)
-        return comments.count(tx, source.id)
+        return sum(comments.count(tx, source.id) for source in sources.list_all(tx))
 
 
 def is_up_to_date(database: Database) -> bool:
     """Tell whether every folder was read to its end."""
     with database.read() as tx:
-        (mailbox,) = mailboxes.list_all(tx)
-        states = [state.status for state in folders.of_mailbox(tx, mailbox.id)]
-    return bool(states) and all(status is FolderStatus.UP_TO_DATE for status in states)
+        known = [folders.of_mailbox(tx, mailbox.id) for mailbox in mailboxes.list_all(tx)]
+    return all(
+        states and all(state.status is FolderStatus.UP_TO_DATE for state in states)
+        for states in known
+    )
 
 
 def main() -> None:
-    """Sync one mailbox and report the cost."""
+    """Sync mailboxes at a time and report the cost."""
     arguments = argparse.ArgumentParser()
     arguments.add_argument("address")
-    arguments.add_argument("mailbox")
+    arguments.add_argument("mailboxes", nargs="+")
     given = arguments.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     with tempfile.TemporaryDirectory() as folder:
-        report(cost_of(lambda: sync(given.address, given.mailbox, Path(folder))))
+        report(cost_of(lambda: sync(given.address, given.mailboxes, Path(folder))))
 
 
 if __name__ == "__main__":

@@ -53,6 +53,9 @@ class EwsReader:
         self._client = Client(line)
         self._fetcher = Fetcher(self._client, line.session.limits)
         self._well_known: dict[FolderId, str] = {}
+        self._listed: tuple[list[Answer], list[ListedFolder]] | None = None
+        """The folders that one answer named."""
+        self._tree: tuple[list[ListedFolder], FolderTree] | None = None
 
     keeps_ids = False
     """A move is a delete and a create under another id."""
@@ -67,14 +70,21 @@ class EwsReader:
             return await self._visible_folders(error)
         if not self._well_known:
             self._remember_well_known(await self._get_well_known())
-        return FolderTree(folders=make_tree(listed, self._well_known), is_complete=True)
+        if self._tree is None or self._tree[0] is not listed:
+            tree = FolderTree(folders=make_tree(listed, self._well_known), is_complete=True)
+            self._tree = (listed, tree)
+        return self._tree[1]
 
     async def _find_folders(self, parents: str) -> list[ListedFolder]:
         """List all folders below `parents`, page by page."""
         listed: dict[FolderId, ListedFolder] = {}
         offset = 0
         while True:
-            answers = await self._client.call(find_folders(parents, offset=offset))
+            answers = await self._client.call(
+                find_folders(parents, offset=offset), is_repeated=not offset
+            )
+            if self._listed is not None and self._listed[0] is answers:
+                return self._listed[1]
             faults = [answer.fault for answer in answers if answer.fault is not None]
             if faults and len(faults) == len(answers):
                 raise ExchangeError(faults[0])
@@ -88,7 +98,9 @@ class EwsReader:
             listed |= page
             following = _next_offset(answers, offset, len(page))
             if following is None or is_stuck:
-                return list(listed.values())
+                whole = list(listed.values())
+                self._listed = (answers, whole) if not offset else None
+                return whole
             offset = following
 
     async def _get_well_known(self) -> list[ListedFolder | None]:
