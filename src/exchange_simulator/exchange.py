@@ -3,12 +3,14 @@
 import hmac
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from exchange_simulator.entra import Application, Tokens
+from exchange_simulator.graph.errors import GraphError
 from exchange_simulator.mailbox import Mailbox, Message
 from exchange_simulator.spool import Spool
 from exchange_simulator.versions import Version
@@ -26,6 +28,10 @@ class Account:
     """The mailboxes on whose behalf it may act; None = all."""
     under_way: int = 0
     """Requests of it that wait for their answers."""
+    needs_second_factor: bool = False
+    """Its password alone gets no token (AADSTS50076)."""
+    is_barred: bool = False
+    """Conditional access lets it get no token (AADSTS53003)."""
 
 
 @dataclass
@@ -122,6 +128,20 @@ class Exchange:
         """Seconds that every answer takes longer."""
         self.compresses = True
         """Answers are gzipped for those who accept it."""
+        self.applications: dict[str, Application] = {}
+        """Those registered in Entra ID, by their ids."""
+        self.tokens = Tokens()
+        self.token_lifetime = 3600.0
+        """Seconds that a new token is good for."""
+        self.graph_concurrency = 4
+        """Requests at once for one mailbox; more get 429."""
+        self.graph_tells_returns = False
+        """Whether a delta tells of an item that left and came back that it is there."""
+        self.graph_has_no_delta = False
+        """As in the cloud that 21Vianet operates."""
+        self.graph_forgets_before = 0
+        """How many of the next delta queries with a place are answered that it is forgotten (410)."""
+        self._quirks: list[str] = []
         self.lock = threading.RLock()
         self.requests = Requests()
         self.on_exchange: list[Callable[[bytes, bytes, Version], None]] = []
@@ -156,6 +176,35 @@ class Exchange:
                 self._mailboxes[address.lower()] = mailbox
                 self._by_guid[mailbox.guid] = mailbox
             return mailbox
+
+    def application(
+        self,
+        app_id: str,
+        *,
+        tenant: str = "contoso.example",
+        secret: str = "app-secret",  # noqa: S107
+        certificate: bytes | None = None,
+        roles: Iterable[str] = ("Mail.Read", "full_access_as_app"),
+        only: Iterable[str] | None = None,
+    ) -> Application:
+        """Register an application in Entra ID; asked again, it is another one under the same id.
+
+        `certificate` is PEM; `only` the mailboxes that it may read (None: all).
+        """
+        with self.lock:
+            allowed = None if only is None else frozenset(address.lower() for address in only)
+            made = Application(app_id, tenant, secret, certificate, frozenset(roles), allowed)
+            self.applications[app_id] = made
+            return made
+
+    def revoke_tokens(self) -> None:
+        """Let no token be good any more that was given."""
+        with self.lock:
+            self.tokens.access.clear()
+
+    def find_account(self, name: str) -> Account | None:
+        """Give the account of this name, if there is one."""
+        return self._accounts.get(name.lower())
 
     @property
     def mailboxes(self) -> list[Mailbox]:
@@ -211,6 +260,37 @@ class Exchange:
             )
         )
 
+    def throttle_graph(
+        self, *, times: int = 1, retry_after: float | None = 1, mailbox: str | None = None
+    ) -> None:
+        """Answer the next requests to Graph with 429, and how long to stay away (None: without)."""
+        headers = {} if retry_after is None else {"Retry-After": f"{retry_after:g}"}
+        self._fail(
+            Failure("graph:", "TooManyRequests", times, mailbox, status=429, headers=headers)
+        )
+
+    def quirk(self, kind: str, *, times: int = 1) -> None:
+        """Let the next delta queries of Graph behave oddly.
+
+        "empty page": a page with nothing but a link; "repeated link": the link of the page itself once more;
+        "twice": the first message also at the end.
+        """
+        with self.lock:
+            self._quirks += [kind] * times
+
+    def take_quirk(self, kind: str) -> bool:
+        """Tell whether an odd behaviour is due now."""
+        if kind not in self._quirks:
+            return False
+        self._quirks.remove(kind)
+        return True
+
+    def planned_graph_failure(self, operation: str, mailbox: Mailbox, number: int) -> None:
+        """Fail because of one message, if a test planned it. Raises GraphError."""
+        failure = self.take_failure(operation, mailbox, number=number, whole=False)
+        if failure is not None:
+            raise GraphError(failure.status or 500, failure.code)
+
     def fail(
         self,
         operation: str | None = None,
@@ -230,7 +310,8 @@ class Exchange:
 
         Of an `operation` (None: of any) the first response message gets `code`; with `message` the one about that
         message, with `when_asked="item:MimeContent"` only where that property was asked for; `inner` is the
-        InnerErrorResponseCode that hides within. `as_fault` makes it a
+        InnerErrorResponseCode that hides within. Operations of Graph are named by what they ask for: "graph:messages/delta",
+        "graph:message", "graph:messages/$value", "graph:$batch"; "graph:" is any. `as_fault` makes it a
         SOAP fault of the whole request, `status` a bare HTTP answer, `disconnect` a closed connection.
         """
         self._fail(
@@ -272,7 +353,7 @@ class Exchange:
             about_whole = failure.as_fault or failure.status is not None or failure.disconnect
             if (
                 about_whole != whole
-                or failure.operation not in (None, operation)
+                or not _is_about(failure.operation, operation)
                 or (
                     failure.mailbox
                     and (not mailbox or failure.mailbox.lower() != mailbox.address.lower())
@@ -318,3 +399,10 @@ class Exchange:
     def close(self) -> None:
         """Let go of what is on disk."""
         self._spool.close()
+
+
+def _is_about(planned: str | None, operation: str) -> bool:
+    """Tell whether a planned failure is one of this operation. None is any, of EWS or Graph."""
+    if planned == "graph:":
+        return operation.startswith("graph:")
+    return planned in (None, operation)

@@ -39,6 +39,7 @@ class Item:
         "created_change",
         "ews",
         "folder",
+        "graph",
         "is_associated",
         "is_draft",
         "is_read",
@@ -49,16 +50,21 @@ class Item:
         "number",
         "received_at",
         "search_key",
+        "serial",
     )
 
     def __init__(self, *, number: int, folder: "Folder", mime: Span, received_at: int) -> None:
         self.number = number
         """Changes with every move: it is what ids are made of."""
+        self.serial = number
+        """Stays the same in a move: it is what Graph's immutable ids are made of."""
         self.folder: Folder | None = folder
         self.mime = mime
         self.content: Span | None = None
         self.ews: Span | None = None
         """Ready-made EWS elements, once they were asked for."""
+        self.graph: Span | None = None
+        """Ready-made properties of Graph, once they were asked for."""
         self.received_at = received_at
         self.created_at = received_at
         self.modified_at = received_at
@@ -82,6 +88,7 @@ class Gone(NamedTuple):
     number: int
     created_change: int
     is_associated: bool
+    serial: int
 
 
 class Folder:

@@ -10,13 +10,18 @@ import struct
 import zlib
 from typing import Literal, NamedTuple
 
-Kind = Literal["item", "folder", "attachment"]
-_KINDS: dict[Kind, bytes] = {"item": b"\x00F", "folder": b"\x00.", "attachment": b"\x01F"}
+Kind = Literal["item", "folder", "attachment", "immutable"]
+_KINDS: dict[Kind, bytes] = {
+    "item": b"\x00F",
+    "folder": b"\x00.",
+    "attachment": b"\x01F",
+    "immutable": b"\x02F",
+}
 _END = struct.Struct(">QB")
 """Number, and how many places stand before it."""
 
 
-KINDS: tuple[Kind, ...] = ("item", "folder", "attachment")
+KINDS: tuple[Kind, ...] = ("item", "folder", "attachment", "immutable")
 
 
 class BadIdError(ValueError):
@@ -51,6 +56,25 @@ def _encode(kind: Kind, guid: str, number: int, places: tuple[int, ...] = ()) ->
 def item_id(guid: str, number: int) -> str:
     """Name an item."""
     return _encode("item", guid, number)
+
+
+def immutable_id(guid: str, serial: int) -> str:
+    """Name an item for as long as it is in its mailbox."""
+    return _encode("immutable", guid, serial)
+
+
+def rest(text: str) -> str:
+    """Write an id as Graph does: fit for a URL."""
+    return text.translate(_TO_REST)
+
+
+def of_rest(text: str) -> str:
+    """Write an id of Graph as EWS does."""
+    return text.translate(_OF_REST)
+
+
+_TO_REST = str.maketrans("/+", "-_")
+_OF_REST = str.maketrans("-_", "/+")
 
 
 def folder_id(guid: str, number: int) -> str:

@@ -92,6 +92,10 @@ class Mailbox:
     ) -> None:
         self.address = address
         self.name = name
+        self.kind = "user"
+        """"user", "shared", "group" or "on-premises": Graph serves no mailbox of the last two."""
+        self.is_over_quota = False
+        """Graph gives no delta of a full mailbox (ErrorQuotaExceeded)."""
         self.guid = str(uuid.uuid5(uuid.NAMESPACE_DNS, address.lower()))
         self._spool = spool
         self._lock = lock
@@ -99,6 +103,7 @@ class Mailbox:
         self._change = 0
         self._last_number = 0
         self._items: dict[int, Item] = {}
+        self._by_serial: dict[int, Item] = {}
         self.folders: dict[int, Folder] = {}
         self.gone_folders: list[tuple[int, int, int]] = []
         """(change number, folder number, change of its creation)."""
@@ -162,6 +167,7 @@ class Mailbox:
             for name in [
                 "content",
                 "ews",
+                "graph",
                 "is_read",
                 "is_draft",
                 "is_associated",
@@ -195,7 +201,7 @@ class Mailbox:
             if body is not None:
                 _replace_body(mail, body)
             item.mime = self._spool.put(mail.as_bytes())
-            item.content = item.ews = None
+            item.content = item.ews = item.graph = None
             self._note(item, is_content=True)
 
     def categorize(self, message: Message, *categories: str) -> None:
@@ -271,6 +277,7 @@ class Mailbox:
                 self.delete_folder(child.path)
             for _, _, item in folder.items:
                 self._items.pop(item.number, None)
+                self._by_serial.pop(item.serial, None)
                 item.folder = None
             folder.parent.children.remove(folder)
             del self.folders[folder.number]
@@ -318,6 +325,10 @@ class Mailbox:
     def item(self, number: int) -> Item | None:
         """Find an item that is still there under this number."""
         return self._items.get(number)
+
+    def item_by_serial(self, serial: int) -> Item | None:
+        """Find an item that is still there, wherever it was moved."""
+        return self._by_serial.get(serial)
 
     def item_id(self, number: int) -> str:
         """Name an item as Exchange does."""
@@ -394,7 +405,7 @@ class Mailbox:
 
     def _put(self, item: Item, folder: Folder) -> None:
         item.folder = folder
-        self._items[item.number] = item
+        self._items[item.number] = self._by_serial[item.serial] = item
         bisect.insort(folder.items, (item.received_at, item.number, item), key=lambda i: i[:2])
         change = self._next_change()
         item.created_change = item.modified_change = item.change = change
@@ -411,9 +422,11 @@ class Mailbox:
             folder.items, (item.received_at, item.number), key=lambda i: i[:2]
         )
         del folder.items[position]
-        del self._items[item.number]
+        del self._items[item.number], self._by_serial[item.serial]
         change = self._next_change()
-        folder.log.append((change, Gone(item.number, item.created_change, item.is_associated)))
+        folder.log.append(
+            (change, Gone(item.number, item.created_change, item.is_associated, item.serial))
+        )
         folder.changed_at = self._now()
         folder.unread -= not item.is_read
         item.change = change

@@ -7,16 +7,19 @@ import gzip
 import ssl
 import threading
 import uuid
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import uvloop
 from aiohttp import web
 
-from exchange_simulator import control
+from exchange_simulator import control, entra
 from exchange_simulator.ews import endpoint
-from exchange_simulator.exchange import Account, Exchange
+from exchange_simulator.exchange import Account, Exchange, Request
+from exchange_simulator.graph import service
 from exchange_simulator.tls import server_context
 
 EWS_PATH = "/EWS/Exchange.asmx"
@@ -39,7 +42,83 @@ def application(exchange: Exchange, *, control_token: str | None = None) -> web.
     for path in (EWS_PATH, EWS_PATH.lower(), "/ews/Exchange.asmx"):
         app.router.add_route("*", path, ews)
     app.router.add_routes([control.route(exchange, control_token)])
+    add_token_endpoint(app, exchange)
+    _add_graph(app, exchange)
     return app
+
+
+def add_token_endpoint(app: web.Application, exchange: Exchange) -> None:
+    """Serve tokens, and what tells clients where to get them."""
+
+    async def token(request: web.Request) -> web.Response:
+        form = {name: str(value) for name, value in (await request.post()).items()}
+        authorization = request.headers.get("Authorization", "")
+        with exchange.lock:
+            status, said = entra.token(exchange, request.match_info["tenant"], form, authorization)
+            exchange.requests.append(
+                Request("token", form.get("client_id", ""), None, str(said.get("error", "NoError")))
+            )
+        return _json(said, status)
+
+    async def metadata(request: web.Request) -> web.Response:
+        return _json(entra.metadata(_base(request), request.match_info["tenant"]))
+
+    async def discovery(request: web.Request) -> web.Response:
+        return _json(entra.discovery(request.host))
+
+    app.router.add_post("/{tenant}/oauth2/v2.0/token", token)
+    app.router.add_get("/{tenant}/v2.0/.well-known/openid-configuration", metadata)
+    app.router.add_get("/{tenant}/discovery/instance", discovery)
+
+
+def _json(said: object, status: int = 200) -> web.Response:
+    body = msgspec.json.encode(said)
+    return web.Response(status=status, body=body, content_type="application/json", charset="utf-8")
+
+
+def _base(request: web.Request) -> str:
+    return f"{request.scheme}://{request.host}"
+
+
+def _add_graph(app: web.Application, exchange: Exchange) -> None:
+    under_way: Counter[str] = Counter()
+
+    async def graph(request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        key = request.path.split("/messages")[0].split("/mailFolders")[0].lower()
+        under_way[key] += 1
+        try:
+            await service.pause(exchange)
+            found = service.answer(
+                exchange,
+                method=request.method,
+                url=_base(request) + request.raw_path,
+                headers=request.headers,
+                body=body,
+                within=under_way[key],
+            )
+        finally:
+            under_way[key] -= 1
+        if found.failure is not None and found.failure.disconnect and request.transport:
+            request.transport.close()
+        return _compressed(
+            exchange, request, found.status, found.body, _names(request) | found.headers
+        )
+
+    for version in ("v1.0", "beta"):
+        app.router.add_route("*", f"/{version}/{{path:.*}}", graph)
+
+
+def _compressed(
+    exchange: Exchange, request: web.Request, status: int, body: bytes, headers: dict[str, str]
+) -> web.Response:
+    """Answer, compressed where the client takes it."""
+    accepts = "gzip" in request.headers.get("Accept-Encoding", "")
+    if exchange.compresses and accepts and len(body) >= SMALLEST_COMPRESSED:
+        # The least effort, as web servers spend on what they compress anew for each answer.
+        body = gzip.compress(body, compresslevel=1, mtime=0)
+        headers["Content-Encoding"] = "gzip"
+    return web.Response(status=status, body=body, headers=headers)
 
 
 async def _ews(exchange: Exchange, request: web.Request) -> web.StreamResponse:
@@ -63,13 +142,8 @@ async def _ews(exchange: Exchange, request: web.Request) -> web.StreamResponse:
         return web.Response(status=answer.status, headers=_names(request) | answer.failure.headers)
     for watcher in exchange.on_exchange:
         watcher(body, answer.body, exchange.version)
-    body, headers = answer.body, _names(request) | {"Content-Type": XML}
-    accepts = "gzip" in request.headers.get("Accept-Encoding", "")
-    if exchange.compresses and accepts and len(body) >= SMALLEST_COMPRESSED:
-        # The least effort, as web servers spend on what they compress anew for each answer.
-        body = gzip.compress(body, compresslevel=1, mtime=0)
-        headers["Content-Encoding"] = "gzip"
-    return web.Response(status=answer.status, body=body, headers=headers)
+    headers = _names(request) | {"Content-Type": XML}
+    return _compressed(exchange, request, answer.status, answer.body, headers)
 
 
 def _names(request: web.Request) -> dict[str, str]:

@@ -1,0 +1,82 @@
+"""Collections: what is selected of them, page by page, each with the link to the next."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from exchange_simulator.graph.caller import Caller
+from exchange_simulator.graph.errors import GraphError
+from exchange_simulator.graph.query import MOST, read_filter
+
+Row = TypeVar("Row")
+
+
+def collection(
+    caller: Caller,
+    context: str,
+    rows: Sequence[Row],
+    write: Callable[[Row], bytes],
+    *,
+    get: Callable[[Row, str], Any],
+) -> bytes:
+    """Answer with a page of `rows`: filtered, sorted and cut as the query says. `get` reads a property of a row."""
+    query = caller.query
+    if query.get("search"):
+        raise GraphError(400, "UnsupportedQueryOption", "$search is not simulated.")
+    found = list(rows)
+    if text := query.get("filter"):
+        test = read_filter(text)
+        found = [row for row in found if test(lambda name, row=row: get(row, name))]  # type: ignore[misc]
+    if text := query.get("orderby"):
+        for part in reversed(text.split(",")):
+            name, _, direction = part.strip().partition(" ")
+            found.sort(
+                key=lambda row, name=name: str(get(row, name) or "").lower(),  # type: ignore[misc]
+                reverse=direction.strip().lower() == "desc",
+            )
+    skip, top = query.number("skip") or 0, query.number("top")
+    size = min(top or query.max_page_size, MOST)
+    page = found[skip : skip + size]
+    link = None
+    if skip + size < len(found):
+        following = dict(query.options) | {"skip": str(skip + size)}
+        link = f"{caller.url}?{options(following)}"
+    return listed(
+        caller,
+        context,
+        [write(row) for row in page],
+        next_link=link,
+        count=len(found) if (query.get("count") or "").lower() == "true" else None,
+    )
+
+
+def options(given: dict[str, str]) -> str:
+    """Write query options."""
+    named = {name if name in PLAIN else f"${name}": value for name, value in given.items()}
+    return urlencode(named, quote_via=quote, safe="$,()/'")
+
+
+PLAIN = frozenset({"changetype", "includehiddenfolders"})
+
+
+def listed(
+    caller: Caller,
+    context: str,
+    values: Sequence[bytes],
+    *,
+    next_link: str | None = None,
+    delta_link: str | None = None,
+    count: int | None = None,
+) -> bytes:
+    """Write a page."""
+    parts = [b'"@odata.context":' + msgspec.json.encode(f"{caller.base}/$metadata#{context}")]
+    if count is not None:
+        parts.append(b'"@odata.count":' + str(count).encode())
+    parts.append(b'"value":[' + b",".join(values) + b"]")
+    if next_link is not None:
+        parts.append(b'"@odata.nextLink":' + msgspec.json.encode(next_link))
+    if delta_link is not None:
+        parts.append(b'"@odata.deltaLink":' + msgspec.json.encode(delta_link))
+    return b"{" + b",".join(parts) + b"}"

@@ -1,0 +1,248 @@
+"""Messages, folders and attachments as Graph writes them. What a mail says is made once and kept on disk."""
+
+import base64
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from exchange_simulator import ids
+from exchange_simulator.content import Content
+from exchange_simulator.folder import Folder, Item
+from exchange_simulator.graph.errors import GraphError
+from exchange_simulator.graph.query import Query
+from exchange_simulator.headers import Address
+from exchange_simulator.mailbox import Mailbox
+from exchange_simulator.parts import Attached
+
+SMALL: Final = 3 << 20
+"""Bytes of a file up to which its content comes along (attachments up to 3 MB)."""
+TYPES: Final = {
+    "IPM.Schedule.Meeting.Request": "#microsoft.graph.eventMessageRequest",
+    "IPM.Schedule.Meeting.Canceled": "#microsoft.graph.eventMessage",
+    "IPM.Schedule.Meeting.Resp.Pos": "#microsoft.graph.eventMessageResponse",
+    "IPM.Schedule.Meeting.Resp.Neg": "#microsoft.graph.eventMessageResponse",
+    "IPM.Schedule.Meeting.Resp.Tent": "#microsoft.graph.eventMessageResponse",
+}
+USUAL: Final = (
+    "createdDateTime",
+    "lastModifiedDateTime",
+    "changeKey",
+    "categories",
+    "receivedDateTime",
+    "sentDateTime",
+    "hasAttachments",
+    "internetMessageId",
+    "subject",
+    "bodyPreview",
+    "importance",
+    "parentFolderId",
+    "conversationId",
+    "conversationIndex",
+    "isDeliveryReceiptRequested",
+    "isReadReceiptRequested",
+    "isRead",
+    "isDraft",
+    "webLink",
+    "inferenceClassification",
+    "body",
+    "sender",
+    "from",
+    "toRecipients",
+    "ccRecipients",
+    "bccRecipients",
+    "replyTo",
+    "flag",
+)
+"""What a message shows where nothing is selected: all but its headers and the unique part of its body."""
+SELECTABLE: Final = frozenset((*USUAL, "id", "internetMessageHeaders", "uniqueBody"))
+FOLDER: Final = (
+    "displayName",
+    "parentFolderId",
+    "childFolderCount",
+    "unreadItemCount",
+    "totalItemCount",
+    "sizeInBytes",
+    "isHidden",
+)
+
+_encode = msgspec.json.encode
+Made = dict[str, bytes]
+"""Name of a property to its JSON."""
+_MADE_ENCODER = msgspec.msgpack.Encoder()
+_MADE_DECODER = msgspec.msgpack.Decoder(Made)
+
+
+def moment(value: datetime | int) -> str:
+    """Write a time: whole seconds, UTC."""
+    at = datetime.fromtimestamp(value, UTC) if isinstance(value, int) else value
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def message_id(mailbox: Mailbox, item: Item, *, is_immutable: bool) -> str:
+    """Name a message in the way that the client prefers."""
+    if is_immutable:
+        return ids.rest(ids.immutable_id(mailbox.guid, item.serial))
+    return ids.rest(ids.item_id(mailbox.guid, item.number))
+
+
+def folder_id(mailbox: Mailbox, folder: Folder) -> str:
+    """Name a folder."""
+    return ids.rest(ids.folder_id(mailbox.guid, folder.number))
+
+
+def message(mailbox: Mailbox, item: Item, query: Query, *, extra: bytes = b"") -> bytes:
+    """Write a message with the properties that are selected; `extra` is JSON of further members."""
+    made = made_of(mailbox, item)
+    changing = _changing(mailbox, item)
+    names = query.select
+    if names is None:
+        names = USUAL
+    parts = [
+        b'"@odata.etag":"W/\\"'
+        + ids.change_key("item", mailbox.guid, item.change).encode()
+        + b'\\"","id":"'
+        + message_id(mailbox, item, is_immutable=query.is_immutable).encode()
+        + b'"'
+    ]
+    if kind := TYPES.get(item.item_class or ""):
+        parts.insert(0, b'"@odata.type":"' + kind.encode() + b'"')
+    for name in names:
+        if name in ("id", "@odata.type"):
+            continue
+        key = "body.text" if name == "body" and query.wants_text else name
+        value = changing.get(key) or made.get(key)
+        if value is None:
+            if name not in SELECTABLE:
+                raise GraphError(
+                    400,
+                    "BadRequest",
+                    f"Could not find a property named '{name}' on type 'microsoft.graph.message'.",
+                )
+            value = b"null"
+        parts.append(b'"' + name.encode() + b'":' + value)
+    return b"{" + b",".join(parts) + extra + b"}"
+
+
+def made_of(mailbox: Mailbox, item: Item) -> Made:
+    """Give what a mail says of itself, ready-made since it was first asked for."""
+    if item.graph is not None:
+        return _MADE_DECODER.decode(mailbox.data(item.graph))
+    made = {name: _encode(value) for name, value in _says(mailbox.content(item)).items()}
+    item.graph = mailbox.keep(_MADE_ENCODER.encode(made))
+    return made
+
+
+def _changing(mailbox: Mailbox, item: Item) -> Made:
+    """Write what changes while the mail stays the same."""
+    key = ids.change_key("item", mailbox.guid, item.change)
+    found = {
+        "createdDateTime": f'"{moment(item.created_at)}"',
+        "lastModifiedDateTime": f'"{moment(item.modified_at)}"',
+        "receivedDateTime": f'"{moment(item.received_at)}"',
+        "changeKey": f'"{key}"',
+        "isRead": "true" if item.is_read else "false",
+        "isDraft": "true" if item.is_draft else "false",
+        "parentFolderId": f'"{folder_id(mailbox, item.folder)}"' if item.folder else "null",
+        "webLink": '"https://outlook.office365.com/owa/?ItemID='
+        f'{message_id(mailbox, item, is_immutable=False)}&exvsurl=1&viewmodel=ReadMessageItem"',
+    }
+    made = {name: value.encode() for name, value in found.items()}
+    if item.categories is not None:
+        made["categories"] = _encode(item.categories)
+    return made
+
+
+def _says(content: Content) -> dict[str, Any]:
+    """Tell what a mail says, as the properties of a message."""
+    html, text = content.html or "", content.text or ""
+    body = {"contentType": "html" if content.has_html else "text"}
+    body["content"] = html if content.has_html else text
+    return {
+        "categories": content.categories,
+        "sentDateTime": moment(content.sent_at) if content.sent_at else None,
+        "hasAttachments": any(not one.is_inline for one in content.attachments),
+        "internetMessageId": content.message_id,
+        "subject": content.subject or "",
+        "bodyPreview": " ".join(text.split())[:255],
+        "importance": content.importance.lower(),
+        "conversationId": ids.rest(
+            base64.b64encode(b"\x00\x03\x24\x00conversation" + content.conversation_id).decode()
+        ),
+        "conversationIndex": base64.b64encode(content.conversation_index).decode(),
+        "isDeliveryReceiptRequested": False,
+        "isReadReceiptRequested": content.wants_receipt,
+        "inferenceClassification": "focused",
+        "body": body,
+        "body.text": {"contentType": "text", "content": text},
+        "uniqueBody": body,
+        "sender": _person(content.sender),
+        "from": _person(content.from_),
+        "toRecipients": _people(content.to),
+        "ccRecipients": _people(content.cc),
+        "bccRecipients": _people(content.bcc),
+        "replyTo": _people(content.reply_to),
+        "flag": {"flagStatus": "notFlagged"},
+        "internetMessageHeaders": [
+            {"name": name, "value": value} for name, value in content.headers
+        ],
+        "PidTag 0x001A": content.item_class,
+        "PidTag 0x0036": content.sensitivity,
+        "PidTag 0x0070": content.topic,
+    }
+
+
+def _person(address: Address | None) -> dict[str, Any] | None:
+    if address is None:
+        return None
+    return {"emailAddress": {"name": address.name or address.address, "address": address.address}}
+
+
+def _people(addresses: Sequence[Address]) -> list[dict[str, Any] | None]:
+    return [_person(address) for address in addresses]
+
+
+def folder(mailbox: Mailbox, found: Folder, query: Query) -> bytes:
+    """Write a folder."""
+    parent = found.parent
+    values: dict[str, Any] = {
+        "displayName": found.name,
+        "parentFolderId": folder_id(mailbox, parent) if parent else None,
+        "childFolderCount": sum(is_mail(child) for child in found.children),
+        "unreadItemCount": found.unread,
+        "totalItemCount": len(found.normal_items()),
+        "sizeInBytes": sum(item.mime.length for item in found.normal_items()),
+        "isHidden": found.is_hidden,
+    }
+    names = query.select or FOLDER
+    shown: dict[str, Any] = {"id": folder_id(mailbox, found)}
+    shown |= {name: values[name] for name in names if name in values}
+    return _encode(shown)
+
+
+def is_mail(found: Folder) -> bool:
+    """Tell a folder that Graph counts among those of mail."""
+    return (found.folder_class or "").startswith("IPF.Note") and not found.is_hidden
+
+
+def attachment(
+    mailbox: Mailbox, item: Item, place: int, attached: Attached, *, with_content: bool
+) -> bytes:
+    """Write an attachment; the content of a small file only if wanted."""
+    shown: dict[str, Any] = {
+        "@odata.type": f"#microsoft.graph.{'item' if attached.is_item else 'file'}Attachment",
+        "@odata.mediaContentType": attached.content_type,
+        "id": ids.rest(ids.attachment_id(mailbox.guid, item.serial, (place,))),
+        "lastModifiedDateTime": moment(item.created_at),
+        "name": attached.name,
+        "contentType": None if attached.is_item else attached.content_type,
+        "size": attached.data.length,
+        "isInline": attached.is_inline,
+    }
+    if not attached.is_item:
+        shown["contentId"] = attached.content_id
+        shown["contentLocation"] = attached.content_location
+        if with_content and attached.data.length <= SMALL:
+            shown["contentBytes"] = base64.b64encode(mailbox.data(attached.data)).decode()
+    return _encode(shown)

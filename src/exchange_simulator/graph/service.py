@@ -1,0 +1,397 @@
+"""Answers one request to Graph; a batch is some of them."""
+
+import asyncio
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import msgspec
+
+from exchange_simulator import ids
+from exchange_simulator.entra import identity_of
+from exchange_simulator.exchange import Exchange, Failure, Request
+from exchange_simulator.folder import Folder, Item
+from exchange_simulator.graph import delta, resources
+from exchange_simulator.graph.caller import Caller, segments
+from exchange_simulator.graph.errors import GraphError, not_found
+from exchange_simulator.graph.pages import collection
+from exchange_simulator.graph.query import Query
+from exchange_simulator.mailbox import Mailbox
+
+JSON = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
+MOST_IN_BATCH = 20
+MOST_IDS = 1_000
+AUDIENCE = "graph"
+
+
+class Answer(NamedTuple):
+    """What goes back over HTTP."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str]
+    failure: Failure | None = None
+    """Something that the transport must do: another status, or a closed connection."""
+
+
+def answer(
+    exchange: Exchange,
+    *,
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    within: int = 1,
+) -> Answer:
+    """Answer one request. `url` is the whole one; `within` counts the requests of the same mailbox under way."""
+    parts = urlsplit(url)
+    version, _, rest = parts.path.lstrip("/").partition("/")
+    query = Query.read(parts.query, headers.get("Prefer", ""))
+    path = segments(rest)
+    client_request_id = headers.get("client-request-id", "")
+    caller: Caller | None = None
+    operation, code = f"graph:{_name(method, path)}", "NoError"
+    with exchange.lock:
+        try:
+            identity = identity_of(exchange, headers.get("Authorization", ""), audience=AUDIENCE)
+            if identity is None:
+                raise _no_token()
+            caller = Caller(
+                exchange=exchange,
+                identity=identity,
+                base=f"{parts.scheme}://{parts.netloc}/{version}",
+                path=path,
+                query=query,
+                method=method,
+                body=body,
+                headers=headers,
+                operation=operation,
+            )
+            failure = _planned(exchange, caller)
+            if failure is not None:
+                code = failure.code
+                return Answer(failure.status or 500, b"", dict(failure.headers), failure)
+            if within > exchange.graph_concurrency:
+                raise _too_many_at_once()
+            return _routed(caller)
+        except GraphError as error:
+            code = error.code
+            return Answer(
+                error.status,
+                error.body(client_request_id),
+                {"Content-Type": JSON, **error.headers},
+            )
+        finally:
+            about = caller.mailbox.address if caller and caller.mailbox else _user(path)
+            who = caller.identity.app_id if caller else ""
+            exchange.requests.append(Request(operation, who, about, code))
+
+
+def _no_token() -> GraphError:
+    challenge = (
+        'Bearer realm="", '
+        'authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize"'
+    )
+    return GraphError(401, "InvalidAuthenticationToken", headers={"WWW-Authenticate": challenge})
+
+
+def _too_many_at_once() -> GraphError:
+    return GraphError(429, "ApplicationThrottled", headers={"Retry-After": "1"})
+
+
+def _planned(exchange: Exchange, caller: Caller) -> Failure | None:
+    """Give what a test planned for the whole request: a status or a closed connection; an error is raised."""
+    named = _user(caller.path)
+    mailbox = exchange.find_mailbox(named) if named else None
+    failure = exchange.take_failure(caller.operation, mailbox, whole=True)
+    if failure is None:
+        return None
+    if failure.code in ("NoError", "ErrorServerBusy") or failure.disconnect:
+        return failure
+    raise GraphError(failure.status or 500, failure.code, headers=failure.headers)
+
+
+def _user(path: tuple[str, ...]) -> str | None:
+    return path[1] if len(path) > 1 and path[0] == "users" else None
+
+
+def _name(method: str, path: tuple[str, ...]) -> str:
+    """Call a request by the collections that it names: `messages/delta`, `messages/$value`, `$batch`."""
+    if not path:
+        return "?"
+    words = [path[0]]
+    if path[0] in ("users", "me"):
+        rest = path[2:] if path[0] == "users" else path[1:]
+        words = [path[0]] if not rest else [word for word in rest if word in _WORDS]
+    if words[:2] == ["mailFolders", "messages"] or words[:2] == ["mailFolders", "childFolders"]:
+        words = words[1:]
+    name = "/".join(words) or path[0]
+    if words and words[-1] in ("messages", "mailFolders") and path[-1] != words[-1]:
+        name = name.rstrip("s")  # one of them
+    return (
+        name
+        if method == "GET" or name in ("$batch", "translateExchangeIds")
+        else f"{method} {name}"
+    )
+
+
+_WORDS = frozenset(
+    [
+        "mailFolders",
+        "childFolders",
+        "messages",
+        "delta",
+        "attachments",
+        "$value",
+        "$count",
+        "translateExchangeIds",
+    ]
+)
+
+
+def _routed(caller: Caller) -> Answer:
+    if caller.path == ("$batch",) and caller.method == "POST":
+        return _batch(caller)
+    match caller.path:
+        case ("users",):
+            rows = caller.exchange.mailboxes
+            return _json(collection(caller, "users", rows, _write_user, get=_of_user))
+        case ("users", name, *rest):
+            pass
+        case ("me", *rest):
+            name = "me"
+        case _:
+            raise GraphError(
+                400, "BadRequest", f"Resource not found for the segment '{caller.path[0]}'."
+            )
+    mailbox = caller.open(name)
+    if rest == ["translateExchangeIds"] and caller.method == "POST":
+        return _json(_translated(caller, mailbox))
+    if caller.method != "GET":
+        raise GraphError(403, "ErrorAccessDenied")
+    if not rest:
+        return _json(_write_user(mailbox))
+    match rest:
+        case ["mailFolders", *more]:
+            return _folders(caller, mailbox, None, more)
+        case ["messages", *more]:
+            return _messages(caller, mailbox, None, more)
+    raise GraphError(400, "BadRequest", f"Resource not found for the segment '{rest[0]}'.")
+
+
+def _json(body: bytes) -> Answer:
+    return Answer(200, body, {"Content-Type": JSON})
+
+
+def _write_user(mailbox: Mailbox) -> bytes:
+    return msgspec.json.encode({name: _of_user(mailbox, name) for name in USER})
+
+
+USER = ("id", "displayName", "mail", "userPrincipalName")
+
+
+def _of_user(mailbox: Mailbox, name: str) -> Any:
+    return {
+        "id": mailbox.guid,
+        "displayName": mailbox.name,
+        "mail": mailbox.address,
+        "userPrincipalName": mailbox.address,
+    }.get(name)
+
+
+def _folders(caller: Caller, mailbox: Mailbox, above: Folder | None, rest: list[str]) -> Answer:
+    """Answer about the folders below one (None: the top)."""
+    match rest:
+        case []:
+            top = above or mailbox.well_known("msgfolderroot")
+            hidden = (caller.query.get("includehiddenfolders") or "").lower() == "true"
+            found = [
+                child
+                for child in (top.children if top else ())
+                if resources.is_mail(child) or (hidden and child.is_hidden)
+            ]
+            context = f"users('{mailbox.address}')/mailFolders"
+
+            def write(folder: Folder) -> bytes:
+                return _folder(caller, mailbox, folder)
+
+            return _json(collection(caller, context, found, write, get=_of_folder))
+        case ["delta"]:
+            return _json(delta.of_folders(caller, mailbox))
+        case [name, *more]:
+            folder = caller.folder(mailbox, name)
+            match more:
+                case []:
+                    return _json(_folder(caller, mailbox, folder))
+                case ["childFolders", *deeper]:
+                    return _folders(caller, mailbox, folder, deeper)
+                case ["messages", *deeper]:
+                    return _messages(caller, mailbox, folder, deeper)
+    raise GraphError(400, "BadRequest", f"Resource not found for the segment '{rest[-1]}'.")
+
+
+def _folder(caller: Caller, mailbox: Mailbox, folder: Folder) -> bytes:
+    return resources.folder(mailbox, folder, caller.query)
+
+
+def _of_folder(folder: Folder, name: str) -> Any:
+    return {
+        "displayName": folder.name,
+        "totalItemCount": len(folder.normal_items()),
+        "unreadItemCount": folder.unread,
+        "isHidden": folder.is_hidden,
+    }.get(name)
+
+
+def _messages(caller: Caller, mailbox: Mailbox, folder: Folder | None, rest: list[str]) -> Answer:
+    """Answer about the messages of a folder (None: of the mailbox)."""
+    match rest:
+        case []:
+            return _json(_listed(caller, mailbox, folder))
+        case ["delta"] if folder is not None:
+            return _json(delta.of_messages(caller, mailbox, folder))
+        case ["$count"]:
+            count = len(folder.normal_items() if folder else mailbox.messages())
+            return Answer(200, str(count).encode(), {"Content-Type": "text/plain"})
+        case [name, *more]:
+            item = caller.message(mailbox, name)
+            if folder is not None and item.folder is not folder:
+                raise not_found()
+            caller.exchange.planned_graph_failure(caller.operation, mailbox, item.number)
+            return _message(caller, mailbox, item, more)
+    raise GraphError(400, "BadRequest", f"Resource not found for the segment '{rest[-1]}'.")
+
+
+def _listed(caller: Caller, mailbox: Mailbox, folder: Folder | None) -> bytes:
+    top = mailbox.well_known("msgfolderroot")
+    folders = [folder] if folder else list(top.subfolders() if top else ())
+    items = [item for one in folders for item in one.normal_items()]
+    items.sort(key=lambda item: (item.received_at, item.number), reverse=True)
+
+    def write(item: Item) -> bytes:
+        extra = delta.extra_of(caller, mailbox, item)
+        return resources.message(mailbox, item, caller.query, extra=extra)
+
+    def get(item: Item, name: str) -> Any:
+        return _of_message(mailbox, item, name)
+
+    return collection(caller, f"users('{mailbox.address}')/messages", items, write, get=get)
+
+
+def _of_message(mailbox: Mailbox, item: Item, name: str) -> Any:
+    """Read a property that a filter or an order names."""
+    quick: dict[str, Any] = {
+        "receivedDateTime": resources.moment(item.received_at),
+        "lastModifiedDateTime": resources.moment(item.modified_at),
+        "createdDateTime": resources.moment(item.created_at),
+        "isRead": item.is_read,
+        "isDraft": item.is_draft,
+    }
+    if name in quick:
+        return quick[name]
+    property_, *more = name.split("/")
+    raw = resources.made_of(mailbox, item).get(property_)
+    value = msgspec.json.decode(raw) if raw is not None else None
+    for step in more:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
+
+
+def _message(caller: Caller, mailbox: Mailbox, item: Item, rest: list[str]) -> Answer:
+    match rest:
+        case []:
+            extra = delta.extra_of(caller, mailbox, item)
+            return _json(resources.message(mailbox, item, caller.query, extra=extra))
+        case ["$value"]:
+            return Answer(200, mailbox.mime(item), {"Content-Type": "text/plain"})
+        case ["attachments"]:
+            context = f"users('{mailbox.address}')/messages/attachments"
+            select = caller.query.select
+            with_content = select is None or "contentBytes" in select
+            attached = list(enumerate(mailbox.content(item).attachments))
+
+            def write(row: tuple[int, Any]) -> bytes:
+                return resources.attachment(
+                    mailbox, item, row[0], row[1], with_content=with_content
+                )
+
+            page = collection(caller, context, attached, write, get=lambda _row, _name: None)
+            return _json(page)
+        case ["attachments", name, *more]:
+            place, one = caller.attachment(mailbox, item, name)
+            if more == ["$value"]:
+                kind = one.content_type if not one.is_item else "text/plain"
+                return Answer(200, mailbox.data(one.data), {"Content-Type": kind})
+            if not more:
+                written = resources.attachment(mailbox, item, place, one, with_content=True)
+                return _json(written)
+    raise GraphError(400, "BadRequest", f"Resource not found for the segment '{rest[-1]}'.")
+
+
+def _translated(caller: Caller, mailbox: Mailbox) -> bytes:
+    """Translate ids between their kinds (translateExchangeIds)."""
+    asked = msgspec.json.decode(caller.body or b"{}")
+    wanted = asked.get("inputIds", [])
+    if len(wanted) > MOST_IDS:
+        raise GraphError(400, "BadRequest", f"At most {MOST_IDS} ids at a time.")
+    is_immutable = "immutable" in str(asked.get("targetIdType", "")).lower()
+    rows = []
+    for text in wanted:
+        try:
+            item = caller.message(mailbox, ids.rest(str(text)))
+        except GraphError:
+            continue
+        target = resources.message_id(mailbox, item, is_immutable=is_immutable)
+        rows.append({"sourceId": text, "targetId": target})
+    return msgspec.json.encode({"value": rows})
+
+
+def _batch(caller: Caller) -> Answer:
+    """Answer up to 20 requests; each for itself, so that one may be throttled and the others not."""
+    try:
+        asked = msgspec.json.decode(caller.body)["requests"]
+    except (msgspec.DecodeError, KeyError, TypeError) as error:
+        raise GraphError(400, "BadRequest", "Invalid batch payload format.") from error
+    if len(asked) > MOST_IN_BATCH:
+        message = f"Number of batch request steps exceeds the maximum value of {MOST_IN_BATCH}."
+        raise GraphError(400, "MaximumValueExceeded", message)
+    failed: set[str] = set()
+    answers: list[dict[str, Any]] = []
+    for one in asked:
+        given = {"Prefer": "", **dict(one.get("headers") or {})}
+        if failed.intersection(one.get("dependsOn") or ()):
+            failed.add(one["id"])
+            answers.append({"id": one["id"], "status": 424, "headers": {}, "body": {}})
+            continue
+        found = answer(
+            caller.exchange,
+            method=str(one.get("method", "GET")).upper(),
+            url=caller.base + "/" + str(one["url"]).lstrip("/"),
+            headers={"Authorization": caller.headers.get("Authorization", ""), **given},
+            body=msgspec.json.encode(one.get("body")) if one.get("body") is not None else b"",
+        )
+        if found.status >= HTTPStatus.BAD_REQUEST:
+            failed.add(one["id"])
+        answers.append(
+            {
+                "id": one["id"],
+                "status": found.status,
+                "headers": found.headers,
+                "body": _body_of(found),
+            }
+        )
+    return _json(msgspec.json.encode({"responses": answers}))
+
+
+def _body_of(found: Answer) -> Any:
+    """Put an answer into another: JSON as it is, all else as base64 (JSON batching)."""
+    if "json" in found.headers.get("Content-Type", ""):
+        return msgspec.Raw(found.body)
+    return found.body
+
+
+async def pause(exchange: Exchange) -> None:
+    """Let the answer take its time."""
+    if exchange.latency:
+        await asyncio.sleep(exchange.latency)
