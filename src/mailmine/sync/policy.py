@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from mailmine.exchange import aadsts
 from mailmine.exchange.faults import Code, Fault, Where
 
 BUG: Final = "internal_error"
@@ -216,6 +217,16 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
         title="Exchange refused the user name or the password",
         remedy=_AGAIN,
     ),
+    **_all(
+        Where.TOKEN,
+        (*aadsts.WORDS,),
+        Rule(
+            action=Action.DISABLE_INTEGRATION,
+            tries=2,
+            title="Entra ID refuses to sign us in",
+            remedy=_AGAIN,
+        ),
+    ),
     (Where.HTTP, "http_403"): Rule(
         action=Action.DISABLE_MAILBOX,
         tries=3,
@@ -264,6 +275,14 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
             "Have it renewed, or name the certificate authority of your company in the integration.",
         ),
     ),
+    **_all(
+        Where.TLS,
+        (Code.CIPHERS_UNKNOWN, Code.CLIENT_CERTIFICATE_UNREADABLE),
+        _later(
+            "TLS cannot be used as it is configured",
+            "Correct what the integration says of ciphers and of the certificate that we show.",
+        ),
+    ),
     (Where.TLS, Code.CA_FILE_UNREADABLE): _later(
         "The file of the certificate authority cannot be read",
         "Correct its path in the integration, or give mailmine the right to read it.",
@@ -286,6 +305,10 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
         Where.CLIENT,
         (Code.NO_CONTENT, Code.DAMAGED_CONTENT),
         _item("The attachment cannot be read"),
+    ),
+    (Where.CLIENT, Code.SIGN_IN_UNAVAILABLE): _later(
+        "This way of signing in is not possible from here",
+        "Choose another way of signing in, or install what it needs.",
     ),
     (Where.CLIENT, BUG): _later("mailmine failed", "Please report this, with what the log says."),
     (Where.CLIENT, SECRET_MISSING): _later(

@@ -85,7 +85,9 @@ class World:
                     project="sales",
                     name="exchange",
                     connection=Connection(
-                        endpoint=f"{self.address}/EWS/Exchange.asmx", username=ACCOUNT
+                        endpoint=f"{self.address}/EWS/Exchange.asmx",
+                        username=ACCOUNT,
+                        plain_http=True,
                     ),
                     mailboxes=tuple(
                         MailboxConfiguration(
