@@ -13,6 +13,8 @@ from mailmine.exchange.credentials import make_credentials
 from mailmine.exchange.ews.account import EwsAccount
 from mailmine.exchange.ews.codes import WORDS as _EWS_WORDS
 from mailmine.exchange.faults import Code
+from mailmine.exchange.graph.account import GraphAccount
+from mailmine.exchange.graph.codes import WORDS as _GRAPH_WORDS
 from mailmine.exchange.http import HttpPool, Transport
 from mailmine.exchange.pace import Clock, Limits, SystemClock
 from mailmine.exchange.reader import Account
@@ -21,7 +23,9 @@ from mailmine.model.integration import Backend, Connection
 
 __all__ = ["KNOWN_CODES", "Limits", "open_account"]
 
-KNOWN_CODES: frozenset[str] = frozenset(Code) | frozenset(_EWS_WORDS) | frozenset(_AADSTS_WORDS)
+KNOWN_CODES: frozenset[str] = (
+    frozenset(_GRAPH_WORDS) | frozenset(Code) | frozenset(_EWS_WORDS) | frozenset(_AADSTS_WORDS)
+)
 """The codes of faults that we know by name; besides these come `http_` with a status, and codes unknown to us."""
 
 
@@ -54,4 +58,4 @@ def open_account(
         case Backend.EWS:
             return EwsAccount(session)
         case Backend.GRAPH:
-            raise NotImplementedError("mailboxes are not read by Graph yet")
+            return GraphAccount(session)

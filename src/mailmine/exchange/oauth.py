@@ -195,6 +195,7 @@ class _Wire:
         self._transport = transport
         self._loop = loop
         self._is_plain = urlsplit(authority).scheme == "http"
+        self._host = urlsplit(authority).netloc
 
     def get(
         self, url: str, headers: Mapping[str, str | None] | None = None, **_: object
@@ -221,7 +222,11 @@ class _Wire:
         if self._is_plain:
             request = replace(request, url=request.url.replace("https://", "http://", 1))
         sending = asyncio.run_coroutine_threadsafe(self._sent(request), self._loop)
-        return sending.result(DEADLINE + 1)
+        answer = sending.result(DEADLINE + 1)
+        if self._is_plain:
+            text = answer.text.replace(f"http://{self._host}", f"https://{self._host}")
+            answer = replace(answer, text=text)
+        return answer
 
     async def _sent(self, request: Request) -> _Answer:
         """Send, and read to the end. Raises ExchangeError for what is no answer, or none for now."""

@@ -164,7 +164,7 @@ class Line:
                 if is_last or error.fault.code != Code.RESET:
                     if is_refused(error.fault):
                         self.session.login_refused(ticket, error.fault)
-                    raise self._named(error) from error
+                    raise self._named(error) from error.__cause__
                 continue
             self._keep_cookies(response)
             if judge(response):

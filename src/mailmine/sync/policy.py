@@ -12,6 +12,7 @@ from typing import Final
 
 from mailmine.exchange import aadsts
 from mailmine.exchange.faults import Code, Fault, Where
+from mailmine.exchange.graph import codes as graph
 
 BUG: Final = "internal_error"
 """mailmine itself failed."""
@@ -56,6 +57,7 @@ _AGAIN: Final = "Then run `mailmine check`, with --config FILE where that was ch
 """After the remedy that the fault itself names."""
 _HALF_AN_HOUR: Final = timedelta(minutes=30)
 _TEN_MINUTES: Final = timedelta(minutes=10)
+_AN_HOUR: Final = timedelta(hours=1)
 _TWO_HOURS: Final = timedelta(hours=2)
 
 
@@ -209,6 +211,109 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
             "ErrorMimeContentInvalidBase64String",
         ),
         _item("Exchange cannot give the email"),
+    ),
+    **_all(
+        Where.GRAPH,
+        (*graph.BUSY,),
+        _later("Graph wants a pause", "Nothing: mail arrives a little later."),
+    ),
+    **_all(
+        Where.GRAPH,
+        (*(graph.SERVER_FAILS | graph.TRANSIENT),),
+        _later("Graph fails at the moment"),
+    ),
+    **_all(
+        Where.GRAPH,
+        (
+            "ErrorAccessDenied",
+            "AccessDenied",
+            "accessDenied",
+            "Authorization_RequestDenied",
+            "ErrorImpersonationNotAllowed",
+        ),
+        Rule(
+            action=Action.DISABLE_MAILBOX,
+            tries=3,
+            lasting=_AN_HOUR,
+            title="The application may not read the mailbox",
+            remedy=_AGAIN,
+        ),
+    ),
+    **_all(
+        Where.GRAPH,
+        (
+            "ErrorInvalidUser",
+            "ResourceNotFound",
+            "Request_ResourceNotFound",
+            "ErrorNonExistentMailbox",
+            "MailboxNotFound",
+        ),
+        Rule(
+            action=Action.DISABLE_MAILBOX,
+            tries=2,
+            lasting=_TEN_MINUTES,
+            title="There is no such mailbox",
+            remedy=_AGAIN,
+        ),
+    ),
+    **_all(
+        Where.GRAPH,
+        (
+            "MailboxNotEnabledForRESTAPI",
+            "MailboxNotSupportedForRESTAPI",
+            "ErrorAccountDisabled",
+            "ErrorAccountSuspend",
+        ),
+        Rule(
+            action=Action.DISABLE_MAILBOX,
+            tries=3,
+            lasting=_AN_HOUR,
+            title="The mailbox cannot be read by Graph",
+            remedy=_AGAIN,
+        ),
+    ),
+    **_all(
+        Where.GRAPH,
+        ("InvalidAuthenticationToken", "InvalidMsaToken", "unauthenticated"),
+        _later("Graph did not accept our token", "Check the permissions of the application."),
+    ),
+    **_all(
+        Where.GRAPH,
+        (
+            "BadRequest",
+            "invalidRequest",
+            "UnsupportedQueryOption",
+            "ErrorInvalidRequest",
+            "ErrorInvalidIdMalformed",
+            "NotImplemented",
+            "http_501",
+        ),
+        _later("Graph does not understand us", _REPORT),
+    ),
+    **_all(
+        Where.GRAPH,
+        ("ErrorQuotaExceeded", "quotaLimitReached"),
+        _later(
+            "The mailbox is full",
+            "Have room made, or more assigned: then it is read as others are.",
+        ),
+    ),
+    (Where.GRAPH, "ErrorFolderNotFound"): Rule(
+        action=Action.SKIP_FOLDER,
+        title="The folder is gone",
+        remedy="Nothing, if it was deleted.",
+    ),
+    **_all(
+        Where.GRAPH,
+        (*graph.LOST_CURSOR,),
+        Rule(
+            action=Action.RETRY_NOW,
+            title="Graph lost our place in the folder",
+            remedy="Nothing: the folder is read from its beginning, and nothing is doubled.",
+        ),
+    ),
+    **_all(
+        Where.GRAPH, (*graph.GONE,), _item("The email is gone", "Nothing: it was deleted or moved.")
     ),
     # Also said when Exchange is overloaded; a lock-out is worse than a late email (part C, row 1).
     (Where.HTTP, "http_401"): Rule(
