@@ -78,7 +78,7 @@ def _mistakes(error: ValidationError) -> str:
 
 def _place(location: tuple[int | str, ...]) -> str:
     """Write ("integration", 0, "mailbox", 1, "start") as "integration 1, mailbox 2, start"."""
-    words: list[str] = Field(default_factory=list)
+    words: list[str] = []
     for step in location:
         if isinstance(step, int) and words:
             words[-1] += f" {step + 1}"
