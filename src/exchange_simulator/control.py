@@ -78,6 +78,32 @@ class Control:
         """Let an account act as the owners of these mailboxes, or of all."""
         self._exchange.allow_impersonation(account, of=of)
 
+    def application(
+        self,
+        *,
+        app_id: str,
+        tenant: str = "contoso.example",
+        secret: str = "app-secret",  # noqa: S107
+        roles: list[str] | None = None,
+        only: list[str] | None = None,
+    ) -> None:
+        """Register an application in Entra ID."""
+        named = ["Mail.Read", "full_access_as_app"] if roles is None else roles
+        self._exchange.application(app_id, tenant=tenant, secret=secret, roles=named, only=only)
+
+    def sign_in(
+        self,
+        *,
+        offers: list[str] | None = None,
+        locks_after: int | None = None,
+        allowed_apps: list[str] | None = None,
+    ) -> None:
+        """Set how one may sign in to EWS, wrong passwords that lock an account, and EWSAllowedAppIDs."""
+        if offers is not None:
+            self._exchange.offers = tuple(offers)
+        self._exchange.locks_after = locks_after
+        self._exchange.ews_allowed_apps = None if allowed_apps is None else frozenset(allowed_apps)
+
     def deliver(
         self,
         *,

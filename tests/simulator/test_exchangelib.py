@@ -17,14 +17,34 @@ VERSIONS = ["Exchange2010_SP2", "Exchange2013", "Exchange2016", "Exchange2019"]
 BOB = "bob@example.com"
 
 
+class Application(exchangelib.OAuth2Credentials):  # type: ignore[misc]
+    """The application of the tests, whose tokens come from the simulator itself."""
+
+    def __init__(self, address: str) -> None:
+        identity = exchangelib.Identity(primary_smtp_address=BOB)
+        super().__init__("app", "app-secret", tenant_id="contoso.example", identity=identity)
+        self.address = address
+
+    @property
+    def token_url(self) -> str:
+        return f"{self.address}/contoso.example/oauth2/v2.0/token"
+
+
 @contextmanager
-def account(exchange: Exchange, mailbox: str, **options: Any) -> Iterator[Any]:
-    """Sign in as the service account to a mailbox."""
+def account(
+    exchange: Exchange, mailbox: str, *, auth_type: str = "basic", **options: Any
+) -> Iterator[Any]:
+    """Sign in as the service account, or as the application, to a mailbox."""
     with exchange.serve() as address:
+        credentials = (
+            Application(address)
+            if auth_type == exchangelib.OAUTH2
+            else exchangelib.Credentials("svc@example.com", "secret")
+        )
         configuration = exchangelib.Configuration(
             service_endpoint=f"{address}/EWS/Exchange.asmx",
-            credentials=exchangelib.Credentials("svc@example.com", "secret"),
-            auth_type="basic",
+            credentials=credentials,
+            auth_type=auth_type,
             retry_policy=exchangelib.FailFast(),
         )
         opened = exchangelib.Account(
@@ -101,6 +121,26 @@ def test_impersonates(filled: Callable[[str], Exchange], version: str) -> None:
             list(bob.inbox.all())
         exchange.allow_impersonation("svc@example.com", of=[BOB])
         assert [item.subject for item in bob.inbox.all()] == ["In the inbox"]
+
+
+@pytest.mark.parametrize("auth_type", [exchangelib.NTLM, exchangelib.BASIC])
+def test_signs_in_as_exchange_lets_it(filled: Callable[[str], Exchange], auth_type: str) -> None:
+    exchange = filled("Exchange2013")
+    exchange.offers = ("Negotiate", "NTLM", "Basic")
+    with account(exchange, BOB, auth_type=auth_type) as bob:
+        assert [item.subject for item in bob.inbox.all()] == ["In the inbox"]
+
+
+def test_signs_in_by_a_token(
+    filled: Callable[[str], Exchange], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")
+    exchange = filled("Exchange2019")
+    exchange.application("app")
+    options = {"auth_type": exchangelib.OAUTH2, "access_type": exchangelib.IMPERSONATION}
+    with account(exchange, BOB, **options) as bob:
+        assert [item.subject for item in bob.inbox.all()] == ["In the inbox"]
+    assert {r.account for r in exchange.requests} == {"app"}
 
 
 def test_filters_sorts_and_fetches_in_batches(filled: Callable[[str], Exchange]) -> None:

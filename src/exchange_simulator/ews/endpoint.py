@@ -100,16 +100,20 @@ def _read(body: bytes) -> tuple[str, etree._Element, etree._Element | None]:
 
 def _admit(caller: Caller, account: Account, header: etree._Element | None) -> None:
     """Read the version and whom the caller acts for; refuse what this server does not know or allow."""
-    if header is None:
-        return
-    version = header.find(f"{T}RequestServerVersion")
+    version = None if header is None else header.find(f"{T}RequestServerVersion")
     if version is not None:
         schema = caller.exchange.version.requests.get(version.get("Version", ""))
         if schema is None:
             raise SoapFaultError("ErrorInvalidServerVersion")
         caller.schema = schema
-    impersonation = header.find(f"{T}ExchangeImpersonation/{T}ConnectingSID")
+    path = f"{T}ExchangeImpersonation/{T}ConnectingSID"
+    impersonation = None if header is None else header.find(path)
     if impersonation is None:
+        if account.is_application:
+            raise SoapFaultError(
+                "ErrorInvalidExchangeImpersonationHeaderData",
+                "ExchangeImpersonation SOAP header must be present for this type of OAuth token.",
+            )
         return
     owner = next((child.text or "" for child in impersonation), "")
     owner = owner.strip()
