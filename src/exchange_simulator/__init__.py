@@ -15,6 +15,9 @@
         exchange.fail("SyncFolderItems", status=503, headers={"Retry-After": "1"})
         exchange.requests.count("SyncFolderItems")        # what was asked, until exchange.requests.clear()
 
+        exchange.subscriptions.end_streams("ErrorReadEventsFailed")   # streaming notifications; "" cuts the connections
+        exchange.subscriptions.clear()                    # ErrorSubscriptionNotFound
+
 Who may do what: an account owns the mailbox of the same address. `grant` lets it read others, wholly or
 one folder; `allow_impersonation` lets it act as their owners. All of it may be called while the server runs.
 

@@ -201,6 +201,14 @@ class Control:
             disconnect=disconnect,
         )
 
+    def end_streams(self, *, code: str = "") -> None:
+        """End all streaming connections, with an error or by cutting them."""
+        self._exchange.subscriptions.end_streams(code)
+
+    def forget_subscriptions(self) -> None:
+        """Forget all subscriptions, as a server does that is started anew."""
+        self._exchange.subscriptions.clear()
+
     def heal(self) -> None:
         """Let nothing go wrong any more."""
         self._exchange.heal()

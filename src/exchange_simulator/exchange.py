@@ -12,6 +12,7 @@ from pathlib import Path
 from exchange_simulator.entra import Application, Tokens
 from exchange_simulator.graph.errors import GraphError
 from exchange_simulator.mailbox import Mailbox, Message
+from exchange_simulator.notifications import Subscriptions
 from exchange_simulator.spool import Spool
 from exchange_simulator.versions import Version
 
@@ -154,6 +155,14 @@ class Exchange:
         """How many of the next delta queries with a place are answered that it is forgotten (410)."""
         self._quirks: list[str] = []
         self.lock = threading.RLock()
+        self.subscriptions = Subscriptions(self.lock)
+        """Those who want to be told what happens. `clear()` forgets them; `end_streams(code)` ends their connections."""
+        self.hanging_connection_limit = 3
+        """HangingConnectionLimit: of more GetStreamingEvents of one account each gets ErrorExceededConnectionCount."""
+        self.heartbeat = 45.0
+        """Seconds after which a streaming connection says that it still stands."""
+        self.streaming_minute = 60.0
+        """Seconds that a minute of a ConnectionTimeout takes."""
         self.requests = Requests()
         self.on_exchange: list[Callable[[bytes, bytes, Version], None]] = []
         """Called with every request body, its answer's body, and the version of this server."""
@@ -184,6 +193,7 @@ class Exchange:
                     lock=self.lock,
                     now=self.now,
                 )
+                mailbox.watchers.append(self.subscriptions.note)
                 self._mailboxes[address.lower()] = mailbox
                 self._by_guid[mailbox.guid] = mailbox
             return mailbox

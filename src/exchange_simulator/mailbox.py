@@ -19,6 +19,7 @@ from exchange_simulator import changes, content as contents, ids
 from exchange_simulator.changes import Changes, State
 from exchange_simulator.content import Content
 from exchange_simulator.folder import WELL_KNOWN, Folder, Gone, Item
+from exchange_simulator.notifications import Event
 from exchange_simulator.spool import Span, Spool
 
 
@@ -107,6 +108,8 @@ class Mailbox:
         self.folders: dict[int, Folder] = {}
         self.gone_folders: list[tuple[int, int, int]] = []
         """(change number, folder number, change of its creation)."""
+        self.watchers: list[Callable[[Mailbox, Event], None]] = []
+        """Called with whatever happens."""
         self._well_known: dict[str, Folder] = {}
         self._grants: dict[str, set[Folder | None]] = {}
         for well_known, parent, label, folder_class, is_hidden in WELL_KNOWN:
@@ -143,15 +146,22 @@ class Mailbox:
                 f"{self.guid}{item.number}".encode(), usedforsecurity=False
             ).digest()
             self._put(item, target)
+            self._tell("Created", item)
+            if not is_draft and not is_associated:
+                self._tell("NewMail", item)
+            self._tell_counts(target)
             return Message(self, item)
 
     def move(self, message: Message, to: str) -> None:
         """Move a message: gone from its folder, new in the other under a new id."""
         with self._lock:
             target = self.make_folder(to)
+            before, left = message.item.number, message.item.folder
             self._take(message.item)
             message.item.number = self._number()
             self._put(message.item, target)
+            self._tell("Moved", message.item, before, left)
+            self._tell_counts(target, left)
 
     def copy(self, message: Message, to: str) -> Message:
         """Copy a message; the copy shares the search key, as Exchange's do."""
@@ -177,6 +187,8 @@ class Mailbox:
             ]:
                 setattr(item, name, getattr(source, name))
             self._put(item, target)
+            self._tell("Copied", item, source.number, source.folder)
+            self._tell_counts(target)
             return Message(self, item)
 
     def delete(self, message: Message, *, to: str | None = None) -> None:
@@ -185,7 +197,10 @@ class Mailbox:
             if to is not None:
                 self.move(message, to)
                 return
+            left = message.item.folder
             self._take(message.item)
+            self._tell("Deleted", message.item)
+            self._tell_counts(left)
             message.item.folder = None
 
     def edit(
@@ -219,6 +234,7 @@ class Mailbox:
             item.is_read = read
             item.folder.unread += -1 if read else 1
             self._note(item, is_content=False)
+            self._tell_counts(item.folder)
 
     def make_folder(
         self, path: str, *, folder_class: str = "IPF.Note", is_hidden: bool = False
@@ -233,6 +249,7 @@ class Mailbox:
                 child = next((c for c in folder.children if c.name == name), None)
                 if child is None:
                     child = self._add_folder(name, folder, folder_class, None, is_hidden=is_hidden)
+                    self._tell_folder("Created", child)
                 folder = child
             return folder
 
@@ -255,6 +272,7 @@ class Mailbox:
             folder = self.folder(path)
             folder.name = name
             folder.change = self._next_change()
+            self._tell_folder("Modified", folder)
 
     def move_folder(self, path: str, under: str) -> None:
         """Put a folder below another; its id stays."""
@@ -262,10 +280,12 @@ class Mailbox:
             folder, parent = self.folder(path), self.folder(under)
             if folder.parent is None or folder is parent or parent in folder.subfolders():
                 raise FolderError(f"{path!r} cannot be put under {under!r}")
-            folder.parent.children.remove(folder)
+            left = folder.parent
+            left.children.remove(folder)
             parent.children.append(folder)
             folder.parent = parent
             folder.change = self._next_change()
+            self._tell_folder("Moved", folder, left)
 
     def delete_folder(self, path: str) -> None:
         """Remove a folder with all that is in it."""
@@ -282,6 +302,7 @@ class Mailbox:
             folder.parent.children.remove(folder)
             del self.folders[folder.number]
             self.gone_folders.append((self._next_change(), folder.number, folder.created_change))
+            self._tell_folder("Deleted", folder)
 
     def messages(self, folder: str | None = None) -> list[Message]:
         """List the messages of a folder or of all, oldest first."""
@@ -440,6 +461,47 @@ class Mailbox:
         item.modified_at = int(self._now().timestamp())
         item.folder.log.append((item.change, item))
         item.folder.changed_at = self._now()
+        self._tell("Modified", item)
+
+    def _tell(
+        self, kind: str, item: Item, before: int | None = None, left: Folder | None = None
+    ) -> None:
+        """Tell watchers of an item; `before` and `left` are its number and folder before a move or copy."""
+        if item.folder is not None:
+            event = Event(
+                kind,
+                self._now(),
+                item.change,
+                item.folder,
+                item.number,
+                old_item=before,
+                old_parent=left,
+            )
+            for watcher in self.watchers:
+                watcher(self, event)
+
+    def _tell_folder(
+        self, kind: str, folder: Folder, left: Folder | None = None, *, unread: int | None = None
+    ) -> None:
+        parent = folder.parent or folder
+        event = Event(
+            kind,
+            self._now(),
+            folder.change,
+            parent,
+            None,
+            folder=folder,
+            old_parent=left,
+            unread=unread,
+        )
+        for watcher in self.watchers:
+            watcher(self, event)
+
+    def _tell_counts(self, *folders: Folder | None) -> None:
+        """Tell that folders hold more or less than before, or have more or less of it read."""
+        for folder in folders:
+            if folder is not None:
+                self._tell_folder("Modified", folder, unread=folder.unread)
 
 
 def _replace_body(mail: MimeMessage, body: str) -> None:

@@ -7,7 +7,7 @@ import threading
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -17,6 +17,7 @@ from multidict import CIMultiDict
 
 from exchange_simulator import control, entra
 from exchange_simulator.ews import endpoint
+from exchange_simulator.ews.get_streaming_events import Stream
 from exchange_simulator.exchange import Exchange, Request
 from exchange_simulator.graph import service
 from exchange_simulator.sign_in import Gate, Refused
@@ -44,6 +45,11 @@ def application(exchange: Exchange, *, control_token: str | None = None) -> web.
     app.router.add_routes([control.route(exchange, control_token)])
     add_token_endpoint(app, exchange)
     _add_graph(app, exchange)
+
+    async def end_streams(_: web.Application) -> None:
+        exchange.subscriptions.end_streams("")
+
+    app.on_shutdown.append(end_streams)
     return app
 
 
@@ -142,10 +148,30 @@ async def _ews(exchange: Exchange, gate: Gate, request: web.Request) -> web.Stre
         if answer.failure.disconnect and request.transport is not None:
             request.transport.close()
         return web.Response(status=answer.status, headers=_names(request) | answer.failure.headers)
+    headers = _names(request) | {"Content-Type": XML}
+    if answer.stream is not None:
+        return await _hang(exchange, request, answer.stream, body, headers)
     for watcher in exchange.on_exchange:
         watcher(body, answer.body, exchange.version)
-    headers = _names(request) | {"Content-Type": XML}
     return _compressed(exchange, request, answer.status, answer.body, headers)
+
+
+async def _hang(
+    exchange: Exchange, request: web.Request, stream: Stream, body: bytes, headers: dict[str, str]
+) -> web.StreamResponse:
+    """Send an answer bit by bit, until it ends or the client goes."""
+    response = web.StreamResponse(headers=headers)
+    response.enable_chunked_encoding()
+    await response.prepare(request)
+    with suppress(ConnectionError):  # the client may go while it is written to
+        async with aclosing(stream.envelopes()) as envelopes:
+            async for envelope in envelopes:
+                for watcher in exchange.on_exchange:
+                    watcher(body, envelope, exchange.version)
+                await response.write(envelope)
+    if stream.is_cut and request.transport is not None:
+        request.transport.close()
+    return response
 
 
 def _names(request: web.Request) -> dict[str, str]:
@@ -163,7 +189,10 @@ async def _start(
     control_token: str | None,
 ) -> tuple[web.AppRunner, str]:
     runner = web.AppRunner(
-        application(exchange, control_token=control_token), access_log=None, shutdown_timeout=1.0
+        application(exchange, control_token=control_token),
+        access_log=None,
+        shutdown_timeout=1.0,
+        handler_cancellation=True,  # what hangs ends when its client goes
     )
     await runner.setup()
     await web.TCPSite(runner, host, port, ssl_context=tls, backlog=512).start()

@@ -180,3 +180,31 @@ def test_reads_a_recurring_invitation(filled: Callable[[str], Exchange]) -> None
         assert isinstance(request, exchangelib.items.MeetingRequest)
         assert request.recurrence.boundary.number == 3
         assert request.location == "Room"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_is_told_of_new_mail_by_streaming(filled: Callable[[str], Exchange], version: str) -> None:
+    exchange = filled(version)
+    exchange.streaming_minute = 0.5
+    box = exchange.mailbox(BOB)
+    with account(exchange, BOB) as bob, bob.inbox.streaming_subscription() as subscription:
+        box.deliver(mail("New", message_id="<4@x>")).move("Archive")
+        [notification] = bob.inbox.get_streaming_events(subscription, connection_timeout=1)
+        kinds = [type(event).__name__ for event in notification.events]
+        assert [kind for kind in kinds if kind != "ModifiedEvent"] == [
+            "CreatedEvent",
+            "NewMailEvent",
+            "MovedEvent",
+        ]
+    with account(exchange, BOB) as bob, pytest.raises(exchangelib.errors.ErrorSubscriptionNotFound):
+        list(bob.inbox.get_streaming_events(subscription, connection_timeout=1))
+
+
+def test_asks_for_events(filled: Callable[[str], Exchange]) -> None:
+    exchange = filled("Exchange2016")
+    with account(exchange, BOB) as bob, bob.inbox.pull_subscription() as (subscription, mark):
+        exchange.mailbox(BOB).deliver(mail("New", message_id="<4@x>"))
+        [notification] = bob.inbox.get_events(subscription, mark)
+        assert "NewMailEvent" in [type(event).__name__ for event in notification.events]
+        [notification] = bob.inbox.get_events(subscription, notification.events[-1].watermark)
+        assert [type(event).__name__ for event in notification.events] == ["StatusEvent"]
