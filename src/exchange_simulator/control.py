@@ -153,9 +153,25 @@ class Control:
         """Mark a message as read or unread."""
         self._message(message).mark_read(read=read)
 
-    def make_folder(self, *, mailbox: str, path: str) -> None:
+    def make_folder(
+        self,
+        *,
+        mailbox: str,
+        path: str,
+        kind: str = "mail",
+        is_hidden: bool = False,
+        finds: str = "all",
+    ) -> None:
         """Make a folder."""
-        self._mailbox(mailbox).make_folder(path)
+        self._mailbox(mailbox).make_folder(path, kind=kind, is_hidden=is_hidden, finds=finds)
+
+    def make_public_folder(self, *, path: str, kind: str = "mail") -> None:
+        """Make a public folder; its mailbox is called "public folders" here."""
+        self._exchange.public_folders.make_folder(path, kind=kind)
+
+    def enable_archive(self, *, mailbox: str) -> None:
+        """Give a mailbox an archive, which is called "archive of <address>" here."""
+        self._mailbox(mailbox).enable_archive()
 
     def rename_folder(self, *, mailbox: str, path: str, name: str) -> None:
         """Rename a folder."""
@@ -221,7 +237,12 @@ class Control:
         return {"requests": counted}
 
     def _mailbox(self, address: str) -> Mailbox:
-        found = self._exchange.find_mailbox(address)
+        exchange, archive_of = self._exchange, address.removeprefix("archive of ")
+        found = exchange.find_mailbox(archive_of)
+        if found is not None and archive_of != address:
+            found = found.archive
+        if found is None and address == "public folders" and exchange.has_public_folders:
+            found = exchange.public_folders
         if found is None:
             raise FolderError(f"there is no mailbox {address}")
         return found

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from exchange_simulator.entra import Application, Tokens
+from exchange_simulator.folder import PUBLIC
 from exchange_simulator.graph.errors import GraphError
 from exchange_simulator.mailbox import Mailbox, Message
 from exchange_simulator.notifications import Subscriptions
@@ -170,6 +171,7 @@ class Exchange:
         self._accounts: dict[str, Account] = {}
         self._mailboxes: dict[str, Mailbox] = {}
         self._by_guid: dict[str, Mailbox] = {}
+        self._public_folders: Mailbox | None = None
         self._failures: list[Failure] = []
 
     # -- who and what there is
@@ -255,8 +257,32 @@ class Exchange:
         return self._mailboxes.get(address.lower())
 
     def mailbox_by_guid(self, guid: str) -> Mailbox | None:
-        """Give the mailbox with this id, if there is one."""
-        return self._by_guid.get(guid)
+        """Give the mailbox with this id, if there is one: also an archive, and the public folders."""
+        archives = (mailbox.archive for mailbox in self.mailboxes)
+        return self._by_guid.get(guid) or next((a for a in archives if a and a.guid == guid), None)
+
+    @property
+    def public_folders(self) -> Mailbox:
+        """The public folders, which everyone may read; there are none until they are asked for here."""
+        with self.lock:
+            if self._public_folders is None:
+                self._public_folders = Mailbox(
+                    "public folders",
+                    name="Public Folders",
+                    spool=self._spool,
+                    lock=self.lock,
+                    now=self.now,
+                    tree=PUBLIC,
+                    kind="public",
+                )
+                self._public_folders.watchers.append(self.subscriptions.note)
+                self._by_guid[self._public_folders.guid] = self._public_folders
+            return self._public_folders
+
+    @property
+    def has_public_folders(self) -> bool:
+        """Whether there are public folders."""
+        return self._public_folders is not None
 
     # -- who may do what
 

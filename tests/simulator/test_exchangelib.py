@@ -208,3 +208,15 @@ def test_asks_for_events(filled: Callable[[str], Exchange]) -> None:
         assert "NewMailEvent" in [type(event).__name__ for event in notification.events]
         [notification] = bob.inbox.get_events(subscription, notification.events[-1].watermark)
         assert [type(event).__name__ for event in notification.events] == ["StatusEvent"]
+
+
+def test_reads_public_folders_and_the_archive(filled: Callable[[str], Exchange]) -> None:
+    exchange = filled("Exchange2016")
+    exchange.public_folders.deliver(mail("Public", message_id="<p@x>"), "Team/Orders")
+    exchange.mailbox(BOB).enable_archive().deliver(mail("Old", message_id="<a@x>"), "2019")
+    with account(exchange, BOB) as bob:
+        orders = bob.public_folders_root / "Team" / "Orders"
+        assert [item.subject for item in orders.all()] == ["Public"]
+        kept = bob.archive_msg_folder_root / "2019"
+        assert [item.subject for item in kept.all()] == ["Old"]
+        assert [kind for kind, _ in kept.sync_items()] == ["create"]

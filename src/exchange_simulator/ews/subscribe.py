@@ -28,6 +28,8 @@ def subscribe(caller: Caller, request: etree._Element) -> str:
 
     def answer(_: etree._Element) -> str:
         mailbox, folders = _where(caller, asked)
+        if len(folders or ()) > 1 and mailbox.kind == "public":
+            raise EwsError("ErrorInvalidSubscriptionRequest")
         caller.planned_failure()
         subscription = Subscription(
             owner=caller.account,
