@@ -14,11 +14,21 @@
         exchange.fail("GetItem", "ErrorItemCorrupt", message=message)
         exchange.fail("SyncFolderItems", status=503, headers={"Retry-After": "1"})
         exchange.requests.count("SyncFolderItems")        # what was asked, until exchange.requests.clear()
+        orders.make_folder("Tasks/Old", kind="tasks"); orders.make_folder("Secret", is_hidden=True)
+        orders.make_folder("searchfolders/Unread", kind="search", finds="unread")
+        exchange.public_folders.deliver(b"...", "Team/Orders"); orders.enable_archive().deliver(b"...", "Old")
+        exchange.mailbox("team@example.com").kind = "group"           # as public folders: not to be synchronised
+        exchange.subscriptions.end_streams("ErrorReadEventsFailed")   # streaming notifications; "" cuts the connections
+        exchange.subscriptions.clear()                    # ErrorSubscriptionNotFound
 
 Who may do what: an account owns the mailbox of the same address. `grant` lets it read others, wholly or
 one folder; `allow_impersonation` lets it act as their owners. All of it may be called while the server runs.
 
-`serve(tls=True)` makes its own certificate. `exchange_simulator.server.run` serves until interrupted.
+How they sign in: `exchange.offers = ("Negotiate", "NTLM", "Basic")`; `exchange.application("id")` registers an
+application whose tokens EWS takes for those it impersonates; `exchange.locks_after` wrong passwords lock an account.
+
+`serve(tls=True)` makes its own certificate; with `client_ca=PATH` clients must show one that this CA has signed.
+`exchange_simulator.server.run` serves until interrupted.
 `exchange_simulator.mail.load` fills a mailbox from `.eml` files, folders of them, and `.mbox` files.
 `exchange_simulator.control` says how another process steers all this by `POST /control/<verb>`.
 

@@ -78,6 +78,32 @@ class Control:
         """Let an account act as the owners of these mailboxes, or of all."""
         self._exchange.allow_impersonation(account, of=of)
 
+    def application(
+        self,
+        *,
+        app_id: str,
+        tenant: str = "contoso.example",
+        secret: str = "app-secret",  # noqa: S107
+        roles: list[str] | None = None,
+        only: list[str] | None = None,
+    ) -> None:
+        """Register an application in Entra ID."""
+        named = ["Mail.Read", "full_access_as_app"] if roles is None else roles
+        self._exchange.application(app_id, tenant=tenant, secret=secret, roles=named, only=only)
+
+    def sign_in(
+        self,
+        *,
+        offers: list[str] | None = None,
+        locks_after: int | None = None,
+        allowed_apps: list[str] | None = None,
+    ) -> None:
+        """Set how one may sign in to EWS, wrong passwords that lock an account, and EWSAllowedAppIDs."""
+        if offers is not None:
+            self._exchange.offers = tuple(offers)
+        self._exchange.locks_after = locks_after
+        self._exchange.ews_allowed_apps = None if allowed_apps is None else frozenset(allowed_apps)
+
     def deliver(
         self,
         *,
@@ -127,9 +153,25 @@ class Control:
         """Mark a message as read or unread."""
         self._message(message).mark_read(read=read)
 
-    def make_folder(self, *, mailbox: str, path: str) -> None:
+    def make_folder(
+        self,
+        *,
+        mailbox: str,
+        path: str,
+        kind: str = "mail",
+        is_hidden: bool = False,
+        finds: str = "all",
+    ) -> None:
         """Make a folder."""
-        self._mailbox(mailbox).make_folder(path)
+        self._mailbox(mailbox).make_folder(path, kind=kind, is_hidden=is_hidden, finds=finds)
+
+    def make_public_folder(self, *, path: str, kind: str = "mail") -> None:
+        """Make a public folder; its mailbox is called "public folders" here."""
+        self._exchange.public_folders.make_folder(path, kind=kind)
+
+    def enable_archive(self, *, mailbox: str) -> None:
+        """Give a mailbox an archive, which is called "archive of <address>" here."""
+        self._mailbox(mailbox).enable_archive()
 
     def rename_folder(self, *, mailbox: str, path: str, name: str) -> None:
         """Rename a folder."""
@@ -175,6 +217,14 @@ class Control:
             disconnect=disconnect,
         )
 
+    def end_streams(self, *, code: str = "") -> None:
+        """End all streaming connections, with an error or by cutting them."""
+        self._exchange.subscriptions.end_streams(code)
+
+    def forget_subscriptions(self) -> None:
+        """Forget all subscriptions, as a server does that is started anew."""
+        self._exchange.subscriptions.clear()
+
     def heal(self) -> None:
         """Let nothing go wrong any more."""
         self._exchange.heal()
@@ -187,7 +237,12 @@ class Control:
         return {"requests": counted}
 
     def _mailbox(self, address: str) -> Mailbox:
-        found = self._exchange.find_mailbox(address)
+        exchange, archive_of = self._exchange, address.removeprefix("archive of ")
+        found = exchange.find_mailbox(archive_of)
+        if found is not None and archive_of != address:
+            found = found.archive
+        if found is None and address == "public folders" and exchange.has_public_folders:
+            found = exchange.public_folders
         if found is None:
             raise FolderError(f"there is no mailbox {address}")
         return found

@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from exchange_simulator.entra import Application, Tokens
+from exchange_simulator.folder import PUBLIC
 from exchange_simulator.graph.errors import GraphError
 from exchange_simulator.mailbox import Mailbox, Message
+from exchange_simulator.notifications import Subscriptions
 from exchange_simulator.spool import Spool
 from exchange_simulator.versions import Version
 
@@ -32,6 +34,10 @@ class Account:
     """Its password alone gets no token (AADSTS50076)."""
     is_barred: bool = False
     """Conditional access lets it get no token (AADSTS53003)."""
+    wrong_passwords: int = 0
+    """In a row."""
+    is_application: bool = False
+    """An application of Entra ID, which has no mailbox of its own and must impersonate."""
 
 
 @dataclass
@@ -128,6 +134,13 @@ class Exchange:
         """Seconds that every answer takes longer."""
         self.compresses = True
         """Answers are gzipped for those who accept it."""
+        self.offers: tuple[str, ...] = ("Basic",)
+        """How one may sign in to EWS, in the order offered: of "Negotiate", "NTLM", "Basic". Tokens of Entra ID
+        are taken as well, and offered where applications are registered. NTLM knows no password with a colon."""
+        self.locks_after: int | None = None
+        """Wrong passwords in a row that lock an account."""
+        self.ews_allowed_apps: frozenset[str] | None = None
+        """EWSAllowedAppIDs of the tenant; all others get 403 (None: nobody does)."""
         self.applications: dict[str, Application] = {}
         """Those registered in Entra ID, by their ids."""
         self.tokens = Tokens()
@@ -143,6 +156,14 @@ class Exchange:
         """How many of the next delta queries with a place are answered that it is forgotten (410)."""
         self._quirks: list[str] = []
         self.lock = threading.RLock()
+        self.subscriptions = Subscriptions(self.lock)
+        """Those who want to be told what happens. `clear()` forgets them; `end_streams(code)` ends their connections."""
+        self.hanging_connection_limit = 3
+        """HangingConnectionLimit: of more GetStreamingEvents of one account each gets ErrorExceededConnectionCount."""
+        self.heartbeat = 45.0
+        """Seconds after which a streaming connection says that it still stands."""
+        self.streaming_minute = 60.0
+        """Seconds that a minute of a ConnectionTimeout takes."""
         self.requests = Requests()
         self.on_exchange: list[Callable[[bytes, bytes, Version], None]] = []
         """Called with every request body, its answer's body, and the version of this server."""
@@ -150,6 +171,7 @@ class Exchange:
         self._accounts: dict[str, Account] = {}
         self._mailboxes: dict[str, Mailbox] = {}
         self._by_guid: dict[str, Mailbox] = {}
+        self._public_folders: Mailbox | None = None
         self._failures: list[Failure] = []
 
     # -- who and what there is
@@ -173,6 +195,7 @@ class Exchange:
                     lock=self.lock,
                     now=self.now,
                 )
+                mailbox.watchers.append(self.subscriptions.note)
                 self._mailboxes[address.lower()] = mailbox
                 self._by_guid[mailbox.guid] = mailbox
             return mailbox
@@ -203,8 +226,26 @@ class Exchange:
             self.tokens.access.clear()
 
     def find_account(self, name: str) -> Account | None:
-        """Give the account of this name, if there is one."""
-        return self._accounts.get(name.lower())
+        r"""Give the account of this name, if there is one; `EXAMPLE\svc` is as good as `svc@example.com`."""
+        domain, _, user = name.lower().rpartition("\\")
+        known = self._accounts.get(name.lower()) or self._accounts.get(user)
+        if known is not None or not domain:
+            return known
+        return next(
+            (
+                account
+                for address, account in self._accounts.items()
+                if address.partition("@")[0] == user
+                and domain in (address.partition("@")[2], address.partition("@")[2].split(".")[0])
+            ),
+            None,
+        )
+
+    def account_of_application(self, app_id: str) -> Account:
+        """Give whom EWS knows an application as: it acts for the mailboxes that it may read."""
+        account = self._accounts.setdefault(f"application {app_id}", Account(app_id, ""))
+        account.impersonates, account.is_application = self.applications[app_id].only, True
+        return account
 
     @property
     def mailboxes(self) -> list[Mailbox]:
@@ -216,8 +257,32 @@ class Exchange:
         return self._mailboxes.get(address.lower())
 
     def mailbox_by_guid(self, guid: str) -> Mailbox | None:
-        """Give the mailbox with this id, if there is one."""
-        return self._by_guid.get(guid)
+        """Give the mailbox with this id, if there is one: also an archive, and the public folders."""
+        archives = (mailbox.archive for mailbox in self.mailboxes)
+        return self._by_guid.get(guid) or next((a for a in archives if a and a.guid == guid), None)
+
+    @property
+    def public_folders(self) -> Mailbox:
+        """The public folders, which everyone may read; there are none until they are asked for here."""
+        with self.lock:
+            if self._public_folders is None:
+                self._public_folders = Mailbox(
+                    "public folders",
+                    name="Public Folders",
+                    spool=self._spool,
+                    lock=self.lock,
+                    now=self.now,
+                    tree=PUBLIC,
+                    kind="public",
+                )
+                self._public_folders.watchers.append(self.subscriptions.note)
+                self._by_guid[self._public_folders.guid] = self._public_folders
+            return self._public_folders
+
+    @property
+    def has_public_folders(self) -> bool:
+        """Whether there are public folders."""
+        return self._public_folders is not None
 
     # -- who may do what
 
@@ -238,14 +303,19 @@ class Exchange:
             self._accounts[account.lower()].impersonates = allowed
 
     def sign_in(self, name: str, password: str) -> Account | None:
-        r"""Give the account, if this is its password and it is not locked. `DOMAIN\\name` is as good as `name`."""
-        account = self._accounts.get(name.lower()) or self._accounts.get(
-            name.rpartition("\\")[2].lower()
-        )
-        if account is None or account.is_locked:
+        """Give the account, if this is its password and it is not locked."""
+        account = self.find_account(name)
+        if account is None or account.is_application:
             return None
         right = hmac.compare_digest(account.password.encode(), password.encode())
-        return account if right else None
+        return self.let_in(account, is_right=right)
+
+    def let_in(self, account: Account, *, is_right: bool) -> Account | None:
+        """Let an account in whose password was right, unless it is locked; too many wrong ones lock it."""
+        account.wrong_passwords = 0 if is_right else account.wrong_passwords + 1
+        if self.locks_after is not None and account.wrong_passwords >= self.locks_after:
+            account.is_locked = True
+        return account if is_right and not account.is_locked else None
 
     # -- what is to go wrong
 
@@ -379,12 +449,20 @@ class Exchange:
 
     @contextmanager
     def serve(
-        self, *, host: str = "127.0.0.1", port: int = 0, tls: bool = False
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        tls: bool = False,
+        client_ca: Path | None = None,
     ) -> "Iterator[str]":
-        """Serve in a thread of its own; gives the address, as `http://127.0.0.1:12345`."""
+        """Serve in a thread of its own; gives the address, as `http://127.0.0.1:12345`.
+
+        With `client_ca` (PEM) clients must show a certificate that it has signed.
+        """
         from exchange_simulator.server import serving  # noqa: PLC0415
 
-        with serving(self, host=host, port=port, tls=tls) as address:
+        with serving(self, host=host, port=port, tls=tls, client_ca=client_ca) as address:
             yield address
 
     def prepare(self) -> None:

@@ -1,12 +1,15 @@
 """Folders and the items in them, as they are kept in memory: little of each, the rest lies in the spool."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from exchange_simulator.spool import Span
 
-WELL_KNOWN: tuple[tuple[str, str, str | None, str | None, bool], ...] = (
+Tree = tuple[tuple[str, str, str | None, str | None, bool], ...]
+"""The folders that are there from the beginning."""
+
+WELL_KNOWN: Final[Tree] = (
     # distinguished name, parent, display name, folder class, hidden
     ("root", "", "", None, False),
     ("msgfolderroot", "root", "Top of Information Store", None, False),
@@ -26,6 +29,28 @@ WELL_KNOWN: tuple[tuple[str, str, str | None, str | None, bool], ...] = (
     ("recoverableitemsroot", "root", "Recoverable Items", None, False),
     ("recoverableitemsdeletions", "recoverableitemsroot", "Deletions", None, False),
 )
+ARCHIVE: Final[Tree] = (
+    ("archiveroot", "", "", None, False),
+    ("archivemsgfolderroot", "archiveroot", "Top of Information Store", None, False),
+    ("archiveinbox", "archivemsgfolderroot", "Inbox", "IPF.Note", False),
+    ("archivedeleteditems", "archivemsgfolderroot", "Deleted Items", "IPF.Note", False),
+    ("archiverecoverableitemsroot", "archiveroot", "Recoverable Items", None, False),
+)
+PUBLIC: Final[Tree] = (("publicfoldersroot", "", "IPM_SUBTREE", None, False),)
+TOPS: Final = ("msgfolderroot", "archivemsgfolderroot", "publicfoldersroot")
+"""The folders below which people keep theirs."""
+CLASSES: Final = {
+    "mail": "IPF.Note",
+    "search": "IPF.Note",
+    "calendar": "IPF.Appointment",
+    "contacts": "IPF.Contact",
+    "tasks": "IPF.Task",
+    "notes": "IPF.StickyNote",
+    "journal": "IPF.Journal",
+    "infopath": "IPF.Note.InfoPathForm",
+    "configuration": "IPF.Configuration",
+}
+"""The folder class of each kind of folder that can be made."""
 
 
 class Item:
@@ -82,6 +107,13 @@ class Item:
         self.search_key = b""
 
 
+SEARCHES: Final[dict[str, Callable[[Item], bool]]] = {
+    "all": lambda item: not item.is_associated,
+    "unread": lambda item: not (item.is_associated or item.is_read),
+}
+"""What a search folder may find."""
+
+
 class Gone(NamedTuple):
     """An item that left a folder."""
 
@@ -120,15 +152,19 @@ class Folder:
         self.changed_at = datetime.now(UTC)
         """When its contents changed last (0x670A)."""
         self.unread = 0
+        self.finds: str | None = None
+        """What a search folder finds, in all folders of the mailbox that hold mail; None: an ordinary folder."""
 
     @property
     def path(self) -> str:
-        """Display names below the top of the mailbox, joined by slashes."""
+        """Display names below the top of the mailbox, joined by slashes; those outside it begin with `root`."""
         names = []
-        folder: Folder | None = self
-        while folder is not None and folder.well_known not in ("root", "msgfolderroot"):
+        folder: Folder = self
+        while folder.parent is not None and folder.well_known not in TOPS:
             names.append(folder.name)
             folder = folder.parent
+        if names and folder.well_known not in TOPS:
+            names.append(folder.well_known or folder.name)
         return "/".join(reversed(names))
 
     def subfolders(self) -> "Iterator[Folder]":
@@ -136,6 +172,19 @@ class Folder:
         for child in self.children:
             yield child
             yield from child.subfolders()
+
+    def holds(self) -> list[tuple[int, int, Item]]:
+        """(received, number, item) of all that one sees in it, oldest first: also what a search folder finds."""
+        if self.finds is None:
+            return self.items
+        top: Folder = self
+        while top.parent is not None:
+            top = top.parent
+        matches = SEARCHES[self.finds]
+        return sorted(
+            (entry for folder in top.subfolders() for entry in folder.items if matches(entry[2])),
+            key=lambda entry: entry[:2],
+        )
 
     def normal_items(self) -> list[Item]:
         """Everything but associated (hidden) items, oldest first."""

@@ -18,7 +18,18 @@ import msgspec
 from exchange_simulator import changes, content as contents, ids
 from exchange_simulator.changes import Changes, State
 from exchange_simulator.content import Content
-from exchange_simulator.folder import WELL_KNOWN, Folder, Gone, Item
+from exchange_simulator.folder import (
+    ARCHIVE,
+    CLASSES,
+    SEARCHES,
+    TOPS,
+    WELL_KNOWN,
+    Folder,
+    Gone,
+    Item,
+    Tree,
+)
+from exchange_simulator.notifications import Event
 from exchange_simulator.spool import Span, Spool
 
 
@@ -88,15 +99,27 @@ class Mailbox:
     """
 
     def __init__(
-        self, address: str, *, name: str, spool: Spool, lock: RLock, now: Callable[[], datetime]
+        self,
+        address: str,
+        *,
+        name: str,
+        spool: Spool,
+        lock: RLock,
+        now: Callable[[], datetime],
+        tree: Tree = WELL_KNOWN,
+        kind: str = "user",
     ) -> None:
         self.address = address
         self.name = name
-        self.kind = "user"
-        """"user", "shared", "group" or "on-premises": Graph serves no mailbox of the last two."""
+        self.kind = kind
+        """"user", "shared", "group", "on-premises", "archive" or "public" (the public folders of all).
+
+        Graph serves no mailbox of the last four. EWS does not synchronise "group" and "public"."""
+        self.archive: Mailbox | None = None
         self.is_over_quota = False
         """Graph gives no delta of a full mailbox (ErrorQuotaExceeded)."""
-        self.guid = str(uuid.uuid5(uuid.NAMESPACE_DNS, address.lower()))
+        named = address.lower() if kind == "user" else f"{kind} {address.lower()}"
+        self.guid = str(uuid.uuid5(uuid.NAMESPACE_DNS, named))
         self._spool = spool
         self._lock = lock
         self._now = now
@@ -107,9 +130,11 @@ class Mailbox:
         self.folders: dict[int, Folder] = {}
         self.gone_folders: list[tuple[int, int, int]] = []
         """(change number, folder number, change of its creation)."""
+        self.watchers: list[Callable[[Mailbox, Event], None]] = []
+        """Called with whatever happens."""
         self._well_known: dict[str, Folder] = {}
         self._grants: dict[str, set[Folder | None]] = {}
-        for well_known, parent, label, folder_class, is_hidden in WELL_KNOWN:
+        for well_known, parent, label, folder_class, is_hidden in tree:
             self._add_folder(
                 label or "",
                 self._well_known[parent] if parent else None,
@@ -143,15 +168,22 @@ class Mailbox:
                 f"{self.guid}{item.number}".encode(), usedforsecurity=False
             ).digest()
             self._put(item, target)
+            self._tell("Created", item)
+            if not is_draft and not is_associated:
+                self._tell("NewMail", item)
+            self._tell_counts(target)
             return Message(self, item)
 
     def move(self, message: Message, to: str) -> None:
         """Move a message: gone from its folder, new in the other under a new id."""
         with self._lock:
             target = self.make_folder(to)
+            before, left = message.item.number, message.item.folder
             self._take(message.item)
             message.item.number = self._number()
             self._put(message.item, target)
+            self._tell("Moved", message.item, before, left)
+            self._tell_counts(target, left)
 
     def copy(self, message: Message, to: str) -> Message:
         """Copy a message; the copy shares the search key, as Exchange's do."""
@@ -177,6 +209,8 @@ class Mailbox:
             ]:
                 setattr(item, name, getattr(source, name))
             self._put(item, target)
+            self._tell("Copied", item, source.number, source.folder)
+            self._tell_counts(target)
             return Message(self, item)
 
     def delete(self, message: Message, *, to: str | None = None) -> None:
@@ -185,7 +219,10 @@ class Mailbox:
             if to is not None:
                 self.move(message, to)
                 return
+            left = message.item.folder
             self._take(message.item)
+            self._tell("Deleted", message.item)
+            self._tell_counts(left)
             message.item.folder = None
 
     def edit(
@@ -219,35 +256,76 @@ class Mailbox:
             item.is_read = read
             item.folder.unread += -1 if read else 1
             self._note(item, is_content=False)
+            self._tell_counts(item.folder)
 
     def make_folder(
-        self, path: str, *, folder_class: str = "IPF.Note", is_hidden: bool = False
+        self,
+        path: str,
+        *,
+        kind: str = "mail",
+        folder_class: str | None = None,
+        is_hidden: bool = False,
+        finds: str = "all",
     ) -> Folder:
-        """Make a folder and those above it where missing; an existing one is left as it is."""
+        """Make a folder and those above it where missing; an existing one is left as it is.
+
+        `kind` is one of `folder.CLASSES`, or `folder_class` says it as Exchange does. A search folder belongs below
+        "searchfolders" and `finds` "all" or "unread" mail of all folders. "root/Sync Issues" lies outside of
+        what people see. FolderError for a kind that there is not.
+        """
+        if kind not in CLASSES or finds not in SEARCHES:
+            raise FolderError(f"there is no folder of the kind {kind!r} that finds {finds!r}")
         with self._lock:
-            folder = self._well_known.get(path)
-            if folder is not None:
-                return folder
-            folder = self._well_known["msgfolderroot"]
-            for name in path.split("/"):
+            folder, names = self._start(path)
+            for name in names:
                 child = next((c for c in folder.children if c.name == name), None)
                 if child is None:
-                    child = self._add_folder(name, folder, folder_class, None, is_hidden=is_hidden)
+                    child = self._add_folder(
+                        name, folder, folder_class or CLASSES[kind], None, is_hidden=is_hidden
+                    )
+                    child.finds = finds if kind == "search" else None
+                    self._tell_folder("Created", child)
                 folder = child
             return folder
 
     def folder(self, path: str) -> Folder:
         """Find a folder by its path or distinguished name; FolderError where there is none."""
         with self._lock:
-            known = self._well_known.get(path)
-            if known is not None:
-                return known
-            found: Folder | None = self._well_known["msgfolderroot"]
-            for name in path.split("/"):
-                found = next((c for c in found.children if c.name == name), None) if found else None
-            if found is None:
-                raise FolderError(f"{self.address} has no folder {path!r}")
+            found, names = self._start(path)
+            for name in names:
+                child = next((c for c in found.children if c.name == name), None)
+                if child is None:
+                    raise FolderError(f"{self.address} has no folder {path!r}")
+                found = child
             return found
+
+    def _start(self, path: str) -> tuple[Folder, list[str]]:
+        """Tell where a path begins, at a folder with a distinguished name or at the top, and the names after it."""
+        first, *rest = path.split("/")
+        known = self._well_known.get(first)
+        return (known, rest) if known else (self.top, [first, *rest])
+
+    @property
+    def top(self) -> Folder:
+        """The folder below which people keep theirs."""
+        return next(self._well_known[name] for name in TOPS if name in self._well_known)
+
+    def enable_archive(self) -> "Mailbox":
+        """Give this mailbox an archive (In-Place Archiving, 2010 SP1 and later), which is a mailbox of its own."""
+        with self._lock:
+            if self.archive is None:
+                self.archive = Mailbox(
+                    self.address,
+                    name=f"In-Place Archive - {self.name}",
+                    spool=self._spool,
+                    lock=self._lock,
+                    now=self._now,
+                    tree=ARCHIVE,
+                    kind="archive",
+                )
+                self.archive.watchers = self.watchers
+                self.archive._grants = self._grants  # noqa: SLF001 - who may read the one may read the other
+            return self.archive
 
     def rename_folder(self, path: str, name: str) -> None:
         """Give a folder another display name; its id stays."""
@@ -255,6 +333,7 @@ class Mailbox:
             folder = self.folder(path)
             folder.name = name
             folder.change = self._next_change()
+            self._tell_folder("Modified", folder)
 
     def move_folder(self, path: str, under: str) -> None:
         """Put a folder below another; its id stays."""
@@ -262,10 +341,12 @@ class Mailbox:
             folder, parent = self.folder(path), self.folder(under)
             if folder.parent is None or folder is parent or parent in folder.subfolders():
                 raise FolderError(f"{path!r} cannot be put under {under!r}")
-            folder.parent.children.remove(folder)
+            left = folder.parent
+            left.children.remove(folder)
             parent.children.append(folder)
             folder.parent = parent
             folder.change = self._next_change()
+            self._tell_folder("Moved", folder, left)
 
     def delete_folder(self, path: str) -> None:
         """Remove a folder with all that is in it."""
@@ -282,6 +363,7 @@ class Mailbox:
             folder.parent.children.remove(folder)
             del self.folders[folder.number]
             self.gone_folders.append((self._next_change(), folder.number, folder.created_change))
+            self._tell_folder("Deleted", folder)
 
     def messages(self, folder: str | None = None) -> list[Message]:
         """List the messages of a folder or of all, oldest first."""
@@ -311,6 +393,8 @@ class Mailbox:
     def may_read(self, who: str, folder: Folder | None = None) -> bool:
         """Tell whether an account may read a folder (None: everything)."""
         granted = self._grants.get(who.lower(), ())
+        if self.kind == "public":
+            return True
         return who.lower() == self.address.lower() or None in granted or folder in granted
 
     @property
@@ -440,6 +524,47 @@ class Mailbox:
         item.modified_at = int(self._now().timestamp())
         item.folder.log.append((item.change, item))
         item.folder.changed_at = self._now()
+        self._tell("Modified", item)
+
+    def _tell(
+        self, kind: str, item: Item, before: int | None = None, left: Folder | None = None
+    ) -> None:
+        """Tell watchers of an item; `before` and `left` are its number and folder before a move or copy."""
+        if item.folder is not None:
+            event = Event(
+                kind,
+                self._now(),
+                item.change,
+                item.folder,
+                item.number,
+                old_item=before,
+                old_parent=left,
+            )
+            for watcher in self.watchers:
+                watcher(self, event)
+
+    def _tell_folder(
+        self, kind: str, folder: Folder, left: Folder | None = None, *, unread: int | None = None
+    ) -> None:
+        parent = folder.parent or folder
+        event = Event(
+            kind,
+            self._now(),
+            folder.change,
+            parent,
+            None,
+            folder=folder,
+            old_parent=left,
+            unread=unread,
+        )
+        for watcher in self.watchers:
+            watcher(self, event)
+
+    def _tell_counts(self, *folders: Folder | None) -> None:
+        """Tell that folders hold more or less than before, or have more or less of it read."""
+        for folder in folders:
+            if folder is not None:
+                self._tell_folder("Modified", folder, unread=folder.unread)
 
 
 def _replace_body(mail: MimeMessage, body: str) -> None:

@@ -1,31 +1,31 @@
-"""The HTTP side: Basic authentication, the EWS endpoint, the control endpoint, TLS, a thread or a process of its own."""
+"""The HTTP side: the EWS endpoint, the control endpoint, TLS, a thread or a process of its own."""
 
 import asyncio
-import base64
-import binascii
 import gzip
 import ssl
 import threading
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager, suppress
 from pathlib import Path
 
 import msgspec
 import uvloop
 from aiohttp import web
+from multidict import CIMultiDict
 
 from exchange_simulator import control, entra
 from exchange_simulator.ews import endpoint
-from exchange_simulator.exchange import Account, Exchange, Request
+from exchange_simulator.ews.get_streaming_events import Stream
+from exchange_simulator.exchange import Exchange, Request
 from exchange_simulator.graph import service
+from exchange_simulator.sign_in import Gate, Refused
 from exchange_simulator.tls import server_context
 
 EWS_PATH = "/EWS/Exchange.asmx"
 MAX_REQUEST = 64 * 1024 * 1024
 XML = "text/xml; charset=utf-8"
-CHALLENGE = {"WWW-Authenticate": 'Basic realm="exchange"'}
 SMALLEST_COMPRESSED = 1024
 """Bytes below which compressing is not worth it."""
 START_DEADLINE = 10.0
@@ -34,9 +34,10 @@ START_DEADLINE = 10.0
 
 def application(exchange: Exchange, *, control_token: str | None = None) -> web.Application:
     """Make the web application that speaks for `exchange`."""
+    gate = Gate(exchange)
 
     async def ews(request: web.Request) -> web.StreamResponse:
-        return await _ews(exchange, request)
+        return await _ews(exchange, gate, request)
 
     app = web.Application(client_max_size=MAX_REQUEST)
     for path in (EWS_PATH, EWS_PATH.lower(), "/ews/Exchange.asmx"):
@@ -44,6 +45,11 @@ def application(exchange: Exchange, *, control_token: str | None = None) -> web.
     app.router.add_routes([control.route(exchange, control_token)])
     add_token_endpoint(app, exchange)
     _add_graph(app, exchange)
+
+    async def end_streams(_: web.Application) -> None:
+        exchange.subscriptions.end_streams("")
+
+    app.on_shutdown.append(end_streams)
     return app
 
 
@@ -128,13 +134,15 @@ def _compressed(
     return web.Response(status=status, body=body, headers=headers)
 
 
-async def _ews(exchange: Exchange, request: web.Request) -> web.StreamResponse:
-    account = signed_in(exchange, request)
-    if account is None:
-        return web.Response(status=401, headers=_names(request) | CHALLENGE)
+async def _ews(exchange: Exchange, gate: Gate, request: web.Request) -> web.StreamResponse:
+    # Read before refusing: a connection that signs in must stay open.
+    body = await request.read()
+    account = gate.admit(request)
+    if isinstance(account, Refused):
+        refusal = CIMultiDict([*_names(request).items(), *account.headers])
+        return web.Response(status=account.status, headers=refusal)
     if request.method != "POST":
         return web.Response(text="<html><body>Exchange</body></html>", content_type="text/html")
-    body = await request.read()
     account.under_way += 1
     exchange.most_at_once = max(exchange.most_at_once, account.under_way)
     try:
@@ -147,10 +155,30 @@ async def _ews(exchange: Exchange, request: web.Request) -> web.StreamResponse:
         if answer.failure.disconnect and request.transport is not None:
             request.transport.close()
         return web.Response(status=answer.status, headers=_names(request) | answer.failure.headers)
+    headers = _names(request) | {"Content-Type": XML}
+    if answer.stream is not None:
+        return await _hang(exchange, request, answer.stream, body, headers)
     for watcher in exchange.on_exchange:
         watcher(body, answer.body, exchange.version)
-    headers = _names(request) | {"Content-Type": XML}
     return _compressed(exchange, request, answer.status, answer.body, headers)
+
+
+async def _hang(
+    exchange: Exchange, request: web.Request, stream: Stream, body: bytes, headers: dict[str, str]
+) -> web.StreamResponse:
+    """Send an answer bit by bit, until it ends or the client goes."""
+    response = web.StreamResponse(headers=headers)
+    response.enable_chunked_encoding()
+    await response.prepare(request)
+    with suppress(ConnectionError):  # the client may go while it is written to
+        async with aclosing(stream.envelopes()) as envelopes:
+            async for envelope in envelopes:
+                for watcher in exchange.on_exchange:
+                    watcher(body, envelope, exchange.version)
+                await response.write(envelope)
+    if stream.is_cut and request.transport is not None:
+        request.transport.close()
+    return response
 
 
 def _names(request: web.Request) -> dict[str, str]:
@@ -158,18 +186,6 @@ def _names(request: web.Request) -> dict[str, str]:
         "request-id": request.headers.get("client-request-id") or str(uuid.uuid4()),
         "X-FEServer": "SIMULATED",
     }
-
-
-def signed_in(exchange: Exchange, request: web.Request) -> Account | None:
-    """Tell who signs in with this request, by Basic authentication."""
-    scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "basic":
-        return None
-    try:
-        name, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError, ValueError):
-        return None
-    return exchange.sign_in(name, password)
 
 
 async def _start(
@@ -180,7 +196,10 @@ async def _start(
     control_token: str | None,
 ) -> tuple[web.AppRunner, str]:
     runner = web.AppRunner(
-        application(exchange, control_token=control_token), access_log=None, shutdown_timeout=1.0
+        application(exchange, control_token=control_token),
+        access_log=None,
+        shutdown_timeout=1.0,
+        handler_cancellation=True,  # what hangs ends when its client goes
     )
     await runner.setup()
     await web.TCPSite(runner, host, port, ssl_context=tls, backlog=512).start()
@@ -195,21 +214,22 @@ def run(
     host: str = "127.0.0.1",
     port: int = 0,
     tls: bool | tuple[Path, Path] = False,
+    client_ca: Path | None = None,
     control_token: str | None = None,
     when_listening: Callable[[str], None] = lambda _: None,
     until: Callable[[], Awaitable[object]] | None = None,
 ) -> None:
     """Serve in this thread until interrupted (Ctrl-C), or until what `until` gives is done.
 
-    `tls` is True for a self-signed certificate, or the files of a certificate and its key.
+    `tls` is True for a self-signed certificate, or the files of a certificate and its key; with `client_ca`
+    clients must show a certificate that it has signed.
     `control_token` opens the control endpoint to whoever sends it, instead of to this machine.
     `when_listening` is called once with the address. OSError where the port cannot be had.
     """
 
     async def serve() -> None:
-        runner, address = await _start(
-            exchange, host, port, server_context(host, tls=tls), control_token
-        )
+        context = server_context(host, tls=tls, client_ca=client_ca)
+        runner, address = await _start(exchange, host, port, context, control_token)
         try:
             when_listening(address)
             await (until() if until else asyncio.Event().wait())
@@ -225,7 +245,13 @@ def run(
 
 @contextmanager
 def serving(
-    exchange: Exchange, *, host: str, port: int, tls: bool, control_token: str | None = None
+    exchange: Exchange,
+    *,
+    host: str,
+    port: int,
+    tls: bool,
+    client_ca: Path | None = None,
+    control_token: str | None = None,
 ) -> Iterator[str]:
     """Serve in a thread of its own; gives the address once it listens, and stops at the end."""
     listening = threading.Event()
@@ -250,6 +276,7 @@ def serving(
                 host=host,
                 port=port,
                 tls=tls,
+                client_ca=client_ca,
                 control_token=control_token,
                 when_listening=note,
                 until=stopped,

@@ -46,11 +46,19 @@ def certificate(host: str) -> tuple[bytes, bytes]:
     )
 
 
-def server_context(host: str, *, tls: bool | tuple[Path, Path]) -> ssl.SSLContext | None:
-    """Make what a server listens with: nothing, a certificate of its own, or the files given."""
+def server_context(
+    host: str, *, tls: bool | tuple[Path, Path], client_ca: Path | None = None
+) -> ssl.SSLContext | None:
+    """Make what a server listens with: nothing, a certificate of its own, or the files given.
+
+    With `client_ca` clients must show a certificate that it has signed.
+    """
     if tls is False:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    if client_ca is not None:
+        context.load_verify_locations(client_ca)
+        context.verify_mode = ssl.CERT_REQUIRED
     if isinstance(tls, tuple):
         context.load_cert_chain(*tls)
         return context

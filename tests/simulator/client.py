@@ -60,25 +60,29 @@ class Client:
     headers: dict[str, str] = field(default_factory=dict)
 
     def ask(self, operation: str) -> Answer:
+        return self.send(self.envelope(operation))
+
+    def envelope(self, operation: str) -> str:
         header = f'<t:RequestServerVersion Version="{self.version}"/>' if self.version else ""
         if self.impersonates is not None:
             header += (
                 "<t:ExchangeImpersonation><t:ConnectingSID><t:PrimarySmtpAddress>"
                 f"{self.impersonates}</t:PrimarySmtpAddress></t:ConnectingSID></t:ExchangeImpersonation>"
             )
-        return self.send(
-            f"<s:Envelope {_DECLARED}><s:Header>{header}</s:Header><s:Body>{operation}</s:Body></s:Envelope>"
-        )
+        return f"<s:Envelope {_DECLARED}><s:Header>{header}</s:Header><s:Body>{operation}</s:Body></s:Envelope>"
+
+    def sent(self) -> dict[str, str]:
+        """Give the headers that go with every request."""
+        encoded = base64.b64encode(f"{self.name}:{self.password}".encode()).decode()
+        return {
+            "Authorization": f"Basic {encoded}",
+            "Content-Type": "text/xml",
+        } | self.headers
 
     def send(
         self, body: str, *, method: str = "POST", headers: dict[str, str] | None = None
     ) -> Answer:
-        encoded = base64.b64encode(f"{self.name}:{self.password}".encode()).decode()
-        sent = (
-            {"Authorization": f"Basic {encoded}", "Content-Type": "text/xml"}
-            | self.headers
-            | (headers or {})
-        )
+        sent = self.sent() | (headers or {})
         request = urllib.request.Request(  # noqa: S310
             f"{self.address}/EWS/Exchange.asmx",
             data=body.encode() if method == "POST" else None,

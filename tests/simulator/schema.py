@@ -7,6 +7,9 @@ from lxml import etree
 
 SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
 TYPES = "{http://schemas.microsoft.com/exchange/services/2006/types}"
+MESSAGES = "{http://schemas.microsoft.com/exchange/services/2006/messages}"
+OF_MESSAGES_IN_FACT = ("Notifications/{}Notification", "ErrorSubscriptionIds/{}SubscriptionId")
+"""What real servers write in the namespace of messages (Microsoft's examples), and the schema has in that of types."""
 _XML_NAMESPACE = re.compile(rb"<(\w+:)?import [^>]*XML/1998/namespace[^>]*/>")
 _LOCAL = (
     rb'<\1import namespace="http://www.w3.org/XML/1998/namespace" schemaLocation="../xml.xsd"/>'
@@ -38,6 +41,9 @@ class Validator:
             if part.tag in (f"{SOAP}Fault", f"{TYPES}RequestServerVersion"):
                 continue  # faults are not in the schema; some clients try versions that never were
             alone = etree.fromstring(etree.tostring(part), parser)
+            for path in OF_MESSAGES_IN_FACT:
+                for found in alone.iterfind(f".//{MESSAGES}{path.format(MESSAGES)}"):
+                    found.tag = str(found.tag).replace(MESSAGES, TYPES)
             try:
                 schema.assertValid(alone)
             except etree.DocumentInvalid as error:

@@ -17,14 +17,34 @@ VERSIONS = ["Exchange2010_SP2", "Exchange2013", "Exchange2016", "Exchange2019"]
 BOB = "bob@example.com"
 
 
+class Application(exchangelib.OAuth2Credentials):  # type: ignore[misc]
+    """The application of the tests, whose tokens come from the simulator itself."""
+
+    def __init__(self, address: str) -> None:
+        identity = exchangelib.Identity(primary_smtp_address=BOB)
+        super().__init__("app", "app-secret", tenant_id="contoso.example", identity=identity)
+        self.address = address
+
+    @property
+    def token_url(self) -> str:
+        return f"{self.address}/contoso.example/oauth2/v2.0/token"
+
+
 @contextmanager
-def account(exchange: Exchange, mailbox: str, **options: Any) -> Iterator[Any]:
-    """Sign in as the service account to a mailbox."""
+def account(
+    exchange: Exchange, mailbox: str, *, auth_type: str = "basic", **options: Any
+) -> Iterator[Any]:
+    """Sign in as the service account, or as the application, to a mailbox."""
     with exchange.serve() as address:
+        credentials = (
+            Application(address)
+            if auth_type == exchangelib.OAUTH2
+            else exchangelib.Credentials("svc@example.com", "secret")
+        )
         configuration = exchangelib.Configuration(
             service_endpoint=f"{address}/EWS/Exchange.asmx",
-            credentials=exchangelib.Credentials("svc@example.com", "secret"),
-            auth_type="basic",
+            credentials=credentials,
+            auth_type=auth_type,
             retry_policy=exchangelib.FailFast(),
         )
         opened = exchangelib.Account(
@@ -103,6 +123,26 @@ def test_impersonates(filled: Callable[[str], Exchange], version: str) -> None:
         assert [item.subject for item in bob.inbox.all()] == ["In the inbox"]
 
 
+@pytest.mark.parametrize("auth_type", [exchangelib.NTLM, exchangelib.BASIC])
+def test_signs_in_as_exchange_lets_it(filled: Callable[[str], Exchange], auth_type: str) -> None:
+    exchange = filled("Exchange2013")
+    exchange.offers = ("Negotiate", "NTLM", "Basic")
+    with account(exchange, BOB, auth_type=auth_type) as bob:
+        assert [item.subject for item in bob.inbox.all()] == ["In the inbox"]
+
+
+def test_signs_in_by_a_token(
+    filled: Callable[[str], Exchange], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")
+    exchange = filled("Exchange2019")
+    exchange.application("app")
+    options = {"auth_type": exchangelib.OAUTH2, "access_type": exchangelib.IMPERSONATION}
+    with account(exchange, BOB, **options) as bob:
+        assert [item.subject for item in bob.inbox.all()] == ["In the inbox"]
+    assert {r.account for r in exchange.requests} == {"app"}
+
+
 def test_filters_sorts_and_fetches_in_batches(filled: Callable[[str], Exchange]) -> None:
     exchange = filled("Exchange2016")
     box = exchange.mailbox(BOB)
@@ -140,3 +180,43 @@ def test_reads_a_recurring_invitation(filled: Callable[[str], Exchange]) -> None
         assert isinstance(request, exchangelib.items.MeetingRequest)
         assert request.recurrence.boundary.number == 3
         assert request.location == "Room"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_is_told_of_new_mail_by_streaming(filled: Callable[[str], Exchange], version: str) -> None:
+    exchange = filled(version)
+    exchange.streaming_minute = 0.5
+    box = exchange.mailbox(BOB)
+    with account(exchange, BOB) as bob, bob.inbox.streaming_subscription() as subscription:
+        box.deliver(mail("New", message_id="<4@x>")).move("Archive")
+        [notification] = bob.inbox.get_streaming_events(subscription, connection_timeout=1)
+        kinds = [type(event).__name__ for event in notification.events]
+        assert [kind for kind in kinds if kind != "ModifiedEvent"] == [
+            "CreatedEvent",
+            "NewMailEvent",
+            "MovedEvent",
+        ]
+    with account(exchange, BOB) as bob, pytest.raises(exchangelib.errors.ErrorSubscriptionNotFound):
+        list(bob.inbox.get_streaming_events(subscription, connection_timeout=1))
+
+
+def test_asks_for_events(filled: Callable[[str], Exchange]) -> None:
+    exchange = filled("Exchange2016")
+    with account(exchange, BOB) as bob, bob.inbox.pull_subscription() as (subscription, mark):
+        exchange.mailbox(BOB).deliver(mail("New", message_id="<4@x>"))
+        [notification] = bob.inbox.get_events(subscription, mark)
+        assert "NewMailEvent" in [type(event).__name__ for event in notification.events]
+        [notification] = bob.inbox.get_events(subscription, notification.events[-1].watermark)
+        assert [type(event).__name__ for event in notification.events] == ["StatusEvent"]
+
+
+def test_reads_public_folders_and_the_archive(filled: Callable[[str], Exchange]) -> None:
+    exchange = filled("Exchange2016")
+    exchange.public_folders.deliver(mail("Public", message_id="<p@x>"), "Team/Orders")
+    exchange.mailbox(BOB).enable_archive().deliver(mail("Old", message_id="<a@x>"), "2019")
+    with account(exchange, BOB) as bob:
+        orders = bob.public_folders_root / "Team" / "Orders"
+        assert [item.subject for item in orders.all()] == ["Public"]
+        kept = bob.archive_msg_folder_root / "2019"
+        assert [item.subject for item in kept.all()] == ["Old"]
+        assert [kind for kind, _ in kept.sync_items()] == ["create"]

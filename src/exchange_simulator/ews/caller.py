@@ -42,11 +42,9 @@ class Caller:
             mailbox = self.exchange.mailbox_by_guid(named.guid)
             folder = mailbox.folders.get(named.number) if mailbox else None
         elif element.tag == f"{T}DistinguishedFolderId":
-            mailbox = self._mailbox(element)
-            folder = mailbox.well_known(element.get("Id", ""))
-            if folder is None and element.get("Id", "").startswith("archive"):
-                is_2010 = self.schema is Schema.EXCHANGE_2010
-                raise EwsError(missing if is_2010 else "ErrorArchiveMailboxNotEnabled")
+            name = element.get("Id", "")
+            mailbox = self._distinguished(element, name, missing)
+            folder = mailbox.well_known(name)
         else:
             raise SoapFaultError("ErrorSchemaValidation")
         if mailbox is None or folder is None:
@@ -55,6 +53,22 @@ class Caller:
         if not mailbox.may_read(self.acting_as, folder):
             raise EwsError("ErrorAccessDenied")
         return mailbox, folder
+
+    def _distinguished(self, element: etree._Element, name: str, missing: str) -> Mailbox:
+        """Find the mailbox that a folder lies in which is called so in every mailbox."""
+        is_2010 = self.schema is Schema.EXCHANGE_2010
+        if name == "publicfoldersroot":
+            if not self.exchange.has_public_folders:
+                code = "PublicFolderMailboxDiscoveryFailed"
+                raise EwsError("ErrorNoPublicFolderServerAvailable" if is_2010 else f"Error{code}")
+            return self.exchange.public_folders
+        mailbox = self._mailbox(element)
+        # "archive" is an ordinary folder of 2016 and later.
+        if not name.startswith("archive") or name == "archive":
+            return mailbox
+        if mailbox.archive is None:
+            raise EwsError(missing if is_2010 else "ErrorArchiveMailboxNotEnabled")
+        return mailbox.archive
 
     def _mailbox(self, element: etree._Element) -> Mailbox:
         address = element.findtext(f"{T}Mailbox/{T}EmailAddress") or self.acting_as
@@ -90,6 +104,14 @@ class Caller:
         if not mailbox.may_read(self.acting_as, item.folder):
             raise EwsError("ErrorAccessDenied")
         return mailbox, item
+
+    def check_synchronises(self, mailbox: Mailbox, folder: Folder | None = None) -> None:
+        """Refuse to synchronise public folders, Microsoft 365 groups and search folders.
+
+        Microsoft's documents say that it is not supported, and not with which code.
+        """
+        if mailbox.kind in ("public", "group") or (folder is not None and folder.finds is not None):
+            raise EwsError("ErrorInvalidOperation", "The folder cannot be synchronized.")
 
     def is_owner(self, mailbox: Mailbox) -> bool:
         """Tell whether the mailbox is the caller's own."""

@@ -14,24 +14,30 @@ from exchange_simulator.ews.find_item import find_item
 from exchange_simulator.ews.get_attachment import get_attachment
 from exchange_simulator.ews.get_folder import get_folder
 from exchange_simulator.ews.get_item import get_item
+from exchange_simulator.ews.get_streaming_events import Stream, get_streaming_events
 from exchange_simulator.ews.resolve_names import resolve_names
-from exchange_simulator.ews.soap import EwsError, S, SoapFaultError, T
+from exchange_simulator.ews.soap import EwsError, M, S, SoapFaultError, T
+from exchange_simulator.ews.subscribe import get_events, subscribe, unsubscribe
 from exchange_simulator.ews.sync_folder_hierarchy import sync_folder_hierarchy
 from exchange_simulator.ews.sync_folder_items import sync_folder_items
 from exchange_simulator.exchange import Account, Exchange, Failure, Request
 from exchange_simulator.mailbox import Mailbox
 from exchange_simulator.versions import Schema
 
-OPERATIONS: dict[str, Callable[[Caller, etree._Element], str]] = {
+OPERATIONS: dict[str, Callable[[Caller, etree._Element], str | Stream]] = {
     "ConvertId": convert_id,
     "FindFolder": find_folder,
     "FindItem": find_item,
     "GetAttachment": get_attachment,
+    "GetEvents": get_events,
     "GetFolder": get_folder,
     "GetItem": get_item,
+    "GetStreamingEvents": get_streaming_events,
     "ResolveNames": resolve_names,
+    "Subscribe": subscribe,
     "SyncFolderHierarchy": sync_folder_hierarchy,
     "SyncFolderItems": sync_folder_items,
+    "Unsubscribe": unsubscribe,
 }
 
 _PARSER = etree.XMLParser(
@@ -46,6 +52,8 @@ class Answer(NamedTuple):
     body: bytes
     failure: Failure | None = None
     """Something that the transport must do: another status, or a closed connection."""
+    stream: Stream | None = None
+    """What is to be sent instead of the body, bit by bit."""
 
 
 def answer(exchange: Exchange, account: Account, body: bytes) -> Answer:
@@ -69,7 +77,10 @@ def answer(exchange: Exchange, account: Account, body: bytes) -> Answer:
             perform = OPERATIONS.get(operation)
             if perform is None:
                 raise SoapFaultError("ErrorInvalidRequest", f"{operation} is not simulated.")
-            return Answer(200, soap.envelope(exchange.version, perform(caller, request)))
+            done = perform(caller, request)
+            if isinstance(done, Stream):
+                return Answer(200, b"", stream=done)
+            return Answer(200, soap.envelope(exchange.version, done))
         except EwsError as error:
             caller.first_code = error.code
             return Answer(500, soap.fault(error))
@@ -100,16 +111,20 @@ def _read(body: bytes) -> tuple[str, etree._Element, etree._Element | None]:
 
 def _admit(caller: Caller, account: Account, header: etree._Element | None) -> None:
     """Read the version and whom the caller acts for; refuse what this server does not know or allow."""
-    if header is None:
-        return
-    version = header.find(f"{T}RequestServerVersion")
+    version = None if header is None else header.find(f"{T}RequestServerVersion")
     if version is not None:
         schema = caller.exchange.version.requests.get(version.get("Version", ""))
         if schema is None:
             raise SoapFaultError("ErrorInvalidServerVersion")
         caller.schema = schema
-    impersonation = header.find(f"{T}ExchangeImpersonation/{T}ConnectingSID")
+    path = f"{T}ExchangeImpersonation/{T}ConnectingSID"
+    impersonation = None if header is None else header.find(path)
     if impersonation is None:
+        if account.is_application:
+            raise SoapFaultError(
+                "ErrorInvalidExchangeImpersonationHeaderData",
+                "ExchangeImpersonation SOAP header must be present for this type of OAuth token.",
+            )
         return
     owner = next((child.text or "" for child in impersonation), "")
     owner = owner.strip()
@@ -131,6 +146,9 @@ def _about(caller: Caller, request: etree._Element) -> Mailbox | None:
     address = request.findtext(f".//{T}Mailbox/{T}EmailAddress")
     if address:
         return caller.exchange.find_mailbox(address.strip())
+    for element in request.iter(f"{T}SubscriptionId", f"{M}SubscriptionId"):
+        subscription = caller.exchange.subscriptions.find(element.text or "")
+        return subscription.mailbox if subscription else None
     for element in request.iter(f"{T}ItemId", f"{T}FolderId", f"{T}AttachmentId"):
         return caller.exchange.mailbox_by_guid(ids.guid(element.get("Id", "")))
     return caller.exchange.find_mailbox(caller.acting_as)

@@ -7,7 +7,7 @@ from exchange_simulator.ews.batch import batch
 from exchange_simulator.ews.caller import Caller
 from exchange_simulator.ews.paging import page
 from exchange_simulator.ews.shapes import folder_shape
-from exchange_simulator.ews.soap import M, SoapFaultError
+from exchange_simulator.ews.soap import EwsError, M, SoapFaultError
 
 
 def find_folder(caller: Caller, request: etree._Element) -> str:
@@ -22,6 +22,8 @@ def find_folder(caller: Caller, request: etree._Element) -> str:
     def answer(element: etree._Element) -> str:
         mailbox, parent = caller.folder(element)
         caller.planned_failure()
+        if traversal == "Deep" and mailbox.kind == "public":
+            raise EwsError("ErrorInvalidOperation", "Public folders have no deep traversal.")
         below = {"Shallow": parent.children, "SoftDeleted": []}.get(
             traversal, list(parent.subfolders())
         )

@@ -28,7 +28,7 @@ def find_item(caller: Caller, request: etree._Element) -> str:
         caller.planned_failure()
         found = [
             item
-            for _, _, item in reversed(folder.items)
+            for _, _, item in reversed(folder.holds())
             if item.is_associated == (traversal == "Associated") and traversal != "SoftDeleted"
         ]
         found = restrictions.filtered(mailbox, found, restriction)

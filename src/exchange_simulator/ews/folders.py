@@ -26,7 +26,8 @@ def folder_id(mailbox: Mailbox, folder: Folder, name: str = "FolderId") -> str:
 
 def folder(mailbox: Mailbox, folder: Folder, shape: Shape, *, is_owner: bool = True) -> str:
     """Write a folder with the properties asked for."""
-    name = _ELEMENTS.get(folder.folder_class or "", "Folder")
+    known = _ELEMENTS.get(folder.folder_class or "", "Folder")
+    name = known if folder.finds is None else "SearchFolder"
     asked = _Asked(mailbox, folder, shape, is_owner=is_owner)
     parts = [
         _WRITTEN[uri](asked)
@@ -52,6 +53,12 @@ def _text(name: str, value: str | None) -> str:
     return f"<t:{name}>{text(value)}</t:{name}>" if value is not None else ""
 
 
+def _unread(folder: Folder) -> int:
+    if folder.finds is None:
+        return folder.unread
+    return sum(not item.is_read for _, _, item in folder.holds())
+
+
 _WITHOUT_UNREAD = frozenset(("CalendarFolder", "ContactsFolder"))
 _WRITTEN: dict[str, Callable[[_Asked], str]] = {
     "folder:FolderId": lambda asked: folder_id(asked.mailbox, asked.folder),
@@ -61,11 +68,11 @@ _WRITTEN: dict[str, Callable[[_Asked], str]] = {
     ),
     "folder:FolderClass": lambda asked: _text("FolderClass", asked.folder.folder_class),
     "folder:DisplayName": lambda asked: _text("DisplayName", asked.folder.name),
-    "folder:TotalCount": lambda asked: f"<t:TotalCount>{len(asked.folder.items)}</t:TotalCount>",
+    "folder:TotalCount": lambda asked: f"<t:TotalCount>{len(asked.folder.holds())}</t:TotalCount>",
     "folder:ChildFolderCount": lambda asked: (
         f"<t:ChildFolderCount>{len(asked.folder.children)}</t:ChildFolderCount>"
     ),
-    "folder:UnreadCount": lambda asked: f"<t:UnreadCount>{asked.folder.unread}</t:UnreadCount>",
+    "folder:UnreadCount": lambda asked: f"<t:UnreadCount>{_unread(asked.folder)}</t:UnreadCount>",
     "folder:EffectiveRights": lambda asked: RIGHTS.format(boolean(asked.is_owner)),
     "folder:DistinguishedFolderId": lambda asked: _text(
         "DistinguishedFolderId", asked.folder.well_known

@@ -30,6 +30,7 @@ def sync_folder_hierarchy(caller: Caller, request: etree._Element) -> str:
         mailbox, root = caller.folder(element, is_sync=True)
         if not mailbox.may_read(caller.acting_as):
             raise EwsError("ErrorAccessDenied")
+        caller.check_synchronises(mailbox)
         caller.planned_failure()
         scope = f"hierarchy {mailbox.guid} {root.number if is_named else 'default'}"
         text = request.findtext(f"{M}SyncState")

@@ -24,6 +24,7 @@ def sync_folder_items(caller: Caller, request: etree._Element) -> str:
 
     def answer(element: etree._Element) -> str:
         mailbox, folder = caller.folder(element, is_sync=True)
+        caller.check_synchronises(mailbox, folder)
         caller.planned_failure()
         scope = f"items {mailbox.guid} {folder.number}"
         page = mailbox.changes(

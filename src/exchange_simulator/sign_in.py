@@ -1,0 +1,172 @@
+"""Who asks: HTTP authentication as Exchange's web server does it, by Basic, NTLM, Negotiate or a token of Entra ID.
+
+NTLM and Negotiate let a connection in, not a request (MS-NTHT, RFC 4559): what follows on it needs no more words.
+"""
+
+import asyncio
+import base64
+import binascii
+import os
+import struct
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import spnego
+from aiohttp import web
+from spnego.exceptions import SpnegoError
+
+from exchange_simulator import entra
+from exchange_simulator.exchange import Account, Exchange
+
+BEARER: Final = (
+    'Bearer client_id="00000002-0000-0ff1-ce00-000000000000", '
+    'token_types="app_asserted_user_v1 service_asserted_app_v1", '
+    'authorization_uri="https://login.windows.net/common/oauth2/authorize"'
+)
+CHALLENGES: Final = {"Basic": 'Basic realm="exchange"', "Bearer": BEARER}
+OPTIONS: Final = {
+    "NTLM": ("ntlm", spnego.NegotiateOptions.use_ntlm),
+    "Negotiate": ("negotiate", spnego.NegotiateOptions.use_negotiate),
+}
+AUTHENTICATE: Final = b"NTLMSSP\0\3\0\0\0"
+"""How the last message of NTLM begins (MS-NLMP 2.2.1.3), also within SPNEGO."""
+UNICODE: Final = 0x1
+
+
+@dataclass(frozen=True)
+class Refused:
+    """An HTTP answer for someone who is not let in."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass
+class _Connection:
+    context: spnego.ContextProxy | None = None
+    account: Account | None = None
+
+
+class Gate:
+    """Lets requests in to one Exchange."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._connections: dict[asyncio.Transport, _Connection] = {}
+
+    def admit(self, request: web.Request) -> Account | Refused:
+        """Tell who signs in with this request, or what to answer instead."""
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        exchange, scheme = self._exchange, scheme.lower()
+        offers = {offer.lower(): offer for offer in exchange.offers}
+        if scheme == "bearer":
+            return self._by_token(request.headers["Authorization"])
+        account = None
+        if not scheme and request.transport in self._connections:
+            account = self._connections[request.transport].account
+        elif scheme == "basic" and scheme in offers:
+            account = _by_password(exchange, given)
+        elif scheme in ("ntlm", "negotiate") and scheme in offers and request.transport:
+            found = self._by_handshake(request.transport, offers[scheme], given)
+            if isinstance(found, str):
+                return Refused(401, (("WWW-Authenticate", found),))
+            account = found
+        if account is None or account.is_locked:
+            return self._challenge()
+        return account
+
+    def _challenge(self) -> Refused:
+        offers = self._exchange.offers
+        if self._exchange.applications:
+            offers = ("Bearer", *offers)
+        named = (("WWW-Authenticate", CHALLENGES.get(offer, offer)) for offer in offers)
+        return Refused(401, tuple(named))
+
+    def _by_token(self, authorization: str) -> Account | Refused:
+        exchange = self._exchange
+        identity = entra.identity_of(exchange, authorization, audience="outlook")
+        if identity is None or identity.app_id not in exchange.applications:
+            words = f'{BEARER}, error="invalid_token"'
+            return Refused(401, (("WWW-Authenticate", words),))
+        allowed = exchange.ews_allowed_apps
+        if allowed is not None and identity.app_id not in allowed:
+            return Refused(403)
+        if identity.user is not None:
+            return exchange.find_account(identity.user) or self._challenge()
+        if "full_access_as_app" not in identity.roles:
+            reason = (
+                '2000008;reason="The token contains not enough scope to make this call.";'
+                'error_category="invalid_grant"'
+            )
+            return Refused(403, (("x-ms-diagnostics", reason),))
+        return exchange.account_of_application(identity.app_id)
+
+    def _by_handshake(
+        self, transport: asyncio.Transport, scheme: str, given: str
+    ) -> Account | str | None:
+        """Take the next step: the account at the end, the server's next word before it, None where it failed."""
+        self._connections = {t: c for t, c in self._connections.items() if not t.is_closing()}
+        connection = self._connections.setdefault(transport, _Connection())
+        account = None
+        try:
+            token = base64.b64decode(given, validate=True)
+            account, line = _claimed(self._exchange, token)
+            with _credentials(line):
+                if connection.context is None:
+                    protocol, options = OPTIONS[scheme]
+                    connection.context = spnego.server(protocol=protocol, options=options)
+                answer = connection.context.step(token)
+            is_complete = connection.context.complete
+        except (SpnegoError, binascii.Error, ValueError, KeyError, struct.error):
+            # KeyError and struct.error: what pyspnego makes of tokens that are none.
+            del self._connections[transport]
+            return account and self._exchange.let_in(account, is_right=False)
+        if not is_complete:
+            return f"{scheme} {base64.b64encode(answer or b'').decode()}"
+        connection.context = None
+        connection.account = account and self._exchange.let_in(account, is_right=True)
+        return connection.account
+
+
+def _by_password(exchange: Exchange, given: str) -> Account | None:
+    try:
+        name, _, password = base64.b64decode(given, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        return None
+    return exchange.sign_in(name, password)
+
+
+def _claimed(exchange: Exchange, token: bytes) -> tuple[Account | None, str]:
+    """Tell who a last message of NTLM claims to be, with the line of the user file that checks it."""
+    message = token[token.find(AUTHENTICATE) :] if AUTHENTICATE in token else b""
+    if not message:
+        return None, ""
+    (flags,) = struct.unpack_from("<I", message, 60)
+    encoding = "utf-16-le" if flags & UNICODE else "ascii"
+    names = []
+    for field in (28, 36):  # DomainNameFields, UserNameFields
+        length, _, offset = struct.unpack_from("<HHI", message, field)
+        names.append(message[offset : offset + length].decode(encoding))
+    domain, user = names
+    account = exchange.find_account(f"{domain}\\{user}" if domain else user)
+    return account, f"{domain}:{user}:{account.password}" if account else ""
+
+
+@contextmanager
+def _credentials(line: str) -> Iterator[None]:
+    """Let pyspnego know the one password that is to be checked: it takes them from a file alone."""
+    before = os.environ.get("NTLM_USER_FILE")
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8") as file:
+        file.write(line)
+        file.flush()
+        os.environ["NTLM_USER_FILE"] = file.name
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ["NTLM_USER_FILE"]
+            else:
+                os.environ["NTLM_USER_FILE"] = before
