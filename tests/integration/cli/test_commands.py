@@ -188,7 +188,7 @@ def test_a_wrong_password_and_a_wrong_address(
     simulated = ("simulate", "--mail", "one.eml", "--port", "0", "--write-config", "right.toml")
     with running(*simulated, folder=tmp_path, says="Now: mailmine serve"):
         right = (tmp_path / "right.toml").read_text(encoding="utf-8")
-        wrong = right.replace('"simulated"\n\n', f'"{password}"\n\n').replace(
+        wrong = right.replace('password = "simulated"', f'password = "{password}"').replace(
             'address = "mail@example.com"', f'address = "{mailbox}"'
         )
         (tmp_path / "wrong.toml").write_text(wrong, encoding="utf-8")
