@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from exchange_simulator.autodiscover import Autodiscover
 from exchange_simulator.entra import Application, Tokens
 from exchange_simulator.folder import PUBLIC
 from exchange_simulator.graph.errors import GraphError
@@ -154,6 +155,7 @@ class Exchange:
         """As in the cloud that 21Vianet operates."""
         self.graph_forgets_before = 0
         """How many of the next delta queries with a place are answered that it is forgotten (410)."""
+        self.autodiscover = Autodiscover()
         self._quirks: list[str] = []
         self.lock = threading.RLock()
         self.subscriptions = Subscriptions(self.lock)
