@@ -470,11 +470,13 @@ class Exchange:
     def prepare(self) -> None:
         """Take all mail apart now, so that what is measured later is not the first asking."""
         from exchange_simulator.ews.item_fields import elements  # noqa: PLC0415
+        from exchange_simulator.graph.resources import made_of  # noqa: PLC0415
 
         for mailbox in self.mailboxes:
             for message in mailbox.messages():
                 with self.lock:
                     elements(mailbox, message.item)
+                    made_of(mailbox, message.item)
 
     def close(self) -> None:
         """Let go of what is on disk."""
