@@ -18,7 +18,9 @@ from mailmine.model.integration import Connection
 
 async def ids_of(address: str, mailboxes: list[str]) -> list[list[ItemId]]:
     """List the items of each mailbox."""
-    connection = Connection(endpoint=f"{address}/EWS/Exchange.asmx", username=ACCOUNT)
+    connection = Connection(
+        endpoint=f"{address}/EWS/Exchange.asmx", username=ACCOUNT, plain_http=True
+    )
     account = open_account(connection, PASSWORD)
     listed: list[list[ItemId]] = []
     try:

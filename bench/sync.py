@@ -34,7 +34,9 @@ def sync(address: str, addresses: list[str], folder: Path) -> int:
     wanted = IntegrationConfiguration(
         project="bench",
         name="exchange",
-        connection=Connection(endpoint=f"{address}/EWS/Exchange.asmx", username=ACCOUNT),
+        connection=Connection(
+            endpoint=f"{address}/EWS/Exchange.asmx", username=ACCOUNT, plain_http=True
+        ),
         mailboxes=tuple(
             MailboxConfiguration(address=each, project="bench", bucket=each.partition("@")[0])
             for each in addresses

@@ -110,19 +110,28 @@ def token(
     try:
         return 200, _token(exchange, tenant, form, authorization)
     except TokenError as error:
-        correlation = str(uuid.uuid4())
-        trace = str(uuid.uuid4())
-        stamp = exchange.now().strftime("%Y-%m-%d %H:%M:%SZ")
-        return error.status, {
-            "error": error.error,
-            "error_description": f"AADSTS{error.code}: {error.description} Trace ID: {trace} "
-            f"Correlation ID: {correlation} Timestamp: {stamp}",
-            "error_codes": [error.code],
-            "timestamp": stamp,
-            "trace_id": trace,
-            "correlation_id": correlation,
-            "error_uri": f"https://login.microsoftonline.com/error?code={error.code}",
-        }
+        return error.status, _refusal(exchange, error)
+
+
+def _refusal(exchange: "Exchange", error: TokenError) -> dict[str, Any]:
+    correlation, trace = str(uuid.uuid4()), str(uuid.uuid4())
+    stamp = exchange.now().strftime("%Y-%m-%d %H:%M:%SZ")
+    return {
+        "error": error.error,
+        "error_description": f"AADSTS{error.code}: {error.description} Trace ID: {trace} "
+        f"Correlation ID: {correlation} Timestamp: {stamp}",
+        "error_codes": [error.code],
+        "timestamp": stamp,
+        "trace_id": trace,
+        "correlation_id": correlation,
+        "error_uri": f"https://login.microsoftonline.com/error?code={error.code}",
+    }
+
+
+def _check_tenant(exchange: "Exchange", tenant: str) -> None:
+    known = {app.tenant.lower() for app in exchange.applications.values()}
+    if tenant.lower() not in known | {"common", "organizations"}:
+        raise TokenError(90002, "invalid_request", f"Tenant '{tenant}' not found.")
 
 
 def _token(
@@ -134,8 +143,7 @@ def _token(
             client_id, _, secret = base64.b64decode(authorization[6:]).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
             client_id = ""
-    if not any(app.tenant.lower() == tenant.lower() for app in exchange.applications.values()):
-        raise TokenError(90002, "invalid_request", f"Tenant '{tenant}' not found.")
+    _check_tenant(exchange, tenant)
     app = exchange.applications.get(client_id)
     if app is None or app.tenant.lower() != tenant.lower():
         words = (
@@ -298,10 +306,14 @@ def _given(
     return given
 
 
-def metadata(base: str, tenant: str) -> dict[str, Any]:
-    """Describe the endpoints of a tenant (OpenID Connect Discovery)."""
+def metadata(exchange: "Exchange", base: str, tenant: str) -> tuple[int, dict[str, Any]]:
+    """Describe the endpoints of a tenant (OpenID Connect Discovery): the status and the JSON object."""
+    try:
+        _check_tenant(exchange, tenant)
+    except TokenError as error:
+        return error.status, _refusal(exchange, error)
     root = f"{base}/{tenant}"
-    return {
+    return 200, {
         "token_endpoint": f"{root}/oauth2/v2.0/token",
         "token_endpoint_auth_methods_supported": [
             "client_secret_post",
@@ -314,7 +326,7 @@ def metadata(base: str, tenant: str) -> dict[str, Any]:
         "id_token_signing_alg_values_supported": ["RS256"],
         "response_types_supported": ["code", "id_token", "code id_token", "id_token token"],
         "scopes_supported": ["openid", "profile", "email", "offline_access"],
-        "issuer": f"{root}/v2.0",
+        "issuer": f"https://login.microsoftonline.com/{tenant}/v2.0",
         "authorization_endpoint": f"{root}/oauth2/v2.0/authorize",
         "device_authorization_endpoint": f"{root}/oauth2/v2.0/devicecode",
         "end_session_endpoint": f"{root}/oauth2/v2.0/logout",

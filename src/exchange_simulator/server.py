@@ -67,7 +67,13 @@ def add_token_endpoint(app: web.Application, exchange: Exchange) -> None:
         return _json(said, status)
 
     async def metadata(request: web.Request) -> web.Response:
-        return _json(entra.metadata(_base(request), request.match_info["tenant"]))
+        tenant = request.match_info["tenant"]
+        with exchange.lock:
+            status, said = entra.metadata(exchange, _base(request), tenant)
+        return _json(said, status)
+
+    async def realm(request: web.Request) -> web.Response:
+        return _json({"ver": "1.0", "account_type": "Managed", "cloud_instance_name": request.host})
 
     async def discovery(request: web.Request) -> web.Response:
         return _json(entra.discovery(request.host))
@@ -75,6 +81,7 @@ def add_token_endpoint(app: web.Application, exchange: Exchange) -> None:
     app.router.add_post("/{tenant}/oauth2/v2.0/token", token)
     app.router.add_get("/{tenant}/v2.0/.well-known/openid-configuration", metadata)
     app.router.add_get("/{tenant}/discovery/instance", discovery)
+    app.router.add_get("/common/userrealm/{user}", realm)
 
 
 def _json(said: object, status: int = 200) -> web.Response:

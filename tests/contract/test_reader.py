@@ -114,7 +114,10 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
             exchange.grant(SERVICE, mailbox=ADDRESS)
         address = stack.enter_context(exchange.serve())
         connection = Connection(
-            endpoint=address + "/EWS/Exchange.asmx", username=SERVICE, access=access
+            endpoint=address + "/EWS/Exchange.asmx",
+            username=SERVICE,
+            access=access,
+            plain_http=True,
         )
         account = open_account(connection, PASSWORD)
         yield World(exchange, mailbox, account, account.reader(ADDRESS), address, connection)
@@ -424,7 +427,9 @@ async def test_cursors_may_be_long() -> None:
     for number in range(5):
         mailbox.deliver(eml(number), folder="Inbox")
     with exchange.serve() as address:
-        connection = Connection(endpoint=address + "/EWS/Exchange.asmx", username=ADDRESS)
+        connection = Connection(
+            endpoint=address + "/EWS/Exchange.asmx", username=ADDRESS, plain_http=True
+        )
         account = open_account(connection, PASSWORD)
         world = World(exchange, mailbox, account, account.reader(ADDRESS), address, connection)
         inbox = await world.folder("Inbox")
@@ -443,7 +448,9 @@ async def test_a_delegate_of_the_inbox_alone_reads_it() -> None:
     mailbox.deliver(eml(2), folder="Private")
     exchange.grant(SERVICE, mailbox=ADDRESS, folder="Inbox")
     with exchange.serve() as address:
-        connection = Connection(endpoint=address + "/EWS/Exchange.asmx", username=SERVICE)
+        connection = Connection(
+            endpoint=address + "/EWS/Exchange.asmx", username=SERVICE, plain_http=True
+        )
         account = open_account(connection, PASSWORD)
         world = World(exchange, mailbox, account, account.reader(ADDRESS), address, connection)
         tree = await world.reader.folders()
@@ -465,7 +472,9 @@ async def test_ten_mailboxes_are_read_side_by_side_within_the_limits() -> None:
         for number in range(15):
             exchange.mailbox(address).deliver(eml(number), folder="Inbox")
     with exchange.serve() as served:
-        connection = Connection(endpoint=served + "/EWS/Exchange.asmx", username=SERVICE)
+        connection = Connection(
+            endpoint=served + "/EWS/Exchange.asmx", username=SERVICE, plain_http=True
+        )
         account = open_account(connection, PASSWORD, limits=Limits(in_flight=3))
 
         async def read(address: str) -> int:
@@ -486,7 +495,9 @@ async def test_every_real_email_comes_through(shared: Path) -> None:
     mailbox = exchange.mailbox(ADDRESS)
     delivered = {message.id: message for message in load(mailbox, shared / "corpus")}
     with exchange.serve() as address:
-        connection = Connection(endpoint=address + "/EWS/Exchange.asmx", username=ADDRESS)
+        connection = Connection(
+            endpoint=address + "/EWS/Exchange.asmx", username=ADDRESS, plain_http=True
+        )
         account = open_account(connection, PASSWORD)
         world = World(exchange, mailbox, account, account.reader(ADDRESS), address, connection)
         changes, _ = await world.read(await world.folder("Inbox"))

@@ -112,7 +112,7 @@ def test_host_and_port_name_the_endpoint(tmp_path: Path) -> None:
         ("a.json", "{", "is not JSON"),
         ("a.json", "[]", "no configuration"),
         ("a.json", '{"mailboxes": {}}', "empty"),
-        ("a.json", VENDORS.replace('"basic"', '"oauth2"'), "auth_type oauth2"),
+        ("a.json", VENDORS.replace('"basic"', '"kerberos5"'), "auth_type is kerberos5"),
         ("a.json", VENDORS.replace('"owner": "support", ', ""), "owner"),
         ("a.json", VENDORS.replace("2024-01-01T00:00:00+01:00", "yesterday"), "start_timestamp"),
         ("a.json", VENDORS.replace('"ews_endpoint"', '"endpoint"'), "names no server"),

@@ -21,7 +21,7 @@ from exchange_simulator.graph.pages import listed, options
 from exchange_simulator.graph.query import read_filter
 from exchange_simulator.mailbox import Mailbox
 
-PROPERTY = re.compile(r"id eq '((?:String|Integer|Long|SystemTime) 0x[0-9a-fA-F]+)'")
+PROPERTY = re.compile(r"id eq '((?:String|Integer|Long|Boolean|SystemTime) 0x[0-9a-fA-F]+)'")
 MOST_FILTERED = 5_000
 """Messages that a delta with a filter gives at most (delta query for messages)."""
 

@@ -25,6 +25,7 @@ TYPES: Final = {
     "IPM.Schedule.Meeting.Resp.Neg": "#microsoft.graph.eventMessageResponse",
     "IPM.Schedule.Meeting.Resp.Tent": "#microsoft.graph.eventMessageResponse",
 }
+SENSITIVITIES: Final = ("Normal", "Personal", "Private", "Confidential")
 USUAL: Final = (
     "createdDateTime",
     "lastModifiedDateTime",
@@ -95,7 +96,7 @@ def folder_id(mailbox: Mailbox, folder: Folder) -> str:
 def message(mailbox: Mailbox, item: Item, query: Query, *, extra: bytes = b"") -> bytes:
     """Write a message with the properties that are selected; `extra` is JSON of further members."""
     made = made_of(mailbox, item)
-    changing = _changing(mailbox, item)
+    changing = _changing(mailbox, item, made)
     names = query.select
     if names is None:
         names = USUAL
@@ -134,7 +135,7 @@ def made_of(mailbox: Mailbox, item: Item) -> Made:
     return made
 
 
-def _changing(mailbox: Mailbox, item: Item) -> Made:
+def _changing(mailbox: Mailbox, item: Item, made: Made) -> Made:
     """Write what changes while the mail stays the same."""
     key = ids.change_key("item", mailbox.guid, item.change)
     found = {
@@ -148,10 +149,12 @@ def _changing(mailbox: Mailbox, item: Item) -> Made:
         "webLink": '"https://outlook.office365.com/owa/?ItemID='
         f'{message_id(mailbox, item, is_immutable=False)}&exvsurl=1&viewmodel=ReadMessageItem"',
     }
-    made = {name: value.encode() for name, value in found.items()}
+    if made.get("sentDateTime") == b"null":  # no Date: when it arrived
+        found["sentDateTime"] = found["receivedDateTime"]
+    changing = {name: value.encode() for name, value in found.items()}
     if item.categories is not None:
-        made["categories"] = _encode(item.categories)
-    return made
+        changing["categories"] = _encode(item.categories)
+    return changing
 
 
 def _says(content: Content) -> dict[str, Any]:
@@ -188,8 +191,9 @@ def _says(content: Content) -> dict[str, Any]:
             {"name": name, "value": value} for name, value in content.headers
         ],
         "PidTag 0x001A": content.item_class,
-        "PidTag 0x0036": content.sensitivity,
+        "PidTag 0x0036": str(SENSITIVITIES.index(content.sensitivity)),
         "PidTag 0x0070": content.topic,
+        "PidTag 0x0E1B": "true" if content.attachments else "false",
     }
 
 

@@ -321,7 +321,9 @@ def _message(caller: Caller, mailbox: Mailbox, item: Item, rest: list[str]) -> A
         case ["attachments", name, *more]:
             place, one = caller.attachment(mailbox, item, name)
             if more == ["$value"]:
-                kind = one.content_type if not one.is_item else "text/plain"
+                kind = "text/plain" if one.is_item else one.content_type
+                if not (kind.isascii() and kind.isprintable()):
+                    kind = "application/octet-stream"
                 return Answer(200, mailbox.data(one.data), {"Content-Type": kind})
             if not more:
                 written = resources.attachment(mailbox, item, place, one, with_content=True)

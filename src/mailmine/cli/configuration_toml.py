@@ -8,38 +8,34 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 
-from mailmine.model.integration import AccessType, AuthType, Connection, Filters
+from mailmine.cli.connection_toml import Strict, WrittenConnection
+from mailmine.model.integration import Filters
 from mailmine.sync.configure import (
     Configuration,
     ConfigurationError,
     IntegrationConfiguration,
     MailboxConfiguration,
-    SecretSource,
 )
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,256}$")]
 Address = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=512)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class _Mailbox(_Strict):
+class _Mailbox(Strict):
     address: Address
     bucket: Name
     source: Name | None = None
     start: datetime | None = None
     attachments: bool = False
     enabled: bool | None = None
-    folders: list[str] = []
-    folders_except: list[str] = []
-    participants: list[str] = []
-    participants_except: list[str] = []
-    domains: list[str] = []
-    domains_except: list[str] = []
+    folders: list[str] = Field(default_factory=list)
+    folders_except: list[str] = Field(default_factory=list)
+    participants: list[str] = Field(default_factory=list)
+    participants_except: list[str] = Field(default_factory=list)
+    domains: list[str] = Field(default_factory=list)
+    domains_except: list[str] = Field(default_factory=list)
 
     @field_validator("start")
     @classmethod
@@ -47,25 +43,15 @@ class _Mailbox(_Strict):
         return start if start is None or start.tzinfo else start.replace(tzinfo=UTC)
 
 
-class _Integration(_Strict):
+class _Integration(WrittenConnection):
     project: Name
     name: Name
     title: str = ""
-    endpoint: Annotated[str, Field(pattern=r"^https?://\S+$")]
-    username: str
-    password: str | None = None
-    password_env: str | None = None
-    password_file: Path | None = None
-    auth: AuthType = AuthType.BASIC
-    access: AccessType = AccessType.DELEGATE
-    ca_file: Path | None = None
-    verify_tls: bool = True
-    proxy: str | None = None
     enabled: bool | None = None
-    mailbox: list[_Mailbox] = []
+    mailbox: list[_Mailbox] = Field(default_factory=list)
 
 
-class _File(_Strict):
+class _File(Strict):
     integration: Annotated[list[_Integration], Field(min_length=1)]
 
 
@@ -106,20 +92,8 @@ def _integration(written: _Integration, folder: Path) -> IntegrationConfiguratio
         project=written.project,
         name=written.name,
         title=written.title or written.name,
-        connection=Connection(
-            endpoint=written.endpoint,
-            auth=written.auth,
-            username=written.username,
-            access=written.access,
-            ca_file=str((folder / written.ca_file).resolve()) if written.ca_file else None,
-            verify_tls=written.verify_tls,
-            proxy=written.proxy,
-        ),
-        secret=SecretSource(
-            value=written.password,
-            environment=written.password_env,
-            file=folder / written.password_file if written.password_file else None,
-        ),
+        connection=written.connection(folder),
+        secret=written.secret(folder),
         enabled=written.enabled,
         mailboxes=tuple(_mailbox(each, written.project) for each in written.mailbox),
     )

@@ -5,8 +5,10 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from mailmine.model.integration import AccessType, AuthType, Connection
+from mailmine.exchange.endpoints import ews_online, graph_of
+from mailmine.model.integration import AccessType, AuthType, Backend, Cloud, Connection
 from mailmine.sync.configure import (
     Configuration,
     ConfigurationError,
@@ -32,6 +34,9 @@ KNOWN = {
     "auth_oauth_client_secret",
     "auth_oauth_client_credential_private_key",
     "access_type",
+    "auth_oauth_client_credential_thumbprint",
+    "graph_endpoint",
+    "plain_http",
     "mailboxes",
 }
 KNOWN_OF_MAILBOX = {"bucket", "start_from", "start_timestamp"}
@@ -73,23 +78,72 @@ def _name(path: Path) -> str:
 
 
 def _connection(data: dict[str, Any], path: Path) -> Connection:
-    if str(data.get("microsoft_api", "ews")).lower() == "graph":
-        raise ConfigurationError(
-            f"{path}: microsoft_api is graph, which this version does not read yet; it reads Exchange Server by EWS"
-        )
-    auth = str(data.get("auth_type", "basic")).lower()
-    if auth not in set(AuthType):
-        known = ", ".join(AuthType)
-        raise ConfigurationError(
-            f"{path}: auth_type {auth} is not offered by this version, which signs in by: {known}. "
-            "Set auth_type to one that the server allows"
-        )
+    is_graph = str(data.get("microsoft_api", "ews")).lower() == "graph"
+    auth = _auth(data, path, is_graph=is_graph)
+    usual = AccessType.DELEGATE
+    if auth in (AuthType.CLIENT_SECRET, AuthType.CLIENT_CERTIFICATE) and not is_graph:
+        usual = (
+            AccessType.IMPERSONATION
+        )  # an application has no mailbox of its own to be a delegate from
+    access = AccessType(_one_of(data, "access_type", set(AccessType), usual, path))
+    is_oauth = auth not in (AuthType.BASIC, AuthType.NTLM)
+    authority, tenant = _authority(data, path) if is_oauth else (None, "")
+    cloud = _CLOUDS.get(authority or "", Cloud.WORLDWIDE)
+    if is_graph:
+        endpoint = graph_of(cloud)
+    elif is_oauth and "ews_endpoint" not in data and "host" not in data:
+        endpoint = ews_online(cloud)
+    else:
+        endpoint = _endpoint(data, path)
     return Connection(
-        endpoint=_endpoint(data, path),
-        auth=AuthType(auth),
-        username=_text(data, "auth_user", path),
-        access=AccessType(_one_of(data, "access_type", set(AccessType), "delegate", path)),
+        endpoint=str(data.get("graph_endpoint") or endpoint),
+        backend=Backend.GRAPH if is_graph else Backend.EWS,
+        auth=auth,
+        username=str(data.get("auth_user") or "") if is_oauth else _text(data, "auth_user", path),
+        access=AccessType.DELEGATE if is_graph else access,
+        tenant_id=tenant,
+        client_id=_text(data, "auth_oauth_client_id", path) if is_oauth else "",
+        cloud=cloud,
+        authority=authority,
+        certificate_thumbprint=str(data.get("auth_oauth_client_credential_thumbprint") or ""),
+        plain_http=bool(data.get("plain_http")),
     )
+
+
+_CLOUDS = {
+    "https://login.microsoftonline.us": Cloud.GCC_HIGH,
+    "https://login.chinacloudapi.cn": Cloud.CHINA,
+    "https://login.partner.microsoftonline.cn": Cloud.CHINA,
+}
+
+
+def _auth(data: dict[str, Any], path: Path, *, is_graph: bool) -> AuthType:
+    """Tell how it signs in: `oauth2` is with a secret, with a certificate, or by a user's password."""
+    written = _one_of(
+        data, "auth_type", {"basic", "ntlm", "oauth2"}, "oauth2" if is_graph else "basic", path
+    )
+    if written != "oauth2":
+        if is_graph:
+            raise ConfigurationError(
+                f"{path}: auth_type is {written}; Microsoft Graph is signed in to by oauth2 alone"
+            )
+        return AuthType(written)
+    if "auth_oauth_client_credential_private_key" in data:
+        return AuthType.CLIENT_CERTIFICATE
+    if "auth_oauth_client_secret" in data or "auth_user" not in data:
+        return AuthType.CLIENT_SECRET
+    return AuthType.SERVICE_USER
+
+
+def _authority(data: dict[str, Any], path: Path) -> tuple[str, str]:
+    """Take `https://login.microsoftonline.com/<tenant>/` apart."""
+    written = urlsplit(_text(data, "auth_oauth_authority", path))
+    tenant = written.path.strip("/").partition("/")[0]
+    if not written.hostname or not tenant:
+        raise ConfigurationError(
+            f"{path}: auth_oauth_authority must end with the tenant, as https://login.microsoftonline.com/<tenant_id>/"
+        )
+    return f"{written.scheme}://{written.netloc}", tenant
 
 
 def _endpoint(data: dict[str, Any], path: Path) -> str:
@@ -106,6 +160,9 @@ def _endpoint(data: dict[str, Any], path: Path) -> str:
 
 
 def _secret(data: dict[str, Any], path: Path) -> SecretSource:
+    for key in ("auth_oauth_client_credential_private_key", "auth_oauth_client_secret"):
+        if key in data:
+            return SecretSource(value=_text(data, key, path))
     if "auth_password" in data:
         return SecretSource(value=_text(data, "auth_password", path))
     if "auth_password_file" in data:

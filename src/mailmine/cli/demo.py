@@ -87,7 +87,9 @@ def _configuration(address: str) -> Configuration:
                 project="lindholt",
                 name="exchange",
                 title="Lindholt Instruments (simulated Exchange)",
-                connection=Connection(endpoint=f"{address}/EWS/Exchange.asmx", username=ACCOUNT),
+                connection=Connection(
+                    endpoint=f"{address}/EWS/Exchange.asmx", username=ACCOUNT, plain_http=True
+                ),
                 secret=SecretSource(value=PASSWORD),
                 mailboxes=tuple(
                     MailboxConfiguration(

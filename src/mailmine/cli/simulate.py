@@ -18,7 +18,7 @@ name = "simulated"
 endpoint = {endpoint}
 username = {user}
 password = {password}
-
+{network}
 [[integration.mailbox]]
 address = {mailbox}
 bucket = {bucket}
@@ -67,6 +67,7 @@ def simulate(
                     endpoint=_quoted(f"{address}/EWS/Exchange.asmx"),
                     user=_quoted(user),
                     password=_quoted(password),
+                    network="verify_tls = false\n" if tls else "plain_http = true\n",
                     mailbox=_quoted(mailbox),
                     bucket=_quoted(mailbox.partition("@")[0]),
                 ),

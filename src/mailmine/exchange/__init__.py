@@ -6,10 +6,15 @@ reader = account.reader("orders@example.com")   # one for a mailbox
 await account.aclose()
 """
 
+from functools import partial
+
+from mailmine.exchange.aadsts import WORDS as _AADSTS_WORDS
 from mailmine.exchange.credentials import make_credentials
 from mailmine.exchange.ews.account import EwsAccount
 from mailmine.exchange.ews.codes import WORDS as _EWS_WORDS
 from mailmine.exchange.faults import Code
+from mailmine.exchange.graph.account import GraphAccount
+from mailmine.exchange.graph.codes import WORDS as _GRAPH_WORDS
 from mailmine.exchange.http import HttpPool, Transport
 from mailmine.exchange.pace import Clock, Limits, SystemClock
 from mailmine.exchange.reader import Account
@@ -18,7 +23,9 @@ from mailmine.model.integration import Backend, Connection
 
 __all__ = ["KNOWN_CODES", "Limits", "open_account"]
 
-KNOWN_CODES: frozenset[str] = frozenset(Code) | frozenset(_EWS_WORDS)
+KNOWN_CODES: frozenset[str] = (
+    frozenset(_GRAPH_WORDS) | frozenset(Code) | frozenset(_EWS_WORDS) | frozenset(_AADSTS_WORDS)
+)
 """The codes of faults that we know by name; besides these come `http_` with a status, and codes unknown to us."""
 
 
@@ -36,16 +43,19 @@ def open_account(
     for an integration, so that the limits which Exchange sets an account are kept across its mailboxes.
     `transport` and `clock` are for tests.
     """
-    limits = limits or Limits()
+    limits, clock = limits or Limits(), clock or SystemClock()
+    is_given = transport is not None
+    transport = transport or HttpPool(connection, connections=limits.in_flight)
     session = Session(
         connection,
-        make_credentials(connection, secret),
-        transport=transport or HttpPool(connection, connections=limits.in_flight),
+        make_credentials(connection, secret, transport=transport, clock=clock),
+        transport=transport,
+        transport_of_line=None if is_given else partial(HttpPool, connection, connections=1),
         limits=limits,
-        clock=clock or SystemClock(),
+        clock=clock,
     )
     match connection.backend:
         case Backend.EWS:
             return EwsAccount(session)
         case Backend.GRAPH:
-            raise NotImplementedError("mailboxes are not read by Graph yet")
+            return GraphAccount(session)

@@ -8,7 +8,10 @@ import base64
 from collections.abc import AsyncGenerator, Mapping
 from typing import Protocol
 
-from mailmine.exchange.http import Response
+from mailmine.exchange.challenge import Challenged
+from mailmine.exchange.http import Response, Transport
+from mailmine.exchange.oauth import Bearer
+from mailmine.exchange.pace import Clock
 from mailmine.model.integration import AuthType, Connection
 
 Headers = Mapping[str, str]
@@ -17,6 +20,11 @@ Headers = Mapping[str, str]
 class Credentials(Protocol):
     """Proves who the account is."""
 
+    @property
+    def is_for_connection(self) -> bool:
+        """Whether not each request is signed in but the connection, which then carries nobody else's."""
+        ...
+
     def flow(self) -> AsyncGenerator[Headers, Response]:
         """Yield the headers of the next try, as long as another try makes sense. May raise ExchangeError."""
         ...
@@ -24,6 +32,8 @@ class Credentials(Protocol):
 
 class Basic:
     """User name and password with every request (RFC 7617), in UTF-8."""
+
+    is_for_connection = False
 
     def __init__(self, username: str, password: str) -> None:
         token = base64.b64encode(f"{username}:{password}".encode()).decode("ascii")
@@ -34,10 +44,14 @@ class Basic:
         yield self._headers
 
 
-def make_credentials(connection: Connection, secret: str) -> Credentials:
-    """Make the credentials that `connection` asks for."""
+def make_credentials(
+    connection: Connection, secret: str, *, transport: Transport, clock: Clock
+) -> Credentials:
+    """Make the credentials that `connection` asks for; what they ask for themselves goes by `transport`."""
     match connection.auth:
         case AuthType.BASIC:
             return Basic(connection.username, secret)
-        case _:
-            raise NotImplementedError(f"signing in by {connection.auth} is not there yet")
+        case AuthType.NTLM | AuthType.NEGOTIATE:
+            return Challenged(connection, secret)
+        case AuthType.CLIENT_SECRET | AuthType.CLIENT_CERTIFICATE | AuthType.SERVICE_USER:
+            return Bearer(connection, secret, transport=transport, clock=clock)

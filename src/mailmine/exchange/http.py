@@ -46,6 +46,8 @@ class Response:
     """The body, decompressed; to be read while the response is open."""
     cookies: Sequence[str] = field(default=())
     """The values of Set-Cookie."""
+    challenges: Sequence[str] = field(default=())
+    """The values of WWW-Authenticate."""
 
 
 class Transport(Protocol):
@@ -91,25 +93,33 @@ class HttpPool:
                 headers=answer.headers,
                 pieces=_pieces(answer, request.url),
                 cookies=answer.headers.getall("Set-Cookie", ()),
+                challenges=answer.headers.getall("WWW-Authenticate", ()),
             )
         finally:
             answer.release()
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            refuse_plain_http(self._connection.endpoint)
+            refuse_plain_http(self._connection.endpoint, is_allowed=self._connection.plain_http)
             connector = aiohttp.TCPConnector(
                 limit=self._connections, ssl=make_context(self._connection), keepalive_timeout=60
             )
             self._session = aiohttp.ClientSession(
                 connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None, connect=30, sock_connect=20),
+                timeout=self._timeouts(),
                 headers={"User-Agent": USER_AGENT},
                 auto_decompress=True,
                 max_field_size=32_768,  # some front ends set long cookies
             )
         return self._session
+
+    def _timeouts(self) -> aiohttp.ClientTimeout:
+        """Give each step its time; reading is watched piece by piece where answers are read."""
+        given = self._connection.timeouts
+        return aiohttp.ClientTimeout(
+            total=None, connect=given.pool, sock_connect=given.connect, sock_read=given.read
+        )
 
     async def aclose(self) -> None:
         """Close the pool; a later request opens it anew."""
@@ -129,8 +139,11 @@ def host_of(url: str) -> str:
     return f"{host}:{port}" if port not in (None, 443) else host
 
 
-def refuse_plain_http(endpoint: str) -> None:
-    """Let a password travel by TLS only; plain HTTP is for servers on this machine. Raises ExchangeError."""
+def refuse_plain_http(endpoint: str, *, is_allowed: bool) -> None:
+    """Let a password travel by TLS only. Raises ExchangeError.
+
+    Plain HTTP is for servers on this machine, and only where that `is_allowed`.
+    """
     try:
         parts = urlsplit(endpoint)
         _ = parts.port
@@ -139,11 +152,13 @@ def refuse_plain_http(endpoint: str) -> None:
     host = parts.hostname or ""
     if parts.scheme == "https" and host:
         return
-    if parts.scheme == "http" and _is_this_machine(host):
+    if parts.scheme == "http" and is_allowed and _is_this_machine(host):
         return
     if parts.scheme == "http" and host:
         code = Code.HTTPS_REQUIRED
         message = f"The way to {host} is not encrypted, the password could be read. Use an address with https:// instead."
+        if _is_this_machine(host):
+            message += " For a server on this machine, say plain_http = true in the integration."
     else:
         code = Code.BAD_ENDPOINT
         message = (

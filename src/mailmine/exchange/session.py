@@ -26,10 +26,25 @@ from mailmine.model.integration import Connection
 
 SHORT_PAUSE: Final = 1.0
 """Seconds before the one other try after a 503."""
+LONGEST_REFUSAL: Final = 1 << 20
+"""Bytes of the page that comes with a 401 which are read."""
 SECOND_LOGIN_AFTER: Final = 300.0
 """Seconds before a refused password is tried a second time: Exchange also says 401 when overloaded."""
 FURTHER_LOGINS_AFTER: Final = 900.0
 """Seconds before any further try, which nobody but a person asks for: slow enough to lock no account out."""
+
+
+def is_refused(fault: Fault) -> bool:
+    """Tell a refusal of who we say that we are: trying again is of no use and may do harm."""
+    return fault.code == "http_401" or (
+        fault.where is Where.TOKEN
+        and not fault.code.startswith("http_")
+        and fault.code not in _PASSING
+    )
+
+
+_PASSING: Final = (Code.TIMED_OUT, Code.MALFORMED_ANSWER)
+"""Where the token endpoint failed, and refused nothing."""
 
 
 class Session:
@@ -41,9 +56,11 @@ class Session:
         credentials: Credentials,
         *,
         transport: Transport,
+        transport_of_line: Callable[[], Transport] | None = None,
         limits: Limits,
         clock: Clock,
     ) -> None:
+        """Open none. `transport_of_line` makes one for a line where the credentials are for a connection alone."""
         self.connection = connection
         self.limits = limits
         self.clock = clock
@@ -51,15 +68,22 @@ class Session:
         self.syncing = asyncio.Semaphore(limits.syncing)
         self.credentials = credentials
         self.transport = transport
+        self._transport_of_line = transport_of_line
+        self._transports = [transport]
         self._refused: list[tuple[float, Fault]] = []
 
     def line(self, mailbox: str) -> "Line":
         """Open a line to `mailbox`; sends nothing."""
-        return Line(self, mailbox)
+        transport = self.transport
+        if self.credentials.is_for_connection and self._transport_of_line is not None:
+            transport = self._transport_of_line()
+            self._transports.append(transport)
+        return Line(self, mailbox, transport)
 
     async def aclose(self) -> None:
         """Let go of all connections."""
-        await self.transport.aclose()
+        for transport in self._transports:
+            await transport.aclose()
 
     def check_login(self) -> None:
         """Raise what a refused login said, unless it may be tried again (exchange.md, part C, row 1).
@@ -87,9 +111,10 @@ class Session:
 class Line:
     """The way of one mailbox's requests."""
 
-    def __init__(self, session: Session, mailbox: str) -> None:
+    def __init__(self, session: Session, mailbox: str, transport: Transport) -> None:
         self.session = session
         self.mailbox = mailbox
+        self._transport = transport
         self._one_at_a_time = asyncio.Lock()
         self._cookies: dict[str, str] = {}
 
@@ -137,7 +162,9 @@ class Line:
                 response = await self._authorized(attempt, request)
             except ExchangeError as error:
                 if is_last or error.fault.code != Code.RESET:
-                    raise self._named(error) from error
+                    if is_refused(error.fault):
+                        self.session.login_refused(ticket, error.fault)
+                    raise self._named(error) from error.__cause__
                 continue
             self._keep_cookies(response)
             if judge(response):
@@ -173,6 +200,7 @@ class Line:
             response = await self._sent(attempt, sent)
             if response.status != HTTPStatus.UNAUTHORIZED:
                 return response
+            await _drain(response)
             try:
                 proof = await flow.asend(response)
             except StopAsyncIteration:
@@ -182,7 +210,7 @@ class Line:
     async def _sent(self, held: AsyncExitStack, request: Request) -> Response:
         try:
             async with asyncio.timeout(self.session.limits.deadline):
-                return await held.enter_async_context(self.session.transport.send(request))
+                return await held.enter_async_context(self._transport.send(request))
         except TimeoutError as error:
             raise ExchangeError(fault_of(error, request.url)) from error
 
@@ -258,3 +286,12 @@ class Line:
                     self._cookies[name] = cookie.coded_value
                 else:
                     self._cookies.pop(name, None)
+
+
+async def _drain(response: Response) -> None:
+    """Read the page that comes with a refusal: only then can its connection be used again, as NTLM must."""
+    left = LONGEST_REFUSAL
+    async for piece in response.pieces:
+        left -= len(piece)
+        if left < 0:
+            return

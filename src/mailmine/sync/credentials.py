@@ -6,12 +6,16 @@ from datetime import datetime
 
 from sqlalchemy import Connection as Transaction
 
+from mailmine.exchange.faults import Code
 from mailmine.model.ids import IntegrationId
 from mailmine.model.integration import DisabledReason, Integration
 from mailmine.store import integrations, mailboxes, settings
 from mailmine.sync.resume import resume
 
-REFUSED = "http_401"
+
+def is_refusal(code: str) -> bool:
+    """Tell the code of a refusal of who we say that we are, by Exchange or by Entra ID."""
+    return code in ("http_401", Code.TOKEN_FAILED) or code.startswith("AADSTS")
 
 
 def version(secret: str, integration_id: IntegrationId) -> str:
@@ -33,7 +37,7 @@ def welcome_new_secrets(
     """Let integrations go on at once that a refused password holds up, where there is another one now."""
     for integration in integrations.list_all(tx):
         trouble = integration.trouble
-        if trouble is None or trouble.code != REFUSED:
+        if trouble is None or not is_refusal(trouble.code):
             continue
         if not integration.enabled and integration.disabled_reason is not DisabledReason.SYNC_ERROR:
             continue

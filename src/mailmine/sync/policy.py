@@ -10,7 +10,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from mailmine.exchange import aadsts
 from mailmine.exchange.faults import Code, Fault, Where
+from mailmine.exchange.graph import codes as graph
 
 BUG: Final = "internal_error"
 """mailmine itself failed."""
@@ -55,6 +57,7 @@ _AGAIN: Final = "Then run `mailmine check`, with --config FILE where that was ch
 """After the remedy that the fault itself names."""
 _HALF_AN_HOUR: Final = timedelta(minutes=30)
 _TEN_MINUTES: Final = timedelta(minutes=10)
+_AN_HOUR: Final = timedelta(hours=1)
 _TWO_HOURS: Final = timedelta(hours=2)
 
 
@@ -209,12 +212,125 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
         ),
         _item("Exchange cannot give the email"),
     ),
+    **_all(
+        Where.GRAPH,
+        (*graph.BUSY,),
+        _later("Graph wants a pause", "Nothing: mail arrives a little later."),
+    ),
+    **_all(
+        Where.GRAPH,
+        (*(graph.SERVER_FAILS | graph.TRANSIENT),),
+        _later("Graph fails at the moment"),
+    ),
+    **_all(
+        Where.GRAPH,
+        (
+            "ErrorAccessDenied",
+            "AccessDenied",
+            "accessDenied",
+            "Authorization_RequestDenied",
+            "ErrorImpersonationNotAllowed",
+        ),
+        Rule(
+            action=Action.DISABLE_MAILBOX,
+            tries=3,
+            lasting=_AN_HOUR,
+            title="The application may not read the mailbox",
+            remedy=_AGAIN,
+        ),
+    ),
+    **_all(
+        Where.GRAPH,
+        (
+            "ErrorInvalidUser",
+            "ResourceNotFound",
+            "Request_ResourceNotFound",
+            "ErrorNonExistentMailbox",
+            "MailboxNotFound",
+        ),
+        Rule(
+            action=Action.DISABLE_MAILBOX,
+            tries=2,
+            lasting=_TEN_MINUTES,
+            title="There is no such mailbox",
+            remedy=_AGAIN,
+        ),
+    ),
+    **_all(
+        Where.GRAPH,
+        (
+            "MailboxNotEnabledForRESTAPI",
+            "MailboxNotSupportedForRESTAPI",
+            "ErrorAccountDisabled",
+            "ErrorAccountSuspend",
+        ),
+        Rule(
+            action=Action.DISABLE_MAILBOX,
+            tries=3,
+            lasting=_AN_HOUR,
+            title="The mailbox cannot be read by Graph",
+            remedy=_AGAIN,
+        ),
+    ),
+    **_all(
+        Where.GRAPH,
+        ("InvalidAuthenticationToken", "InvalidMsaToken", "unauthenticated"),
+        _later("Graph did not accept our token", "Check the permissions of the application."),
+    ),
+    **_all(
+        Where.GRAPH,
+        (
+            "BadRequest",
+            "invalidRequest",
+            "UnsupportedQueryOption",
+            "ErrorInvalidRequest",
+            "ErrorInvalidIdMalformed",
+            "NotImplemented",
+            "http_501",
+        ),
+        _later("Graph does not understand us", _REPORT),
+    ),
+    **_all(
+        Where.GRAPH,
+        ("ErrorQuotaExceeded", "quotaLimitReached"),
+        _later(
+            "The mailbox is full",
+            "Have room made, or more assigned: then it is read as others are.",
+        ),
+    ),
+    (Where.GRAPH, "ErrorFolderNotFound"): Rule(
+        action=Action.SKIP_FOLDER,
+        title="The folder is gone",
+        remedy="Nothing, if it was deleted.",
+    ),
+    **_all(
+        Where.GRAPH,
+        (*graph.LOST_CURSOR,),
+        Rule(
+            action=Action.RETRY_NOW,
+            title="Graph lost our place in the folder",
+            remedy="Nothing: the folder is read from its beginning, and nothing is doubled.",
+        ),
+    ),
+    **_all(
+        Where.GRAPH, (*graph.GONE,), _item("The email is gone", "Nothing: it was deleted or moved.")
+    ),
     # Also said when Exchange is overloaded; a lock-out is worse than a late email (part C, row 1).
     (Where.HTTP, "http_401"): Rule(
         action=Action.DISABLE_INTEGRATION,
         tries=2,
         title="Exchange refused the user name or the password",
         remedy=_AGAIN,
+    ),
+    **_all(
+        Where.TOKEN,
+        (*aadsts.WORDS,),
+        Rule(
+            action=Action.DISABLE_INTEGRATION,
+            tries=2,
+            title="Entra ID refuses to sign us in",
+            remedy=_AGAIN,
+        ),
     ),
     (Where.HTTP, "http_403"): Rule(
         action=Action.DISABLE_MAILBOX,
@@ -264,6 +380,14 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
             "Have it renewed, or name the certificate authority of your company in the integration.",
         ),
     ),
+    **_all(
+        Where.TLS,
+        (Code.CIPHERS_UNKNOWN, Code.CLIENT_CERTIFICATE_UNREADABLE),
+        _later(
+            "TLS cannot be used as it is configured",
+            "Correct what the integration says of ciphers and of the certificate that we show.",
+        ),
+    ),
     (Where.TLS, Code.CA_FILE_UNREADABLE): _later(
         "The file of the certificate authority cannot be read",
         "Correct its path in the integration, or give mailmine the right to read it.",
@@ -286,6 +410,10 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
         Where.CLIENT,
         (Code.NO_CONTENT, Code.DAMAGED_CONTENT),
         _item("The attachment cannot be read"),
+    ),
+    (Where.CLIENT, Code.SIGN_IN_UNAVAILABLE): _later(
+        "This way of signing in is not possible from here",
+        "Choose another way of signing in, or install what it needs.",
     ),
     (Where.CLIENT, BUG): _later("mailmine failed", "Please report this, with what the log says."),
     (Where.CLIENT, SECRET_MISSING): _later(

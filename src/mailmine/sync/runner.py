@@ -31,7 +31,7 @@ from mailmine.store.mailboxes import Lease
 from mailmine.store.presence import Presence
 from mailmine.sync import aftermath, schedule
 from mailmine.sync.accounts import Accounts
-from mailmine.sync.credentials import REFUSED, remember_refused, welcome_new_secrets
+from mailmine.sync.credentials import is_refusal, remember_refused, welcome_new_secrets
 from mailmine.sync.desk import Desk
 from mailmine.sync.refinery import Here, Refinery, RefineryBroken
 from mailmine.sync.round import Memory, Round, utc_now
@@ -337,7 +337,7 @@ class Runner:
         log.warning("round failed", where=fault.where, code=fault.code, request=fault.request_id)
 
         def write(tx: Transaction) -> bool:
-            if fault.code == REFUSED and secret is not None:
+            if is_refusal(fault.code) and secret is not None:
                 remember_refused(tx, integration, secret)
             return aftermath.failed(
                 tx, lease, mailbox, integration, fault, at=self._now(), pause=self._how_long

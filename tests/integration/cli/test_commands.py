@@ -37,6 +37,7 @@ name = "e"
 endpoint = "{endpoint}"
 username = "sync@example.com"
 password = "{password}"
+plain_http = true
 
 [[integration.mailbox]]
 address = "{mailbox}"

@@ -12,7 +12,14 @@ from exchange_simulator import Exchange
 from mailmine.exchange import open_account
 from mailmine.exchange.reader import Account, Reader
 from mailmine.model.comment import Comment
-from mailmine.model.integration import Connection, Filters, Integration, Mailbox
+from mailmine.model.integration import (
+    AuthType,
+    Backend,
+    Connection,
+    Filters,
+    Integration,
+    Mailbox,
+)
 from mailmine.store import comments, integrations, mailboxes, sources
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
@@ -31,6 +38,11 @@ ACCOUNT = "svc@example.com"
 PASSWORD = "secret"
 ORDERS = "orders@example.com"
 CLAIMS = "claims@example.com"
+APP = "6731de76-14a6-49ae-97bc-6eba6914391e"
+TENANT = "contoso.example"
+
+both = pytest.mark.parametrize("backend", list(Backend), indirect=True)
+"""A test for either way of reading; the others are about EWS."""
 
 
 def eml(
@@ -66,6 +78,23 @@ class World:
     settings: SyncSettings = field(default_factory=SyncSettings)
     memories: dict[str, Memory] = field(default_factory=dict)
     now: datetime | None = None
+    backend: Backend = Backend.EWS
+
+    def connection(self) -> Connection:
+        """Say how the simulated Exchange is reached."""
+        if self.backend is Backend.GRAPH:
+            return Connection(
+                endpoint=self.address,
+                backend=Backend.GRAPH,
+                auth=AuthType.CLIENT_SECRET,
+                tenant_id=TENANT,
+                client_id=APP,
+                authority=self.address,
+                plain_http=True,
+            )
+        return Connection(
+            endpoint=f"{self.address}/EWS/Exchange.asmx", username=ACCOUNT, plain_http=True
+        )
 
     def time(self) -> datetime:
         return self.now or datetime.now(UTC)
@@ -84,9 +113,7 @@ class World:
                 IntegrationConfiguration(
                     project="sales",
                     name="exchange",
-                    connection=Connection(
-                        endpoint=f"{self.address}/EWS/Exchange.asmx", username=ACCOUNT
-                    ),
+                    connection=self.connection(),
                     mailboxes=tuple(
                         MailboxConfiguration(
                             address=address,
@@ -194,15 +221,23 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def world(tmp_path: Path, database_url: str) -> Iterator[World]:
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """Name the way of reading."""
+    return Backend(getattr(request, "param", Backend.EWS))
+
+
+@pytest.fixture
+def world(tmp_path: Path, database_url: str, backend: Backend) -> Iterator[World]:
     exchange = Exchange(folder=tmp_path)
     exchange.account(ACCOUNT, password=PASSWORD)
+    exchange.application(APP, tenant=TENANT, secret=PASSWORD)
     for address in (ORDERS, CLAIMS):
         exchange.mailbox(address)
         exchange.grant(ACCOUNT, mailbox=address)
     database = Database.open(database_url)
     database.migrate()
     with exchange.serve() as address:
-        yield World(exchange, address, database, Blobs.open(tmp_path / "blobs"), tmp_path)
+        blobs = Blobs.open(tmp_path / "blobs")
+        yield World(exchange, address, database, blobs, tmp_path, backend=backend)
     database.close()
     exchange.close()

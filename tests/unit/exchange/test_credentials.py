@@ -27,6 +27,8 @@ from tests.unit.exchange.fakes import (
 class Challenged:
     """Credentials that answer one challenge, as those of more than one step do."""
 
+    is_for_connection = False
+
     async def flow(self) -> AsyncGenerator[Headers, Response]:
         response = yield {"Authorization": "Hello"}
         yield {"Authorization": f"Answer to {response.headers['WWW-Authenticate']}"}
@@ -47,7 +49,10 @@ async def test_basic_says_user_and_password_in_utf_8() -> None:
 
 
 def test_no_credentials_show_their_secret() -> None:
-    assert "geheim" not in repr(make_credentials(CONNECTION, "geheim"))
+    made = make_credentials(
+        CONNECTION, "geheim", transport=FakeExchange(lambda _: ""), clock=FakeClock()
+    )
+    assert "geheim" not in repr(made)
 
 
 async def test_a_challenge_is_answered_within_the_request() -> None:

@@ -5,8 +5,8 @@ import itertools
 import pytest
 from hypothesis import given, strategies as st
 
-from mailmine.exchange.ews.folders import ListedFolder, make_tree
 from mailmine.exchange.faults import ExchangeError, Scope
+from mailmine.exchange.folders import ListedFolder, make_tree
 from mailmine.model.ids import FolderId
 from tests.unit.exchange.fakes import Asked, Said, answers, failed, fault, reading
 

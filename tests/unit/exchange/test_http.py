@@ -75,7 +75,9 @@ async def fault_of(connection: Connection, *, limits: Limits | None = None) -> F
 
 
 def at(port: int, scheme: str = "http") -> Connection:
-    return Connection(endpoint=f"{scheme}://127.0.0.1:{port}/EWS/Exchange.asmx", username="ann")
+    return Connection(
+        endpoint=f"{scheme}://127.0.0.1:{port}/EWS/Exchange.asmx", username="ann", plain_http=True
+    )
 
 
 async def test_a_compressed_answer_is_read_and_the_request_says_who_asks() -> None:

@@ -7,8 +7,9 @@ from typing import Final
 import pytest
 from hypothesis import given, strategies as st
 
-from mailmine.exchange.ews.items import decode, is_mail, read_item, read_message_ids, read_time
+from mailmine.exchange.ews.items import read_item
 from mailmine.exchange.ews.xml import parse
+from mailmine.exchange.items import decode, is_mail, read_message_ids, read_time
 from mailmine.exchange.reader import Item
 from mailmine.model.email import Address, Attachment, AttachmentKind, Email, Metadata
 from mailmine.model.ids import AttachmentId, ItemId, MessageId

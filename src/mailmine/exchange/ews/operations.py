@@ -38,8 +38,6 @@ MOST_CHANGES: Final = 512
 MOST_FOUND: Final = 1000
 """EWSFindCountLimit: what one page of a search holds at most."""
 
-WELL_KNOWN: Final = ("inbox", "sentitems", "drafts", "deleteditems", "junkemail")
-
 LAST_CHANGE: Final = "0x670a"
 """PidTagLocalCommitTimeMax: when the contents of a folder changed last (exchange.md, measured traps, 8)."""
 HIDDEN: Final = "0x10f4"

@@ -9,12 +9,10 @@ from mailmine.exchange.ews import codes
 from mailmine.exchange.ews.attachments import read_attachment
 from mailmine.exchange.ews.client import Answer, Client
 from mailmine.exchange.ews.fetch import Fetcher
-from mailmine.exchange.ews.folders import ListedFolder, make_tree, read_folder
-from mailmine.exchange.ews.items import read_time
+from mailmine.exchange.ews.folders import read_folder
 from mailmine.exchange.ews.operations import (
     MOST_CHANGES,
     MOST_FOUND,
-    WELL_KNOWN,
     Operation,
     distinguished,
     find_folders,
@@ -25,6 +23,8 @@ from mailmine.exchange.ews.operations import (
 )
 from mailmine.exchange.ews.xml import Element, M, T
 from mailmine.exchange.faults import ExchangeError, Fault, Scope
+from mailmine.exchange.folders import WELL_KNOWN, ListedFolder, make_tree
+from mailmine.exchange.items import read_time
 from mailmine.exchange.reader import (
     Change,
     ChangeKind,

@@ -1,0 +1,226 @@
+"""Asks Graph about one mailbox. All requests are made here: a GET, or a batch of GETs; nothing else can be.
+
+What Graph says in JSON about a failed request becomes a Fault here, in our words.
+"""
+
+import re
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+import msgspec
+
+from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope, Where
+from mailmine.exchange.graph import codes
+from mailmine.exchange.http import Response, host_of
+from mailmine.exchange.pace import Ticket
+from mailmine.exchange.session import Line
+from mailmine.exchange.status import request_id_of, retry_after_of
+
+MOST_IN_BATCH: Final = 20
+VERSION: Final = "v1.0"
+LONGEST_CODE: Final = 100
+
+
+_SUSPECT: Final = re.compile(rb"\\u(?:00[01]|[dD][89a-fA-F]|[fF]{3}[eEfF])")
+_ESCAPES: Final = re.compile(
+    rb"\\\\"  # a backslash, which begins no other
+    rb"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"|(\\u(?:00(?:0[0-8bBcCeEfF]|1[0-9a-fA-F])|[dD][89a-fA-F][0-9a-fA-F]{2}|[fF]{3}[eEfF]))"
+)
+_REPLACEMENT: Final = rb"\ufffd"
+
+
+def clean(body: bytes) -> bytes:
+    """Replace control characters and lone surrogates, which senders write and nobody can show or keep.
+
+    EWS does the same with what XML forbids (exchange.md, part C, rows 10 and 15): so both give the same text.
+    """
+    if _SUSPECT.search(body) is None:
+        return body
+    return _ESCAPES.sub(lambda found: _REPLACEMENT if found[1] else found[0], body)
+
+
+class _Said(msgspec.Struct):
+    code: str = ""
+
+
+class _Error(msgspec.Struct):
+    error: _Said = msgspec.field(default_factory=_Said)
+
+
+class _Part(msgspec.Struct):
+    id: str = ""
+    status: int = 0
+    headers: dict[str, Any] = msgspec.field(default_factory=dict)
+    body: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"null"))
+
+
+class _Batch(msgspec.Struct):
+    responses: list[_Part] = msgspec.field(default_factory=list)
+
+
+_error = msgspec.json.Decoder(_Error)
+_batch = msgspec.json.Decoder(_Batch)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The answer to one request of a batch."""
+
+    body: bytes
+    fault: Fault | None
+
+
+class Throttled:
+    """Which mailboxes Graph wants to be left alone: it limits each apart, and the application as a whole."""
+
+    def __init__(self) -> None:
+        self._until: dict[str, float] = {}
+
+    def is_general(self, mailbox: str, now: float, pause: float) -> bool:
+        """Note that a mailbox is throttled; tells whether another one is, too."""
+        self._until[mailbox] = now + pause
+        return any(until > now for other, until in self._until.items() if other != mailbox)
+
+
+class Client:
+    """The requests of one mailbox."""
+
+    def __init__(self, line: Line, throttled: Throttled) -> None:
+        self._line = line
+        self._throttled = throttled
+        endpoint = line.session.connection.endpoint.rstrip("/")
+        self._root = f"{endpoint}/{VERSION}/"
+        self._host = host_of(endpoint)
+        self.mailbox = line.mailbox
+        self.user = f"users/{quote(line.mailbox, safe='@')}"
+
+    async def get(self, path: str, *, prefer: str = "") -> bytes:
+        """Give the JSON at `path`, which is relative to the version's root. Raises ExchangeError."""
+        async with self._line.send(
+            b"", self._headers(prefer), url=self._root + path, method="GET", judge=_is_graphs
+        ) as (response, ticket):
+            return await self._read(response, ticket)
+
+    async def batch(self, paths: Sequence[str], *, prefer: str = "") -> list[Part]:
+        """Ask for up to `MOST_IN_BATCH` paths in one request; gives the answers in order. Raises ExchangeError."""
+        headers = {"Prefer": prefer} if prefer else {}
+        asked = [
+            {"id": str(number), "method": "GET", "url": f"/{path}", "headers": headers}
+            for number, path in enumerate(paths)
+        ]
+        sent = self._headers("") | {"Content-Type": "application/json"}
+        async with self._line.send(
+            msgspec.json.encode({"requests": asked}),
+            sent,
+            url=f"{self._root}$batch",
+            judge=_is_graphs,
+        ) as (response, ticket):
+            body = await self._read(response, ticket)
+        try:
+            parts = {part.id: part for part in _batch.decode(body).responses}
+            answers = [parts[str(number)] for number in range(len(paths))]
+        except (msgspec.MsgspecError, KeyError) as error:
+            raise self.not_understood() from error
+        return [self._part(part, response) for part in answers]
+
+    async def stream(self, path: str) -> AsyncGenerator[bytes, None]:
+        """Give the bytes at `path` as they arrive. Raises ExchangeError."""
+        async with self._line.send(
+            b"", self._headers(""), url=self._root + path, method="GET", judge=_is_graphs
+        ) as (response, ticket):
+            if response.status != HTTPStatus.OK:
+                await self._read(response, ticket)
+            self._line.session.pace.succeeded(ticket)
+            async for piece in self._line.stream(response):
+                yield piece
+
+    def path_of(self, link: str) -> str:
+        """Give a link of an answer as a path. Raises ExchangeError for one that leads to another host."""
+        ours, theirs = urlsplit(self._root), urlsplit(link)
+        if (theirs.scheme, theirs.netloc.lower()) != (ours.scheme, ours.netloc.lower()):
+            message = (
+                f"{self._host} sends us on to {host_of(link)}, where our token is not carried."
+            )
+            raise self.error(Code.REDIRECTED, message)
+        path = theirs.path.partition(f"/{VERSION}/")[2]
+        if not path:
+            raise self.not_understood()
+        return f"{path}?{theirs.query}"
+
+    async def _read(self, response: Response, ticket: Ticket) -> bytes:
+        body = await self._line.read(response)
+        if response.status == HTTPStatus.OK:
+            self._line.session.pace.succeeded(ticket)
+            return clean(body)
+        fault = self.fault(self._code(body, response.status), response)
+        raise ExchangeError(self._paced(fault, ticket))
+
+    def _part(self, part: _Part, response: Response) -> Part:
+        body = bytes(part.body)
+        if part.status == HTTPStatus.OK:
+            return Part(body, None)
+        fault = self.fault(self._code(body, part.status), response)
+        headers = {str(name).lower(): str(value) for name, value in part.headers.items()}
+        wait = retry_after_of(
+            replace(response, headers={"Retry-After": headers.get("retry-after", "")})
+        )
+        return Part(body, replace(fault, retry_after=wait))
+
+    def _code(self, body: bytes, status: int) -> str:
+        """Find Graph's code in an error; the status where it says none."""
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            return "TooManyRequests"
+        try:
+            code = _error.decode(body).error.code
+        except msgspec.MsgspecError:
+            code = ""
+        return code[:LONGEST_CODE] or f"http_{status}"
+
+    def _paced(self, fault: Fault, ticket: Ticket) -> Fault:
+        """Keep away for as long as Graph says: from this mailbox, and from all where it is not the only one."""
+        if fault.code not in codes.BUSY:
+            return fault
+        session = self._line.session
+        pause = (
+            fault.retry_after.total_seconds() if fault.retry_after else session.limits.first_pause
+        )
+        if self._throttled.is_general(self.mailbox, session.clock.now(), pause):
+            return session.pace.busy(ticket, replace(fault, scope=Scope.CONNECTION))
+        return fault
+
+    def fault(self, code: str, response: Response | None = None) -> Fault:
+        """Put one of Graph's codes into words."""
+        scope, words = codes.WORDS.get(code, (Scope.MAILBOX, codes.OTHER))
+        return Fault(
+            where=Where.GRAPH,
+            code=code,
+            message=words.format(host=self._host, mailbox=self.mailbox, code=code),
+            scope=scope,
+            retry_after=retry_after_of(response) if response is not None else None,
+            request_id=request_id_of(response) if response is not None else None,
+        )
+
+    def not_understood(self) -> ExchangeError:
+        """Make the error for an answer that makes no sense."""
+        message = f"An answer of {self._host} for {self.mailbox} could not be understood."
+        return self.error(Code.MALFORMED_ANSWER, message)
+
+    def error(self, code: Code, message: str, *, scope: Scope = Scope.MAILBOX) -> ExchangeError:
+        """Make an error of our own about an answer."""
+        return ExchangeError(Fault(where=Where.CLIENT, code=code, message=message, scope=scope))
+
+    def _headers(self, prefer: str) -> dict[str, str]:
+        headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
+        return headers | {"Prefer": prefer} if prefer else headers
+
+
+def _is_graphs(response: Response) -> bool:
+    """Tell an answer of Graph, good or bad, from one that a gateway or a proxy gave."""
+    if response.status == HTTPStatus.OK:
+        return True
+    is_json = "json" in response.headers.get("Content-Type", "").lower()
+    return is_json and response.status != HTTPStatus.UNAUTHORIZED

@@ -1,0 +1,41 @@
+"""A place in the changes of a folder, as opaque text.
+
+    d <path>      a delta link, or the link to the next page: whole messages come along
+    i <path>      the same for the ids alone, where one message makes whole pages fail
+    l <number>    in a list, where there is no delta: so many were given
+    e             at the end of a list: what is new can only be told by listing again
+
+Paths are relative to the version's root, so that no cursor leads to another host.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mailmine.model.ids import Cursor
+
+Kind = Literal["d", "i", "l", "e"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A cursor taken apart."""
+
+    kind: Kind
+    path: str = ""
+    given: int = 0
+
+    def text(self) -> Cursor:
+        """Write it down."""
+        return Cursor(f"{self.kind} {self.given if self.kind == 'l' else self.path}".rstrip())
+
+
+def read(cursor: Cursor) -> Place | None:
+    """Read what `Place.text` wrote; None for anything else, such as a cursor of EWS."""
+    kind, _, rest = cursor.partition(" ")
+    if kind == "d" and rest:
+        return Place("d", rest)
+    if kind == "i" and rest:
+        return Place("i", rest)
+    if kind == "l" and rest.isdecimal():
+        return Place("l", given=int(rest))
+    return Place("e") if cursor == "e" else None

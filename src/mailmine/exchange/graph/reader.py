@@ -1,0 +1,335 @@
+"""Reads one mailbox by Microsoft Graph: folders, changes, items, attachments."""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import quote
+
+import msgspec
+
+from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope, Where
+from mailmine.exchange.graph import codes, cursor as cursors
+from mailmine.exchange.graph.client import MOST_IN_BATCH, Client, Part, Throttled
+from mailmine.exchange.graph.cursor import Place
+from mailmine.exchange.graph.folders import Folders
+from mailmine.exchange.graph.messages import (
+    ATTACHMENTS,
+    EXPAND,
+    SELECT,
+    Attachments,
+    Message,
+    may_have_attachments,
+    read_attachment,
+    read_message,
+)
+from mailmine.exchange.items import read_time
+from mailmine.exchange.reader import (
+    Change,
+    ChangeKind,
+    ChangePage,
+    CursorLost,
+    Fetched,
+    FolderTree,
+    Item,
+    ItemFault,
+    ItemGone,
+)
+from mailmine.exchange.session import Line
+from mailmine.model.email import Attachment, AttachmentKind
+from mailmine.model.ids import Cursor, FolderId, ItemId
+from mailmine.model.integration import Cloud
+
+MOST_CHANGES: Final = 500
+IMMUTABLE: Final = 'IdType="ImmutableId"'
+"""Ids that outlast a move; to be asked for with every request (immutable ids)."""
+EMPTY_PAGES: Final = 20
+"""Empty pages with a link to the next that are followed in one call."""
+DELTA_LOOPS: Final = "delta_loops"
+"""A link led to itself (exchange.md, part C, row 17)."""
+
+
+class _Page(msgspec.Struct):
+    value: list[Message] = msgspec.field(default_factory=list)
+    next_link: str | None = msgspec.field(default=None, name="@odata.nextLink")
+    delta_link: str | None = msgspec.field(default=None, name="@odata.deltaLink")
+
+
+_page = msgspec.json.Decoder(_Page)
+_message = msgspec.json.Decoder(Message)
+_attachments = msgspec.json.Decoder(Attachments)
+
+
+class GraphReader:
+    """Reads one mailbox (the Reader protocol says what each method promises)."""
+
+    keeps_ids = True
+
+    def __init__(self, line: Line, throttled: Throttled) -> None:
+        has_delta = line.session.connection.cloud is not Cloud.CHINA
+        self._client = Client(line, throttled)
+        self._has_delta = has_delta
+        self._listed_only: set[FolderId] = set()
+        """Folders of which Graph gives no delta."""
+        self._folders = Folders(self._client, has_delta=has_delta)
+        self._links: dict[FolderId, set[str]] = {}
+        """The links followed in the present round of each folder."""
+        self._ids_alone: set[FolderId] = set()
+        """Folders in which a message makes whole pages fail."""
+        self._limits: dict[FolderId, int] = {}
+        """How many messages a page of these folders may hold, where more made it fail."""
+
+    async def folders(self) -> FolderTree:
+        """Read the mail folders; one request where nothing changed."""
+        return await self._folders.tree()
+
+    async def changes(
+        self, folder: FolderId, cursor: Cursor | None, *, limit: int, with_received: bool = False
+    ) -> ChangePage | CursorLost | Fault:
+        """Read a page of changes, whole messages with it; `with_received` costs nothing here."""
+        del with_received
+        place = self._beginning(folder) if cursor is None else cursors.read(cursor)
+        if place is None:
+            return self._lost("SyncStateInvalid")
+        if cursor is None:
+            self._links[folder] = set()
+        try:
+            if place.kind == "e":
+                # What is new can only be told by listing again; the caller compares.
+                return self._lost("ResyncRequired")
+            if place.kind == "l":
+                return await self._list(folder, place.given, limit)
+            return await self._delta(folder, place, limit)
+        except ExchangeError as error:
+            return self._judge(folder, place, error)
+
+    def _beginning(self, folder: FolderId) -> Place:
+        if not self._has_delta or folder in self._listed_only:
+            return Place("l")
+        path = f"{self._client.user}/mailFolders/{folder}/messages/delta"
+        if folder in self._ids_alone:
+            return Place("i", f"{path}?$select=id,receivedDateTime")
+        return Place("d", f"{path}?{_query()}")
+
+    async def _delta(self, folder: FolderId, place: Place, limit: int) -> ChangePage | CursorLost:
+        """Follow the delta of a folder to the next page that holds anything."""
+        links = self._links.setdefault(folder, set())
+        size = max(1, min(limit, MOST_CHANGES, self._limits.get(folder, MOST_CHANGES)))
+        path = place.path
+        for _ in range(EMPTY_PAGES):
+            links.add(path)
+            page = await self._read(path, size)
+            if page.delta_link is None and page.next_link is None:
+                raise self._client.not_understood()
+            path = self._client.path_of(page.delta_link or page.next_link or "")
+            is_last = page.delta_link is not None
+            if not is_last and path in links:
+                return self._lost(DELTA_LOOPS)
+            if page.value or is_last:
+                break
+        if is_last:
+            links.clear()
+        changes = await self._changes(page.value, with_items=place.kind == "d")
+        after = Place(place.kind, path)
+        return ChangePage(changes=changes, cursor=after.text(), is_last=is_last)
+
+    async def _list(self, folder: FolderId, given: int, limit: int) -> ChangePage:
+        """List a folder newest first, where there is no delta: the caller compares with what is known."""
+        size = max(1, min(limit, MOST_CHANGES))
+        path = (
+            f"{self._client.user}/mailFolders/{folder}/messages?$select=id,receivedDateTime"
+            f"&$orderby=receivedDateTime%20desc&$top={size}&$skip={given}"
+        )
+        page = await self._read(path, size)
+        is_last = page.next_link is None
+        after = Place("e") if is_last else Place("l", given=given + len(page.value))
+        changes = await self._changes(page.value, with_items=False)
+        return ChangePage(changes=changes, cursor=after.text(), is_last=is_last)
+
+    async def _read(self, path: str, size: int) -> _Page:
+        prefer = f"{IMMUTABLE}, odata.maxpagesize={size}"
+        page: _Page = self._decoded(_page, await self._client.get(path, prefer=prefer))
+        return page
+
+    def _judge(self, folder: FolderId, place: Place, error: ExchangeError) -> CursorLost | Fault:
+        """Say what a failed page means for its folder; what concerns the mailbox is raised."""
+        fault = error.fault
+        if fault.code in codes.LOST_CURSOR:
+            return self._lost(fault.code)
+        if fault.code in codes.NO_DELTA and place.kind in ("d", "i"):
+            self._listed_only.add(folder)
+            return self._lost(fault.code)
+        if fault.code in codes.SERVER_FAILS and place.kind == "d":
+            return self._ask_for_less(folder, fault)
+        if fault.code in codes.GONE or fault.scope is Scope.FOLDER:
+            return replace(self._client.fault("ErrorFolderNotFound"), request_id=fault.request_id)
+        raise error
+
+    def _ask_for_less(self, folder: FolderId, fault: Fault) -> CursorLost | Fault:
+        """Let the next page be smaller; at last let the folder be read anew by the ids alone.
+
+        One message that Graph cannot give makes its page fail, whatever its size (part C, row 13).
+        """
+        size = self._limits.get(folder, MOST_CHANGES)
+        if size > 1:
+            self._limits[folder] = max(1, size // 8)
+            return replace(fault, scope=Scope.FOLDER)
+        self._ids_alone.add(folder)
+        self._limits.pop(folder, None)
+        return self._lost("ResyncRequired")
+
+    def _lost(self, code: str) -> CursorLost:
+        words = codes.WORDS["ResyncRequired"]
+        fault = self._client.fault("ResyncRequired" if code not in codes.WORDS else code)
+        return CursorLost(fault=replace(fault, code=code, scope=words[0]))
+
+    async def _changes(
+        self, messages: Sequence[Message], *, with_items: bool
+    ) -> tuple[Change, ...]:
+        items: dict[str, Fetched] = {}
+        if with_items:
+            present = [message for message in messages if message.removed is None]
+            items = {str(item.id): item for item in await self._items(present)}
+        return tuple(_change(message, items.get(message.id)) for message in messages)
+
+    async def _items(self, messages: Sequence[Message]) -> list[Fetched]:
+        """Make items of whole messages, with what is known of their attachments."""
+        attached = await self._attachments(
+            [one.id for one in messages if may_have_attachments(one)]
+        )
+        found: list[Fetched] = []
+        for message in messages:
+            known = attached.get(message.id, ())
+            if isinstance(known, Fault):
+                item = read_message(message, ())
+                found.append(replace(item, incomplete=known) if isinstance(item, Item) else item)
+            else:
+                found.append(read_message(message, known))
+        return found
+
+    async def _attachments(self, ids: Sequence[str]) -> dict[str, tuple[Attachment, ...] | Fault]:
+        """Ask what is attached to messages; a fault is that message's."""
+        found: dict[str, tuple[Attachment, ...] | Fault] = {}
+        query = f"attachments?$select={ATTACHMENTS}&$top=500"
+        for id_, part in await self._batched(ids, [f"{self._at(id_)}/{query}" for id_ in ids]):
+            if part.fault is None:
+                listed = self._decoded(_attachments, part.body).value
+                found[id_] = tuple(read_attachment(one) for one in listed)
+            else:
+                found[id_] = replace(part.fault, scope=Scope.ITEM)
+        return found
+
+    async def newest(
+        self, folder: FolderId, *, since: datetime, limit: int
+    ) -> tuple[ItemId, ...] | Fault:
+        """Name the newest items; this is no delta, so it may be filtered."""
+        at = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        path = (
+            f"{self._client.user}/mailFolders/{folder}/messages?$select=id"
+            f"&$filter=receivedDateTime%20ge%20{at}&$orderby=receivedDateTime%20desc&$top={limit}"
+        )
+        try:
+            page = await self._read(path, limit)
+        except ExchangeError as error:
+            fault = error.fault
+            if fault.code in codes.GONE or fault.code in codes.SERVER_FAILS:
+                return replace(fault, scope=Scope.FOLDER)
+            raise
+        return tuple(ItemId(message.id) for message in page.value)[:limit]
+
+    async def fetch(self, items: Sequence[ItemId]) -> AsyncGenerator[Sequence[Fetched], None]:
+        """Read items, twenty a request."""
+        for start in range(0, len(items), MOST_IN_BATCH):
+            ids = items[start : start + MOST_IN_BATCH]
+            parts = await self._batched(ids, [f"{self._at(id_)}?{_query()}" for id_ in ids])
+            good = [self._decoded(_message, part.body) for _, part in parts if part.fault is None]
+            read = {str(item.id): item for item in await self._items(good)}
+            yield [
+                read.get(str(id_)) or ItemGone(id=ItemId(id_))
+                if part.fault is None
+                else _failed(ItemId(id_), part.fault)
+                for id_, part in parts
+            ]
+
+    async def locate(self, items: Sequence[ItemId]) -> Mapping[ItemId, FolderId | None]:
+        """Ask for the folder of each item; what fails is left out."""
+        places: dict[ItemId, FolderId | None] = {}
+        paths = [f"{self._at(id_)}?$select=id,parentFolderId" for id_ in items]
+        for id_, part in await self._batched(items, paths):
+            if part.fault is None:
+                folder = self._decoded(_message, part.body).parent_folder_id
+                places[ItemId(id_)] = FolderId(folder) if folder else None
+            elif part.fault.code in codes.GONE:
+                places[ItemId(id_)] = None
+        return places
+
+    async def attachment(self, item: ItemId, attachment: Attachment) -> AsyncGenerator[bytes, None]:
+        """Read an attachment as it arrives; a message comes as MIME."""
+        if attachment.kind is AttachmentKind.REFERENCE or attachment.id is None:
+            message = f"An attachment in {self._client.mailbox} is only a link; it has no content."
+            raise self._client.error(Code.NO_CONTENT, message, scope=Scope.ITEM)
+        path = f"{self._at(item)}/attachments/{attachment.id}/$value"
+        try:
+            async for piece in self._client.stream(path):
+                yield piece
+        except ExchangeError as error:
+            fault = error.fault
+            if fault.where is Where.GRAPH and fault.code not in codes.BEYOND_ITEM:
+                raise ExchangeError(replace(fault, scope=Scope.ITEM)) from error
+            raise
+
+    async def aclose(self) -> None:
+        """Nothing is held between calls."""
+
+    def _at(self, id_: str) -> str:
+        return f"{self._client.user}/messages/{quote(id_, safe='=-_')}"
+
+    async def _batched(self, ids: Sequence[str], paths: Sequence[str]) -> list[tuple[str, Part]]:
+        """Ask for any number of paths. Raises ExchangeError for what concerns the mailbox as a whole."""
+        found: list[tuple[str, Part]] = []
+        for start in range(0, len(paths), MOST_IN_BATCH):
+            asked = paths[start : start + MOST_IN_BATCH]
+            parts = await self._client.batch(asked, prefer=IMMUTABLE)
+            for part in parts:
+                if part.fault is not None and _is_beyond(part.fault):
+                    raise ExchangeError(part.fault)
+            found += zip(ids[start : start + MOST_IN_BATCH], parts, strict=True)
+        return found
+
+    def _decoded(self, decoder: "msgspec.json.Decoder[Any]", body: bytes) -> Any:
+        try:
+            return decoder.decode(body)
+        except msgspec.MsgspecError as error:
+            raise self._client.not_understood() from error
+
+
+def _query() -> str:
+    return f"$select={SELECT}&$expand={quote(EXPAND, safe='$()=,')}"
+
+
+def _change(message: Message, item: Fetched | None) -> Change:
+    """Read one change: Graph does not tell what is new from what changed."""
+    if message.removed is not None:
+        return Change(kind=ChangeKind.GONE, item_id=ItemId(message.id))
+    return Change(
+        kind=ChangeKind.PRESENT,
+        item_id=ItemId(message.id),
+        received_at=read_time(message.received_date_time),
+        is_changed=item is not None,
+        item=item if isinstance(item, Item) else None,
+    )
+
+
+def _failed(id_: ItemId, fault: Fault) -> Fetched:
+    if fault.code in codes.GONE:
+        return ItemGone(id=id_)
+    return ItemFault(id=id_, fault=replace(fault, scope=Scope.ITEM))
+
+
+def _is_beyond(fault: Fault) -> bool:
+    """Tell what is said of one request of a batch and concerns the mailbox."""
+    return (
+        fault.code in codes.BUSY
+        or fault.code in codes.TRANSIENT
+        or (fault.code in codes.BEYOND_ITEM and fault.code not in codes.OF_ONE_ITEM)
+    )
