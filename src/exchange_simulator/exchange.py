@@ -126,7 +126,7 @@ class Exchange:
         self.version = Version(version)
         self.now = now
         self.sync_state_padding = sync_state_padding
-        self.max_concurrency = 10 if self.version is Version.EXCHANGE_2010_SP2 else 27
+        self.max_concurrency = 10 if self.version.is_2010 else 27
         """EWSMaxConcurrency: of more requests at once of one account each gets ErrorExceededConnectionCount."""
         self.most_at_once = 0
         """The most requests of one account that were ever under way together."""

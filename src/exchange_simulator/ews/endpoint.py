@@ -80,7 +80,7 @@ def answer(exchange: Exchange, account: Account, body: bytes) -> Answer:
             done = perform(caller, request)
             if isinstance(done, Stream):
                 return Answer(200, b"", stream=done)
-            return Answer(200, soap.envelope(exchange.version, done))
+            return Answer(200, soap.envelope(caller.version, done))
         except EwsError as error:
             caller.first_code = error.code
             return Answer(500, soap.fault(error))
@@ -116,7 +116,7 @@ def _admit(caller: Caller, account: Account, header: etree._Element | None) -> N
         schema = caller.exchange.version.requests.get(version.get("Version", ""))
         if schema is None:
             raise SoapFaultError("ErrorInvalidServerVersion")
-        caller.schema = schema
+        caller.schema, caller.claimed = schema, version.get("Version", "")
     path = f"{T}ExchangeImpersonation/{T}ConnectingSID"
     impersonation = None if header is None else header.find(path)
     if impersonation is None:
@@ -133,7 +133,7 @@ def _admit(caller: Caller, account: Account, header: etree._Element | None) -> N
     mailbox = caller.exchange.find_mailbox(owner)
     if mailbox is None:
         raise SoapFaultError("ErrorNonExistentMailbox")
-    caller.about = mailbox
+    caller.meet(mailbox)
     if account.impersonates is not None and owner.lower() not in account.impersonates:
         raise SoapFaultError("ErrorImpersonateUserDenied")
     caller.acting_as = mailbox.address
