@@ -205,6 +205,7 @@ class Control:
         as_fault: bool = False,
         status: int | None = None,
         headers: dict[str, str] | None = None,
+        body: str = "",
         disconnect: bool = False,
     ) -> None:
         """Let something go wrong, as `Exchange.fail` does."""
@@ -219,6 +220,7 @@ class Control:
             as_fault=as_fault,
             status=status,
             headers=headers,
+            body=body,
             disconnect=disconnect,
         )
 
