@@ -16,7 +16,9 @@ class State(NamedTuple):
     change: int
     """All changes up to this one were given, or will be by the rest of the first load."""
     below: tuple[int, int] | None
-    """In the first load, newest first: the items before this (received, number) are still to come."""
+    """In the first load, newest first: the items before this (received, number) are still to come.
+
+    Oldest first, as before Exchange 2010 SP2: the items after it."""
 
 
 class Changes(NamedTuple):
@@ -30,10 +32,21 @@ class Changes(NamedTuple):
 
 NEWEST = (1 << 62, 0)
 """Where a first load begins: before it lie all items."""
+OLDEST = (-1 << 61, 0)
+"""Where a first load begins that is oldest first: after it lie all items."""
 
 
-def after(folder: Folder, since: State, *, limit: int, with_associated: bool) -> Changes:
+def after(
+    folder: Folder,
+    since: State,
+    *,
+    limit: int,
+    with_associated: bool,
+    oldest_first: bool = False,
+) -> Changes:
     """Tell at most `limit` changes after `since`."""
+    if since.below is not None and oldest_first:
+        return _first_load_oldest_first(folder, since, limit, with_associated=with_associated)
     if since.below is not None:
         return _first_load(folder, since, limit, with_associated=with_associated)
     found: list[tuple[str, Item | Gone]] = []
@@ -59,6 +72,22 @@ def _first_load(folder: Folder, since: State, limit: int, *, with_associated: bo
         if len(found) == limit:
             return Changes(found, State(since.change, folder.items[position][:2]), is_last=False)
         position -= 1
+        if item.created_change <= since.change and (with_associated or not item.is_associated):
+            found.append(("Create", item))
+    done = after(folder, State(since.change, None), limit=0, with_associated=with_associated)
+    return Changes(found, State(since.change, None), is_last=done.is_last)
+
+
+def _first_load_oldest_first(
+    folder: Folder, since: State, limit: int, *, with_associated: bool
+) -> Changes:
+    found: list[tuple[str, Item | Gone]] = []
+    position = bisect.bisect_right(folder.items, since.below or (0, 0), key=lambda i: i[:2])
+    reached = since.below
+    for received, number, item in folder.items[position:]:
+        if len(found) == limit:
+            return Changes(found, State(since.change, reached), is_last=False)
+        reached = (received, number)
         if item.created_change <= since.change and (with_associated or not item.is_associated):
             found.append(("Create", item))
     done = after(folder, State(since.change, None), limit=0, with_associated=with_associated)

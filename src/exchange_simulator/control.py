@@ -27,6 +27,7 @@ from aiohttp import web
 
 from exchange_simulator.exchange import Exchange
 from exchange_simulator.mailbox import FolderError, Mailbox, Message
+from exchange_simulator.versions import Version
 
 PATH = "/control/"
 
@@ -56,6 +57,10 @@ class Control:
     def mailbox(self, *, address: str, name: str | None = None) -> None:
         """Make a mailbox where missing."""
         self._exchange.mailbox(address, name=name)
+
+    def mailbox_version(self, *, mailbox: str, version: Version | None = None) -> None:
+        """Let a mailbox lie on an older server, or on the one that is asked."""
+        self._mailbox(mailbox).version = version
 
     def mailboxes(self) -> dict[str, list[str]]:
         """List the mailboxes with their folders."""
@@ -200,6 +205,7 @@ class Control:
         as_fault: bool = False,
         status: int | None = None,
         headers: dict[str, str] | None = None,
+        body: str = "",
         disconnect: bool = False,
     ) -> None:
         """Let something go wrong, as `Exchange.fail` does."""
@@ -214,6 +220,7 @@ class Control:
             as_fault=as_fault,
             status=status,
             headers=headers,
+            body=body,
             disconnect=disconnect,
         )
 

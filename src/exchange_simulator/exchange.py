@@ -35,6 +35,8 @@ class Account:
     """Its password alone gets no token (AADSTS50076)."""
     is_barred: bool = False
     """Conditional access lets it get no token (AADSTS53003)."""
+    syncs_under_way: int = 0
+    """Those of them that synchronise a folder or the hierarchy."""
     wrong_passwords: int = 0
     """In a row."""
     is_application: bool = False
@@ -66,6 +68,7 @@ class Failure:
     as_fault: bool = False
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    body: str = ""
     back_off_ms: int | None = None
     inner: str | None = None
     disconnect: bool = False
@@ -116,6 +119,25 @@ class Exchange:
     `sync_state_padding` makes sync states that many bytes longer, as Exchange's can be.
     """
 
+    offers: tuple[str, ...] = ("Basic",)
+    """How one may sign in to EWS, in the order offered: of "Negotiate", "NTLM", "Basic". Tokens of Entra ID
+    are taken as well, and offered where applications are registered. NTLM knows no password with a colon."""
+    locks_after: int | None = None
+    """Wrong passwords in a row that lock an account."""
+    ews_allowed_apps: frozenset[str] | None = None
+    """EWSAllowedAppIDs of the tenant; all others get 403 (None: nobody does)."""
+    concurrent_sync_calls: int | None = None
+    """ConcurrentSyncCalls (2016 and later): of more SyncFolder* at once of one account each gets ErrorServerBusy."""
+    checks_cookies = False
+    """Whether the cookie of one mailbox's session sent for another mailbox is an ErrorInternalServerTransientError,
+    as where a proxy sends it to the wrong back end."""
+    hanging_connection_limit = 3
+    """HangingConnectionLimit: of more GetStreamingEvents of one account each gets ErrorExceededConnectionCount."""
+    heartbeat = 45.0
+    """Seconds after which a streaming connection says that it still stands."""
+    streaming_minute = 60.0
+    """Seconds that a minute of a ConnectionTimeout takes."""
+
     def __init__(
         self,
         *,
@@ -127,7 +149,7 @@ class Exchange:
         self.version = Version(version)
         self.now = now
         self.sync_state_padding = sync_state_padding
-        self.max_concurrency = 10 if self.version is Version.EXCHANGE_2010_SP2 else 27
+        self.max_concurrency = 10 if self.version.is_2010 else 27
         """EWSMaxConcurrency: of more requests at once of one account each gets ErrorExceededConnectionCount."""
         self.most_at_once = 0
         """The most requests of one account that were ever under way together."""
@@ -135,13 +157,6 @@ class Exchange:
         """Seconds that every answer takes longer."""
         self.compresses = True
         """Answers are gzipped for those who accept it."""
-        self.offers: tuple[str, ...] = ("Basic",)
-        """How one may sign in to EWS, in the order offered: of "Negotiate", "NTLM", "Basic". Tokens of Entra ID
-        are taken as well, and offered where applications are registered. NTLM knows no password with a colon."""
-        self.locks_after: int | None = None
-        """Wrong passwords in a row that lock an account."""
-        self.ews_allowed_apps: frozenset[str] | None = None
-        """EWSAllowedAppIDs of the tenant; all others get 403 (None: nobody does)."""
         self.applications: dict[str, Application] = {}
         """Those registered in Entra ID, by their ids."""
         self.tokens = Tokens()
@@ -160,12 +175,6 @@ class Exchange:
         self.lock = threading.RLock()
         self.subscriptions = Subscriptions(self.lock)
         """Those who want to be told what happens. `clear()` forgets them; `end_streams(code)` ends their connections."""
-        self.hanging_connection_limit = 3
-        """HangingConnectionLimit: of more GetStreamingEvents of one account each gets ErrorExceededConnectionCount."""
-        self.heartbeat = 45.0
-        """Seconds after which a streaming connection says that it still stands."""
-        self.streaming_minute = 60.0
-        """Seconds that a minute of a ConnectionTimeout takes."""
         self.requests = Requests()
         self.on_exchange: list[Callable[[bytes, bytes, Version], None]] = []
         """Called with every request body, its answer's body, and the version of this server."""
@@ -376,6 +385,7 @@ class Exchange:
         as_fault: bool = False,
         status: int | None = None,
         headers: dict[str, str] | None = None,
+        body: str = "",
         disconnect: bool = False,
     ) -> None:
         """Let something go wrong `times` times (None: until `heal`).
@@ -384,7 +394,8 @@ class Exchange:
         message, with `when_asked="item:MimeContent"` only where that property was asked for; `inner` is the
         InnerErrorResponseCode that hides within. Operations of Graph are named by what they ask for: "graph:messages/delta",
         "graph:message", "graph:messages/$value", "graph:$batch"; "graph:" is any. `as_fault` makes it a
-        SOAP fault of the whole request, `status` a bare HTTP answer, `disconnect` a closed connection.
+        SOAP fault of the whole request, `status` a bare HTTP answer (a redirect by `headers={"Location": ...}`),
+        `disconnect` a closed connection.
         """
         self._fail(
             Failure(
@@ -397,6 +408,7 @@ class Exchange:
                 as_fault=as_fault,
                 status=status,
                 headers=headers or {},
+                body=body,
                 inner=inner,
                 disconnect=disconnect,
             )

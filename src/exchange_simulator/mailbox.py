@@ -31,6 +31,7 @@ from exchange_simulator.folder import (
 )
 from exchange_simulator.notifications import Event
 from exchange_simulator.spool import Span, Spool
+from exchange_simulator.versions import Version
 
 
 class FolderError(LookupError):
@@ -116,6 +117,8 @@ class Mailbox:
 
         Graph serves no mailbox of the last four. EWS does not synchronise "group" and "public"."""
         self.archive: Mailbox | None = None
+        self.version: Version | None = None
+        """That of the older server where it lies, behind the one that is asked; None: the same."""
         self.is_over_quota = False
         """Graph gives no delta of a full mailbox (ErrorQuotaExceeded)."""
         named = address.lower() if kind == "user" else f"{kind} {address.lower()}"
@@ -445,12 +448,24 @@ class Mailbox:
         return _DECODER.decode(self._spool.get(item.content))
 
     def changes(
-        self, folder: Folder, since: State | None, *, limit: int, with_associated: bool = False
+        self,
+        folder: Folder,
+        since: State | None,
+        *,
+        limit: int,
+        with_associated: bool = False,
+        oldest_first: bool = False,
     ) -> Changes:
         """Tell at most `limit` changes of a folder after `since` (None: from the beginning)."""
         with self._lock:
-            start = since or State(self._change, changes.NEWEST)
-            return changes.after(folder, start, limit=limit, with_associated=with_associated)
+            first = changes.OLDEST if oldest_first else changes.NEWEST
+            return changes.after(
+                folder,
+                since or State(self._change, first),
+                limit=limit,
+                with_associated=with_associated,
+                oldest_first=oldest_first,
+            )
 
     # -- how it is kept
 

@@ -17,6 +17,8 @@ class Meeting(msgspec.Struct):
     organizer: str | None
     rule: str | None
     """RRULE, where it recurs."""
+    answer: str | None = None
+    """PARTSTAT of an attendee: what a response says."""
 
 
 def read_meeting(calendar: str | None) -> Meeting | None:
@@ -38,8 +40,18 @@ def read_meeting(calendar: str | None) -> Meeting | None:
         end=_calendar_time(value("DTEND")),
         location=value("LOCATION"),
         rule=value("RRULE"),
+        answer=participation(event),
         organizer=re.sub(r"(?i)\Amailto:", "", organizer) if organizer else None,
     )
+
+
+def participation(calendar: str) -> str | None:
+    """Tell what the attendee of a response says: ACCEPTED, DECLINED or TENTATIVE as a rule (PARTSTAT)."""
+    unfolded = re.sub(r"\r?\n[ \t]", "", calendar)
+    found = re.search(
+        r"^ATTENDEE[^:\r\n]*;PARTSTAT=([A-Z-]+)", unfolded, re.MULTILINE | re.IGNORECASE
+    )
+    return found[1].upper() if found else None
 
 
 def _calendar_time(value: str | None) -> datetime | None:

@@ -10,6 +10,7 @@ import msgspec
 
 from exchange_simulator.headers import decode, decoded, header_text, unfold
 from exchange_simulator.html_text import text_to_html
+from exchange_simulator.meeting import participation
 from exchange_simulator.spool import Span, Spool
 
 Got = TypeVar("Got")
@@ -32,7 +33,12 @@ class Attached(msgspec.Struct):
     is_item: bool
     """A whole message, whose MIME `data` is."""
     data: Span
+    reference: str | None = None
+    """Where the file lies, of one that is not in the mail (a link to OneDrive or SharePoint)."""
 
+
+REFERENCE = "X-Reference-Attachment"
+"""The header of a part without content that stands for a link to this address."""
 
 _CLASSES = {
     "multipart/signed": "IPM.Note.SMIME.MultipartSigned",
@@ -43,10 +49,7 @@ _CLASSES = {
 }
 
 
-_REPORTS = {
-    "delivery-status": "REPORT.IPM.Note.NDR",
-    "disposition-notification": "REPORT.IPM.Note.IPNRN",
-}
+_ANSWERS = {"ACCEPTED": "Pos", "DECLINED": "Neg", "TENTATIVE": "Tent"}
 
 
 def item_class(message: Message) -> str:
@@ -56,23 +59,34 @@ def item_class(message: Message) -> str:
         return declared
     kind = message.get_content_type()
     if kind == "multipart/report":
-        report = str(_asked(partial(message.get_param, "report-type"), None) or "").lower()
-        return _REPORTS.get(report, "IPM.Note")
+        return _report_class(message)
     if kind in _CLASSES:
         return _CLASSES[kind]
-    method = next(
-        (
-            str(_asked(partial(part.get_param, "method"), None) or "REQUEST").upper()
-            for part in ([message] if not message.is_multipart() else _direct_parts(message))
-            if part.get_content_type() == "text/calendar"
-        ),
-        None,
-    )
+    parts = [message] if not message.is_multipart() else _direct_parts(message)
+    calendar = next((part for part in parts if part.get_content_type() == "text/calendar"), None)
+    if calendar is None:
+        return "IPM.Note"
+    method = str(_asked(partial(calendar.get_param, "method"), None) or "REQUEST").upper()
+    if method == "REPLY":
+        answer = participation(_part_text(calendar)) or ""
+        return f"IPM.Schedule.Meeting.Resp.{_ANSWERS.get(answer, 'Pos')}"
     return {
         "REQUEST": "IPM.Schedule.Meeting.Request",
         "CANCEL": "IPM.Schedule.Meeting.Canceled",
-        "REPLY": "IPM.Schedule.Meeting.Resp.Pos",
-    }.get(method or "", "IPM.Note")
+    }.get(method, "IPM.Note")
+
+
+def _report_class(message: Message) -> str:
+    """Tell the class of a report: on delivery (RFC 3464) or on what was done with the mail (RFC 8098)."""
+    report = str(_asked(partial(message.get_param, "report-type"), None) or "").lower()
+    said = _asked(message.as_string, "").lower()
+    if report == "delivery-status":
+        is_good = re.search(r"^action: *(delivered|relayed|expanded)", said, re.MULTILINE)
+        return "REPORT.IPM.Note.DR" if is_good else "REPORT.IPM.Note.NDR"
+    if report == "disposition-notification":
+        is_unread = re.search(r"^disposition:[^\r\n]*; *deleted", said, re.MULTILINE)
+        return "REPORT.IPM.Note.IPNNRN" if is_unread else "REPORT.IPM.Note.IPNRN"
+    return "IPM.Note"
 
 
 def sealed(message: Message, mime: bytes, spool: Spool) -> Attached:
@@ -163,6 +177,7 @@ class Body:
                 or (disposition is None and content_id is not None and kind.startswith("image/")),
                 is_item=False,
                 data=self.spool.put(_part_bytes(part)),
+                reference=_header(part, REFERENCE),
             )
         )
 

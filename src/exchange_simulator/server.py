@@ -20,6 +20,7 @@ from exchange_simulator.ews import endpoint
 from exchange_simulator.ews.get_streaming_events import Stream
 from exchange_simulator.exchange import Exchange, Request
 from exchange_simulator.graph import service
+from exchange_simulator.mailbox import Mailbox
 from exchange_simulator.sign_in import Gate, Refused
 from exchange_simulator.tls import server_context
 
@@ -179,24 +180,49 @@ async def _ews(exchange: Exchange, gate: Gate, request: web.Request) -> web.Stre
         return _refusal(request, account)
     if request.method != "POST":
         return web.Response(text="<html><body>Exchange</body></html>", content_type="text/html")
+    is_sync = b":SyncFolder" in body or b"<SyncFolder" in body
     account.under_way += 1
+    account.syncs_under_way += is_sync
     exchange.most_at_once = max(exchange.most_at_once, account.under_way)
     try:
         if exchange.latency:
             await asyncio.sleep(exchange.latency)
-        answer = endpoint.answer(exchange, account, body)
+        session = request.cookies.get(_cookie(exchange), "")
+        answer = endpoint.answer(exchange, account, body, session=session)
     finally:
         account.under_way -= 1
+        account.syncs_under_way -= is_sync
     if answer.failure is not None:
         if answer.failure.disconnect and request.transport is not None:
             request.transport.close()
-        return web.Response(status=answer.status, headers=_names(request) | answer.failure.headers)
+        return web.Response(
+            status=answer.status,
+            headers=_names(request) | answer.failure.headers,
+            text=answer.failure.body or None,
+        )
     headers = _names(request) | {"Content-Type": XML}
     if answer.stream is not None:
         return await _hang(exchange, request, answer.stream, body, headers)
     for watcher in exchange.on_exchange:
         watcher(body, answer.body, exchange.version)
-    return _compressed(exchange, request, answer.status, answer.body, headers)
+    response = _compressed(exchange, request, answer.status, answer.body, headers)
+    _set_cookies(exchange, request, response, answer.about)
+    return response
+
+
+def _cookie(exchange: Exchange) -> str:
+    """Name the cookie that keeps a session at its server."""
+    return "exchangecookie" if exchange.version.is_2010 else "X-BackEndCookie"
+
+
+def _set_cookies(
+    exchange: Exchange, request: web.Request, response: web.Response, about: Mailbox | None
+) -> None:
+    """Say where the session is kept, and where subscriptions are for those who want to stay there."""
+    if about is not None:
+        response.set_cookie(_cookie(exchange), about.guid, path="/EWS", httponly=True)
+    if request.headers.get("X-PreferServerAffinity", "").lower() == "true":
+        response.set_cookie("X-BackEndOverrideCookie", "SIMULATED~1", path="/", httponly=True)
 
 
 async def _hang(

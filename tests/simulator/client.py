@@ -49,6 +49,13 @@ class Answer:
         return [str(found.get("Id")) for found in self.all(".//t:ItemId")]
 
 
+class _Stays(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
 @dataclass
 class Client:
     address: str
@@ -90,7 +97,7 @@ class Client:
             method=method,
         )
         opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=self.tls)
+            _Stays, urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=self.tls)
         )
         try:
             with opener.open(request, timeout=30) as answer:

@@ -13,7 +13,7 @@ from tests.simulator.mails import mail
 from tests.simulator.test_items import INVITATION
 
 pytestmark = [pytest.mark.stranger]
-VERSIONS = ["Exchange2010_SP2", "Exchange2013", "Exchange2016", "Exchange2019"]
+VERSIONS = ["Exchange2010_SP2", "Exchange2013", "Exchange2016", "Exchange2019", "ExchangeSE"]
 BOB = "bob@example.com"
 
 
@@ -93,6 +93,19 @@ def test_reads_every_message_of_every_folder(
         "<2@x>": ("Old", "Deep", "ann@example.com"),
         "<3@x>": ("Archive", "Done", "ann@example.com"),
     }
+
+
+def test_reads_exchange_online() -> None:
+    # Without the watch over the schema: exchangelib asks for a folder that came after the last published one.
+    exchange = Exchange(version="ExchangeOnline")
+    exchange.account("svc@example.com")
+    exchange.mailbox(BOB).deliver(mail("In the inbox"))
+    exchange.grant("svc@example.com", mailbox=BOB)
+    with account(exchange, BOB) as bob:
+        assert [item.subject for f in bob.msg_folder_root.walk() for item in f.all()] == [
+            "In the inbox"
+        ]
+    exchange.close()
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from lxml import etree
 
 from exchange_simulator import ids
+from exchange_simulator.ews.distinguished import check_distinguished
 from exchange_simulator.ews.soap import EwsError, SoapFaultError, T
 from exchange_simulator.exchange import Exchange
 from exchange_simulator.folder import Folder, Item
 from exchange_simulator.mailbox import Mailbox
-from exchange_simulator.versions import Schema
+from exchange_simulator.versions import Schema, Version
 
 
 @dataclass
@@ -22,10 +23,23 @@ class Caller:
     acting_as: str
     """The owner whom it impersonates, or the account itself."""
     schema: Schema
+    claimed: str = ""
+    """The RequestServerVersion."""
     about: Mailbox | None = None
     """The mailbox that the request turned out to be about."""
     operation: str = ""
     first_code: str = "NoError"
+
+    @property
+    def version(self) -> Version:
+        """The version of the server that answers: of the mailbox's own, where that is an older one."""
+        return (self.about and self.about.version) or self.exchange.version
+
+    def meet(self, mailbox: Mailbox) -> None:
+        """Note which mailbox is asked about. Raises SoapFaultError where its server is too old for the claim."""
+        self.about = mailbox
+        if self.claimed and self.claimed not in self.version.requests:
+            raise SoapFaultError("ErrorInvalidSchemaVersionForMailboxVersion")
 
     def elements(self, parent: etree._Element | None) -> Iterator[etree._Element]:
         """Walk the child elements of one that may be missing."""
@@ -43,13 +57,14 @@ class Caller:
             folder = mailbox.folders.get(named.number) if mailbox else None
         elif element.tag == f"{T}DistinguishedFolderId":
             name = element.get("Id", "")
+            check_distinguished(name, self.claimed, self.schema)
             mailbox = self._distinguished(element, name, missing)
             folder = mailbox.well_known(name)
         else:
             raise SoapFaultError("ErrorSchemaValidation")
         if mailbox is None or folder is None:
             raise EwsError(missing)
-        self.about = mailbox
+        self.meet(mailbox)
         if not mailbox.may_read(self.acting_as, folder):
             raise EwsError("ErrorAccessDenied")
         return mailbox, folder
@@ -75,7 +90,7 @@ class Caller:
         mailbox = self.exchange.find_mailbox(address.strip())
         if mailbox is None:
             raise EwsError("ErrorNonExistentMailbox")
-        self.about = mailbox
+        self.meet(mailbox)
         return mailbox
 
     def item(self, element: etree._Element) -> tuple[Mailbox, Item]:
@@ -100,7 +115,7 @@ class Caller:
         item = mailbox.item(named.number) if mailbox else None
         if mailbox is None or item is None or item.folder is None:
             raise EwsError("ErrorItemNotFound")
-        self.about = mailbox
+        self.meet(mailbox)
         if not mailbox.may_read(self.acting_as, item.folder):
             raise EwsError("ErrorAccessDenied")
         return mailbox, item

@@ -40,6 +40,9 @@ OPERATIONS: dict[str, Callable[[Caller, etree._Element], str | Stream]] = {
     "Unsubscribe": unsubscribe,
 }
 
+SYNC_BACK_OFF_MS = 5000
+"""What a server was seen to suggest (part C, row 8)."""
+
 _PARSER = etree.XMLParser(
     resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True
 )
@@ -54,10 +57,12 @@ class Answer(NamedTuple):
     """Something that the transport must do: another status, or a closed connection."""
     stream: Stream | None = None
     """What is to be sent instead of the body, bit by bit."""
+    about: Mailbox | None = None
+    """The mailbox that was asked about."""
 
 
-def answer(exchange: Exchange, account: Account, body: bytes) -> Answer:
-    """Answer one request of an account that signed in."""
+def answer(exchange: Exchange, account: Account, body: bytes, *, session: str = "") -> Answer:
+    """Answer one request of an account that signed in. `session` names the mailbox whose cookie it sends."""
     caller = Caller(exchange, account.name, account.name, Schema.EXCHANGE_2010)
     with exchange.lock:
         try:
@@ -66,7 +71,12 @@ def answer(exchange: Exchange, account: Account, body: bytes) -> Answer:
             _admit(caller, account, header)
             if account.under_way > exchange.max_concurrency:
                 raise SoapFaultError("ErrorExceededConnectionCount")
-            failure = exchange.take_failure(operation, _about(caller, request), whole=True)
+            if operation.startswith("SyncFolder"):
+                _check_syncs(exchange, account)
+            about = _about(caller, request)
+            if exchange.checks_cookies and session and about and session != about.guid:
+                raise SoapFaultError("ErrorInternalServerTransientError")
+            failure = exchange.take_failure(operation, about, whole=True)
             if failure is not None and not failure.as_fault:
                 caller.first_code = failure.code
                 return Answer(failure.status or 500, b"", failure)
@@ -80,7 +90,7 @@ def answer(exchange: Exchange, account: Account, body: bytes) -> Answer:
             done = perform(caller, request)
             if isinstance(done, Stream):
                 return Answer(200, b"", stream=done)
-            return Answer(200, soap.envelope(exchange.version, done))
+            return Answer(200, soap.envelope(caller.version, done), about=caller.about)
         except EwsError as error:
             caller.first_code = error.code
             return Answer(500, soap.fault(error))
@@ -116,7 +126,7 @@ def _admit(caller: Caller, account: Account, header: etree._Element | None) -> N
         schema = caller.exchange.version.requests.get(version.get("Version", ""))
         if schema is None:
             raise SoapFaultError("ErrorInvalidServerVersion")
-        caller.schema = schema
+        caller.schema, caller.claimed = schema, version.get("Version", "")
     path = f"{T}ExchangeImpersonation/{T}ConnectingSID"
     impersonation = None if header is None else header.find(path)
     if impersonation is None:
@@ -133,10 +143,23 @@ def _admit(caller: Caller, account: Account, header: etree._Element | None) -> N
     mailbox = caller.exchange.find_mailbox(owner)
     if mailbox is None:
         raise SoapFaultError("ErrorNonExistentMailbox")
-    caller.about = mailbox
+    caller.meet(mailbox)
     if account.impersonates is not None and owner.lower() not in account.impersonates:
         raise SoapFaultError("ErrorImpersonateUserDenied")
     caller.acting_as = mailbox.address
+
+
+def _check_syncs(exchange: Exchange, account: Account) -> None:
+    limit = exchange.concurrent_sync_calls
+    if limit is not None and account.syncs_under_way > limit:
+        words = (
+            "The server cannot service this request right now. Try again later. This operation exceeds the throttling"
+            f" budget for policy part 'ConcurrentSyncCalls', policy value '{limit}'. Suggested backoff time"
+            f" {SYNC_BACK_OFF_MS} ms."
+        )
+        raise SoapFaultError(
+            "ErrorServerBusy", words, values={"BackOffMilliseconds": str(SYNC_BACK_OFF_MS)}
+        )
 
 
 def _about(caller: Caller, request: etree._Element) -> Mailbox | None:

@@ -141,17 +141,28 @@ MEETING_REQUEST: tuple[str, ...] = (
     "calendar:Organizer",
     "calendar:Recurrence",
 )
+MEETING_ANSWER: tuple[str, ...] = (
+    "calendar:Start",
+    "calendar:End",
+    "calendar:Location",
+    "calendar:Recurrence",
+)
+"""What responses and cancellations say of the meeting, since 2013."""
 CONTACT: tuple[str, ...] = ("contacts:FileAs", "contacts:DisplayName")
+TASK: tuple[str, ...] = ("task:IsComplete", "task:PercentComplete", "task:Status")
 
 ORDERS: dict[str, tuple[str, ...]] = {
     "Item": ITEM,
     "Message": ITEM + MESSAGE,
     "MeetingRequest": ITEM + MESSAGE + MEETING + MEETING_REQUEST,
-    "MeetingResponse": ITEM + MESSAGE + MEETING,
-    "MeetingCancellation": ITEM + MESSAGE + MEETING,
+    "MeetingMessage": ITEM + MESSAGE + MEETING,
+    "MeetingResponse": ITEM + MESSAGE + MEETING + MEETING_ANSWER,
+    "MeetingCancellation": ITEM + MESSAGE + MEETING + MEETING_ANSWER,
     "PostItem": ITEM + POST,
     "Contact": ITEM + CONTACT,
     "CalendarItem": ITEM,
+    "Task": ITEM + TASK,
+    "DistributionList": ITEM,
 }
 """The properties of each element that stands for an item, in the order of the schema."""
 
@@ -278,6 +289,7 @@ MUST_BE_NAMED = frozenset(
         "item:Flag",
         "item:PolicyTag",
         "item:ArchiveTag",
+        "item:RightsManagementLicenseData",
     ]
 )
 """What AllProperties leaves out."""
@@ -334,4 +346,12 @@ def exists(uri: str, schema: Schema) -> bool:
 
 def order(kind: str, schema: Schema) -> tuple[str, ...]:
     """Give all properties of a kind of item that a schema has, in its order."""
-    return tuple(uri for uri in ORDERS[kind] if uri != EXTENDED and exists(uri, schema))
+    return tuple(uri for uri in orders(schema)[kind] if uri != EXTENDED and exists(uri, schema))
+
+
+def orders(schema: Schema) -> dict[str, tuple[str, ...]]:
+    """Give the properties of each element in the order of a schema."""
+    if schema >= Schema.EXCHANGE_2013:
+        return ORDERS
+    plain = ORDERS["MeetingMessage"]
+    return ORDERS | {"MeetingResponse": plain, "MeetingCancellation": plain}

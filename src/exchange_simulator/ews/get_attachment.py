@@ -27,14 +27,17 @@ def get_attachment(caller: Caller, request: etree._Element) -> str:
         attached = _find(mailbox, item, places)
 
         def listed(content: Content) -> str:
-            return attachments.several(mailbox, item, content.attachments, within=places)
+            inner = content.attachments
+            return attachments.several(mailbox, item, inner, caller.schema, within=places)
 
         content = (
             _message(mailbox, attached, listed, shape, caller.schema)
             if attached.is_item
             else f"<t:Content>{base64.b64encode(mailbox.data(attached.data)).decode()}</t:Content>"
         )
-        written = attachments.one(mailbox, item, places, attached, content)
+        written = attachments.one(
+            mailbox, item, places, attached, schema=caller.schema, content=content
+        )
         return f"<m:Attachments>{written}</m:Attachments>"
 
     wanted = caller.elements(request.find(f"{M}AttachmentIds"))

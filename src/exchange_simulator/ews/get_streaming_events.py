@@ -85,7 +85,7 @@ class Stream:
         return failed
 
     def _said(self, message: str) -> bytes:
-        return soap.envelope(self._exchange.version, soap.response(OPERATION, [message]))
+        return soap.envelope(self._caller.version, soap.response(OPERATION, [message]))
 
 
 def get_streaming_events(caller: Caller, request: etree._Element) -> Stream | str:

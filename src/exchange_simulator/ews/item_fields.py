@@ -27,7 +27,11 @@ KINDS = {
     "IPM.Post": "PostItem",
     "IPM.Contact": "Contact",
     "IPM.Appointment": "CalendarItem",
+    "IPM.Task": "Task",
+    "IPM.DistList": "DistributionList",
+    "IPM.Schedule.Meeting": "MeetingMessage",
 }
+RESPONSES = {"Pos": "Accept", "Neg": "Decline", "Tent": "Tentative"}
 
 
 def kind(item_class: str, *, is_2010: bool) -> str:
@@ -35,9 +39,11 @@ def kind(item_class: str, *, is_2010: bool) -> str:
 
     Of a class that it has no element for, 2010 makes an Item where later versions make a Message (part A).
     """
-    known = KINDS.get(item_class)
-    if known:
-        return known
+    within = item_class
+    while within:  # a class of one's own counts as the nearest above it
+        if within in KINDS:
+            return KINDS[within]
+        within = within.rpartition(".")[0]
     is_note = item_class == "IPM.Note" or item_class.startswith("IPM.Note.")
     return "Message" if is_note or not is_2010 else "Item"
 
@@ -84,7 +90,9 @@ def make(content: Content, *, size: int) -> Elements:
         "message:InternetMessageId": element("InternetMessageId", content.message_id),
         "message:References": element("References", content.references),
     }
-    found |= _people(content) | _bodies(content) | _meeting(content)
+    found |= _people(content) | _bodies(content) | _meeting(content) | _rights(content)
+    found["contacts:FileAs"] = element("FileAs", content.subject)
+    found["contacts:DisplayName"] = element("DisplayName", content.subject)
     return {uri: xml for uri, xml in found.items() if xml}
 
 
@@ -113,11 +121,13 @@ def _meeting(content: Content) -> Elements:
     meeting = content.meeting
     if meeting is None:
         return {}
+    said = content.item_class.rpartition(".Resp.")[2]
+    response = RESPONSES.get(said, "NoResponseReceived")
     return {
         "meeting:IsDelegated": "<t:IsDelegated>false</t:IsDelegated>",
         "meeting:IsOutOfDate": "<t:IsOutOfDate>false</t:IsOutOfDate>",
         "meeting:HasBeenProcessed": "<t:HasBeenProcessed>false</t:HasBeenProcessed>",
-        "meeting:ResponseType": "<t:ResponseType>NoResponseReceived</t:ResponseType>",
+        "meeting:ResponseType": f"<t:ResponseType>{response}</t:ResponseType>",
         "calendar:UID": element("UID", meeting.uid),
         "meetingRequest:MeetingRequestType": "<t:MeetingRequestType>NewMeetingRequest</t:MeetingRequestType>",
         "calendar:Start": _time_element("Start", meeting.start),
@@ -129,6 +139,25 @@ def _meeting(content: Content) -> Elements:
         "calendar:Organizer": single("Organizer", Address(meeting.organizer, meeting.organizer))
         if meeting.organizer
         else "",
+    }
+
+
+def _rights(content: Content) -> Elements:
+    """Write what a mail that is protected (IRM) allows its reader, who gets no more than its wrapping."""
+    classes = [value for name, value in content.headers if name.lower() == "content-class"]
+    if "rpmsg.message" not in classes:
+        return {}
+    allowed = "Edit Reply ReplyAll Forward ModifyRecipients Extract Print Export ProgrammaticAccess"
+    rights = "".join(
+        f"<t:{name}Allowed>{boolean(name.startswith('Reply'))}</t:{name}Allowed>"
+        for name in allowed.split()
+    )
+    return {
+        "item:RightsManagementLicenseData": "<t:RightsManagementLicenseData>"
+        "<t:RightsManagedMessageDecryptionStatus>0</t:RightsManagedMessageDecryptionStatus>"
+        "<t:RmsTemplateId>cf5cf348-a8d7-40d5-91ef-a600b88a395d</t:RmsTemplateId>"
+        "<t:TemplateName>Do Not Forward</t:TemplateName>"
+        f"{rights}<t:IsOwner>false</t:IsOwner></t:RightsManagementLicenseData>"
     }
 
 

@@ -29,9 +29,12 @@ RESPONSE_OBJECTS = (
 class _Asked:
     """One item being answered."""
 
-    __slots__ = ("found", "item", "mailbox", "shape")
+    __slots__ = ("found", "item", "mailbox", "schema", "shape")
 
-    def __init__(self, mailbox: Mailbox, item: Item, found: Elements, shape: Shape) -> None:
+    def __init__(
+        self, mailbox: Mailbox, item: Item, found: Elements, shape: Shape, schema: Schema
+    ) -> None:
+        self.schema = schema
         self.mailbox = mailbox
         self.item = item
         self.found = found
@@ -46,7 +49,7 @@ def item(mailbox: Mailbox, item: Item, shape: Shape, schema: Schema) -> str:
     )
     if "item:MimeContent" in shape.uris:
         check_mime(kind, schema)
-    asked = _Asked(mailbox, item, found, shape)
+    asked = _Asked(mailbox, item, found, shape, schema)
     parts = []
     for uri in shape.order(kind):
         ready = found.get(uri)
@@ -58,8 +61,8 @@ def item(mailbox: Mailbox, item: Item, shape: Shape, schema: Schema) -> str:
 
 
 def check_mime(kind: str, schema: Schema) -> None:
-    """Refuse what a version cannot write as MIME: 2010 no contact."""
-    if kind == "Contact" and schema is Schema.EXCHANGE_2010:
+    """Refuse what a version cannot write as MIME: 2010 neither people nor tasks."""
+    if kind in ("Contact", "DistributionList", "Task") and schema is Schema.EXCHANGE_2010:
         raise EwsError("ErrorUnsupportedMimeConversion")
 
 
@@ -160,7 +163,7 @@ def _received_by(name: str, asked: _Asked) -> str:
 
 def _attachments(asked: _Asked) -> str:
     found = asked.mailbox.content(asked.item).attachments
-    return attachments.several(asked.mailbox, asked.item, found)
+    return attachments.several(asked.mailbox, asked.item, found, asked.schema)
 
 
 def _extended(asked: _Asked) -> str:
@@ -215,6 +218,9 @@ _MADE: dict[str, Callable[[_Asked], str]] = {
     ),
     "message:ReceivedBy": partial(_received_by, "ReceivedBy"),
     "message:ReceivedRepresenting": partial(_received_by, "ReceivedRepresenting"),
+    "task:IsComplete": partial(_constant, "<t:IsComplete>false</t:IsComplete>"),
+    "task:PercentComplete": partial(_constant, "<t:PercentComplete>0</t:PercentComplete>"),
+    "task:Status": partial(_constant, "<t:Status>NotStarted</t:Status>"),
     "postitem:PostedTime": lambda asked: (
         f"<t:PostedTime>{time(asked.item.received_at)}</t:PostedTime>"
     ),

@@ -86,7 +86,7 @@ def _item_shape(raw: bytes, schema: Schema, *, is_list: bool) -> Shape:
         body=body,
         orders=tuple(
             (kind, tuple(uri for uri in order if uri in wanted))
-            for kind, order in fields.ORDERS.items()
+            for kind, order in fields.orders(schema).items()
         ),
     )
 

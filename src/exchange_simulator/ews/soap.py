@@ -31,6 +31,8 @@ MESSAGES_OF_CODES = {
     "ErrorInternalServerError": "An internal server error occurred. The operation failed.",
     "ErrorInvalidIdMalformed": "Id is malformed.",
     "ErrorInvalidOperation": "The operation is not available.",
+    "ErrorInvalidSchemaVersionForMailboxVersion": "The requested schema version is not supported by the mailbox"
+    " server of the target mailbox.",
     "ErrorInvalidServerVersion": "The specified server version is invalid.",
     "ErrorInvalidSyncStateData": "Synchronization state data is corrupt or otherwise invalid.",
     "ErrorItemNotFound": "The specified object was not found in the store.",

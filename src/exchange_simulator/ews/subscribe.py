@@ -8,6 +8,7 @@ from exchange_simulator.ews.caller import Caller
 from exchange_simulator.ews.soap import EwsError, M, SoapFaultError, T
 from exchange_simulator.mailbox import Mailbox
 from exchange_simulator.notifications import KINDS, Subscription
+from exchange_simulator.versions import BEFORE_SP1
 
 KINDS_OF_EVENTS = {f"{kind}Event": kind for kind in KINDS} | {"FreeBusyChangedEvent": "FreeBusy"}
 
@@ -17,6 +18,8 @@ def subscribe(caller: Caller, request: etree._Element) -> str:
     asked = next(iter(request), None)
     kinds = {"StreamingSubscriptionRequest": True, "PullSubscriptionRequest": False}
     kind = None if asked is None else etree.QName(asked).localname
+    if kind == "StreamingSubscriptionRequest" and caller.claimed in BEFORE_SP1:
+        raise SoapFaultError("ErrorSchemaValidation")
     if asked is None or kind not in kinds:
         raise SoapFaultError("ErrorInvalidRequest", f"{kind} is not simulated.")
     wanted = [
@@ -55,7 +58,7 @@ def _where(caller: Caller, asked: etree._Element) -> tuple[Mailbox, frozenset[in
         own = caller.exchange.find_mailbox(caller.acting_as)
         if own is None:
             raise EwsError("ErrorNonExistentMailbox")
-        caller.about = own
+        caller.meet(own)
         return own, None
     found = [caller.folder(element) for element in caller.elements(asked.find(f"{T}FolderIds"))]
     mailboxes = {id(mailbox): mailbox for mailbox, _ in found}

@@ -32,6 +32,7 @@ def sync_folder_items(caller: Caller, request: etree._Element) -> str:
             _state(scope, request.findtext(f"{M}SyncState")),
             limit=limit,
             with_associated=with_associated,
+            oldest_first=caller.version.loads_oldest_first,
         )
         written = "".join(
             _change(caller, mailbox, kind, what, shape)
