@@ -115,6 +115,14 @@ class Session:
             self._transports.append(transport)
         return Line(self, mailbox, transport)
 
+    def hanging_line(self, mailbox: str) -> "Line":
+        """Open a line whose requests wait for long: on a connection of its own, and not counted among those in flight."""
+        transport = self.transport
+        if self._transport_of_line is not None:
+            transport = self._transport_of_line()
+            self._transports.append(transport)
+        return Line(self, mailbox, transport)
+
     async def aclose(self) -> None:
         """Let go of all connections."""
         for transport in self._transports:
@@ -140,6 +148,7 @@ class Line:
         url: str | None = None,
         method: str = "POST",
         is_syncing: bool = False,
+        is_hanging: bool = False,
         judge: Callable[[Response], bool] = lambda response: response.status == HTTPStatus.OK,
     ) -> AsyncIterator[tuple[Response, Ticket]]:
         """Send a request and give the answer, open, where `judge` finds it worth reading. Raises ExchangeError.
@@ -150,7 +159,10 @@ class Line:
             await held.enter_async_context(self._one_at_a_time)
             if is_syncing:
                 await held.enter_async_context(self.session.syncing)
-            ticket = await held.enter_async_context(self.session.pace.slot())
+            if is_hanging:
+                ticket = Ticket(self.session.clock.now())
+            else:
+                ticket = await held.enter_async_context(self.session.pace.slot())
             self.session.logins.check()
             request = Request(
                 url=url or self.session.connection.endpoint,

@@ -14,7 +14,7 @@ from mailmine.store import mailboxes
 from mailmine.sync.listening import Listening
 from mailmine.sync.runner import Runner
 from mailmine.sync.settings import SyncSettings
-from tests.integration.sync.conftest import CLAIMS, ORDERS, World, eml
+from tests.integration.sync.conftest import ACCOUNT, CLAIMS, ORDERS, World, eml
 from tests.integration.sync.test_runner import until
 
 SELDOM = SyncSettings(poll_interval=timedelta(hours=1), listen_after=timedelta())
@@ -87,6 +87,32 @@ async def test_a_mailbox_is_read_when_its_server_tells_of_news(world: World) -> 
         run.accounts[0].told.put_nowait(ORDERS.upper())
         await until(lambda: len(world.comments()) == 1)
     assert run.accounts[0].listened_for == [{ORDERS}]
+
+
+async def test_new_mail_of_many_mailboxes_is_there_long_before_the_next_poll(world: World) -> None:
+    addresses = [f"box{number}@example.com" for number in range(12)]
+    for address in addresses:
+        world.exchange.mailbox(address)
+        world.exchange.grant(ACCOUNT, mailbox=address)
+    world.configure(*addresses)
+    runner = Runner(
+        world.database,
+        world.blobs,
+        secret_of=lambda _: world.password,
+        settings=SyncSettings(
+            poll_interval=timedelta(hours=1), listen_after=timedelta(seconds=0.5)
+        ),
+    )
+    stop = asyncio.Event()
+    task = asyncio.create_task(runner.run(stop))
+    await until(lambda: all(is_read(world, address) for address in addresses))
+    await until(lambda: world.exchange.requests.count("GetStreamingEvents") > 0)
+    await until(lambda: bool(world.exchange.subscriptions.streams))
+    for number, address in enumerate(addresses[:3]):
+        world.exchange.mailbox(address).deliver(eml(number))
+    await until(lambda: len(world.comments()) == 3)
+    stop.set()
+    await task
 
 
 async def test_a_mailbox_in_trouble_is_not_tried_earlier_because_of_a_hint(world: World) -> None:

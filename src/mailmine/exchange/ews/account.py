@@ -2,8 +2,10 @@
 
 from collections.abc import AsyncGenerator, Sequence
 
+from mailmine.exchange.ews import streaming
 from mailmine.exchange.ews.reader import EwsReader
 from mailmine.exchange.session import Session
+from mailmine.model.ids import FolderId
 
 
 class EwsAccount:
@@ -24,10 +26,13 @@ class EwsAccount:
             reader = self._readers[mailbox.lower()] = EwsReader(self._session.line(mailbox))
         return reader
 
-    async def hints(self, mailboxes: Sequence[str]) -> AsyncGenerator[str, None]:
-        """Tell nothing yet: polling finds what arrives."""
-        for mailbox in mailboxes[:0]:
-            yield mailbox
+    def hints(self, mailboxes: Sequence[str]) -> AsyncGenerator[str, None]:
+        """Tell what Exchange tells, over connections that hang."""
+        return streaming.hints(self._session, mailboxes, self._folders_of)
+
+    def _folders_of(self, mailbox: str) -> Sequence[FolderId]:
+        reader = self._readers.get(mailbox.lower())
+        return reader.known_folders if reader is not None else ()
 
     async def aclose(self) -> None:
         """Let go of all connections."""

@@ -29,6 +29,8 @@ from mailmine.model.integration import AccessType
 
 NO_ERROR: Final = "NoError"
 LONGEST_CODE: Final = 100
+AFFINE: Final = frozenset({"Subscribe", "GetStreamingEvents", "Unsubscribe"})
+"""Operations that must reach the server which knows the subscription."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +46,15 @@ class Answer:
 class Client:
     """The operations of one mailbox."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line, *, mailbox: str | None = None) -> None:
+        """Send nothing. `mailbox` is another than the line's where the line serves several of one server."""
         connection = line.session.connection
         self._line = line
+        self.mailbox = mailbox or line.mailbox
         self._host = host_of(connection.endpoint)
-        self._impersonated = line.mailbox if connection.access is AccessType.IMPERSONATION else None
+        self._impersonated = self.mailbox if connection.access is AccessType.IMPERSONATION else None
         self._version = 0
         self._repeated: tuple[Operation, bytes, list[Answer]] | None = None
-        self.mailbox = line.mailbox
 
     async def call(self, operation: Operation, *, is_repeated: bool = False) -> list[Answer]:
         """Send `operation` and give its answers in order. Raises ExchangeError.
@@ -90,18 +93,22 @@ class Client:
 
     @asynccontextmanager
     async def open(
-        self, operation: Operation, *, may_compress: bool = True
+        self, operation: Operation, *, may_compress: bool = True, is_hanging: bool = False
     ) -> AsyncIterator[tuple[Response, Ticket]]:
-        """Send `operation` and give the open answer."""
+        """Send `operation` and give the open answer; `is_hanging` where it takes as long as there is nothing to say."""
         body = envelope(operation, version=VERSIONS[self._version], impersonated=self._impersonated)
         headers = {
             "Content-Type": "text/xml; charset=utf-8",
             "Accept": "text/xml",
             "Accept-Encoding": "gzip" if may_compress else "identity",
-            "X-AnchorMailbox": self.mailbox,
+            "X-AnchorMailbox": self._line.mailbox,
         }
+        if operation.name in AFFINE:
+            headers["X-PreferServerAffinity"] = "true"
         is_syncing = operation.name == "SyncFolderItems"
-        async with self._line.send(body, headers, is_syncing=is_syncing, judge=_is_soap) as answer:
+        async with self._line.send(
+            body, headers, is_syncing=is_syncing, is_hanging=is_hanging, judge=_is_soap
+        ) as answer:
             yield answer
 
     def step_down(self, fault: Fault) -> bool:

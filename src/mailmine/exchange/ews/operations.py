@@ -229,3 +229,31 @@ def get_attachment(attachment: AttachmentId) -> Operation:
         "<m:AttachmentShape><t:IncludeMimeContent>true</t:IncludeMimeContent></m:AttachmentShape>"
         f'<m:AttachmentIds><t:AttachmentId Id="{escape(attachment)}"/></m:AttachmentIds>',
     )
+
+
+_EVENTS: Final = "".join(
+    f"<t:EventType>{kind}Event</t:EventType>"
+    for kind in ("NewMail", "Created", "Copied", "Deleted", "Modified", "Moved")
+)
+
+
+def subscribe(mailbox: str = "", folders: Sequence[FolderId] = ()) -> Operation:
+    """Ask to be told what happens: in all folders of the caller's mailbox, or in these of `mailbox` (none: its inbox)."""
+    named = folder_ids(folders) if folders else distinguished("inbox", mailbox) if mailbox else ""
+    where = f"<t:FolderIds>{named}</t:FolderIds>" if named else ""
+    every = "" if named else ' SubscribeToAllFolders="true"'
+    return Operation(
+        "Subscribe",
+        f"<m:StreamingSubscriptionRequest{every}>{where}<t:EventTypes>{_EVENTS}</t:EventTypes>"
+        "</m:StreamingSubscriptionRequest>",
+    )
+
+
+def get_streaming_events(subscriptions: Sequence[str], *, minutes: int) -> Operation:
+    """Ask for what happens, on a connection that hangs for so many minutes."""
+    ids = "".join(f"<t:SubscriptionId>{escape(id_)}</t:SubscriptionId>" for id_ in subscriptions)
+    return Operation(
+        "GetStreamingEvents",
+        f"<m:SubscriptionIds>{ids}</m:SubscriptionIds>"
+        f"<m:ConnectionTimeout>{minutes}</m:ConnectionTimeout>",
+    )

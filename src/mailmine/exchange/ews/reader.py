@@ -60,6 +60,11 @@ class EwsReader:
     keeps_ids = False
     """A move is a delete and a create under another id."""
 
+    @property
+    def known_folders(self) -> tuple[FolderId, ...]:
+        """The folders of the last tree that was read."""
+        return tuple(folder.id for folder in self._tree[1].folders) if self._tree else ()
+
     async def folders(self) -> FolderTree:
         """Read the mail folders below the mailbox's root; those that the account may see where that is barred."""
         try:

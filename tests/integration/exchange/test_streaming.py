@@ -1,0 +1,143 @@
+"""Hints by streaming notifications: told at once, made anew whatever happens to them, and never in the way."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from exchange_simulator import Exchange
+from mailmine.exchange import Limits, open_account
+from mailmine.exchange.reader import Account
+from mailmine.model.integration import AccessType, AuthType, Connection
+from tests.integration.exchange.test_signing_in import CLAIMS, ORDERS, PASSWORD, SERVICE, ews
+from tests.integration.sync.conftest import eml
+from tests.integration.sync.test_runner import until
+
+WAIT = 10.0
+
+
+@pytest.fixture
+def exchange() -> Iterator[Exchange]:
+    exchange = Exchange()
+    exchange.account(SERVICE, password=PASSWORD)
+    exchange.allow_impersonation(SERVICE)
+    for address in (ORDERS, CLAIMS):
+        exchange.mailbox(address)
+        exchange.grant(SERVICE, mailbox=address)
+    yield exchange
+    exchange.close()
+
+
+class Listener:
+    """Listens, and keeps what it is told."""
+
+    def __init__(self, exchange: Exchange, account: Account, mailboxes: list[str]) -> None:
+        self.exchange = exchange
+        self.account = account
+        self.told: list[str] = []
+        self._mailboxes = mailboxes
+
+    async def listen(self) -> None:
+        async with aclosing(self.account.hints(self._mailboxes)) as hints:
+            async for mailbox in hints:
+                self.told.append(mailbox)
+
+    async def is_listening(self, times: int = 1) -> None:
+        await until(lambda: self.exchange.requests.count("Subscribe") >= times, WAIT)
+        await until(lambda: bool(self.exchange.subscriptions.streams), WAIT)
+
+    async def is_told(self, *mailboxes: str) -> None:
+        await until(lambda: set(mailboxes) <= set(self.told), WAIT)
+
+
+@asynccontextmanager
+async def listening(
+    exchange: Exchange, connection: Connection, *mailboxes: str
+) -> AsyncIterator[Listener]:
+    account = open_account(connection, PASSWORD, limits=Limits(first_pause=0.01))
+    listener = Listener(exchange, account, list(mailboxes or (ORDERS, CLAIMS)))
+    for mailbox in listener._mailboxes:
+        if exchange.find_mailbox(mailbox):
+            await account.reader(mailbox).folders()
+    task = asyncio.create_task(listener.listen())
+    try:
+        yield listener
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await account.aclose()
+
+
+@pytest.fixture
+def address(exchange: Exchange) -> Iterator[str]:
+    with exchange.serve() as address:
+        yield address
+
+
+@pytest.mark.parametrize("access", list(AccessType))
+@pytest.mark.parametrize("auth", [AuthType.BASIC, AuthType.NTLM])
+async def test_what_happens_in_any_folder_is_told_at_once(
+    exchange: Exchange, address: str, access: AccessType, auth: AuthType
+) -> None:
+    exchange.offers = ("NTLM", "Basic")
+    connection = replace(ews(address, auth), access=access)
+    exchange.mailbox(CLAIMS).make_folder("Inbox/Work")
+    async with listening(exchange, connection) as listener:
+        await listener.is_listening(2)
+        exchange.mailbox(ORDERS).deliver(eml(1))
+        await listener.is_told(ORDERS)
+        assert CLAIMS not in listener.told
+        exchange.mailbox(CLAIMS).deliver(eml(2), folder="Inbox/Work")
+        await listener.is_told(CLAIMS)
+    assert exchange.requests.count("GetStreamingEvents") <= 1
+
+
+@pytest.mark.parametrize("ending", ["", "ErrorReadEventsFailed"])
+async def test_a_connection_that_ends_is_made_anew_and_what_was_missed_made_up_for(
+    exchange: Exchange, address: str, ending: str
+) -> None:
+    async with listening(exchange, ews(address, AuthType.BASIC)) as listener:
+        await listener.is_listening(2)
+        exchange.subscriptions.end_streams(ending)
+        await listener.is_told(ORDERS, CLAIMS)
+        listener.told.clear()
+        await until(lambda: bool(exchange.subscriptions.streams), 2 * WAIT)
+        exchange.mailbox(ORDERS).deliver(eml(1))
+        await listener.is_told(ORDERS)
+
+
+async def test_subscriptions_that_the_server_forgot_are_taken_out_again(
+    exchange: Exchange, address: str
+) -> None:
+    async with listening(exchange, ews(address, AuthType.BASIC)) as listener:
+        await listener.is_listening(2)
+        exchange.subscriptions.clear()
+        await listener.is_told(ORDERS, CLAIMS)
+        await listener.is_listening(4)
+
+
+async def test_a_mailbox_that_may_not_be_listened_to_stops_no_other(
+    exchange: Exchange, address: str
+) -> None:
+    connection = ews(address, AuthType.BASIC)
+    async with listening(exchange, connection, "nobody@example.com", ORDERS) as listener:
+        await listener.is_listening(2)
+        exchange.mailbox(ORDERS).deliver(eml(1))
+        await listener.is_told(ORDERS)
+
+
+async def test_hanging_connections_use_up_no_place_of_those_that_read(
+    exchange: Exchange, address: str
+) -> None:
+    connection = ews(address, AuthType.BASIC)
+    account = open_account(connection, PASSWORD, limits=Limits(in_flight=1))
+    listener = Listener(exchange, account, [ORDERS])
+    task = asyncio.create_task(listener.listen())
+    await listener.is_listening()
+    async with asyncio.timeout(WAIT):
+        assert (await account.reader(ORDERS).folders()).folders
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await account.aclose()
