@@ -27,6 +27,8 @@ PEERS = {
 }
 LARGE = "mailmine: SQLite with search, the large mailbox"
 SMALL = "mailmine: SQLite with search, a quarter of it"
+SDK = "msgraph-sdk, by the delta of each folder"
+GRAPH = "mailmine by Graph: SQLite with search, the large mailbox"
 RAW = "raw download, four mailboxes far away"
 FAR = "mailmine: SQLite with search, four mailboxes far away"
 IDLE = "mailmine: an idle mailbox is asked for news"
@@ -35,6 +37,7 @@ LATENCY = 0.05
 """Seconds of a server that is far away."""
 
 EWS_TARGET = 15.0
+GRAPH_TARGET = 15.0
 FAR_TARGET = 0.8
 POLL_TARGET = 200.0
 """Microseconds of CPU."""
@@ -90,6 +93,8 @@ def near(measured: Measured, given: argparse.Namespace) -> None:
                 measured.take(name, "bench.exchangelib_peer", address, mailbox_of(peers), *options)
             for name, size in ((SMALL, small), (LARGE, large)):
                 measured.take(name, "bench.sync", address, mailbox_of(size))
+            measured.take(SDK, "bench.msgraph_peer", address, mailbox_of(peers))
+            measured.take(GRAPH, "bench.sync", address, mailbox_of(large), "--graph")
             measured.take(IDLE, "bench.poll", address, mailbox_of(peers))
 
 
@@ -126,12 +131,14 @@ def judge(measured: Measured, console: Console) -> int:
 def targets(measured: Measured) -> Sequence[tuple[str, bool]]:
     """Say of each target whether it is met, with its figure."""
     ews = measured.speed(LARGE) / measured.speed(SHIPPED)
+    graph = measured.speed(GRAPH) / measured.speed(SDK)
     memory = measured.middle(LARGE, "peak_mib")
     growth = memory / measured.middle(SMALL, "peak_mib")
     distant = measured.speed(FAR) / measured.speed(RAW)
     poll = measured.middle(IDLE, "cpu_microseconds")
     return (
         (f"at least {EWS_TARGET:g} times {SHIPPED}: {ews:.1f}", ews >= EWS_TARGET),
+        (f"at least {GRAPH_TARGET:g} times {SDK}: {graph:.1f}", graph >= GRAPH_TARGET),
         (f"under {MEMORY:g} MiB: {memory:.0f}", memory < MEMORY),
         (f"memory flat with the size: {growth:.2f}", growth < FLAT),
         (

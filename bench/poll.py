@@ -6,9 +6,9 @@ import time
 import uvloop
 
 from bench.measure import Cost, report
-from bench.server import ACCOUNT, PASSWORD
+from bench.server import PASSWORD
+from bench.sync import reaching
 from mailmine.exchange import open_account
-from mailmine.model.integration import Connection
 
 POLLS = 500
 SERIES = 7
@@ -16,9 +16,7 @@ SERIES = 7
 
 async def poll(address: str, mailbox: str) -> Cost:
     """Ask again and again; gives the cheapest of some series, as the others had the machine less to themselves."""
-    connection = Connection(
-        endpoint=f"{address}/EWS/Exchange.asmx", username=ACCOUNT, plain_http=True
-    )
+    connection = reaching(address, by_graph=False)
     account = open_account(connection, PASSWORD)
     reader = account.reader(mailbox)
     costs: list[Cost] = []

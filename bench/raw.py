@@ -8,19 +8,17 @@ import uvloop
 
 from bench.measure import cost_of, report
 from bench.server import ACCOUNT, PASSWORD
+from bench.sync import reaching
 from mailmine.exchange import open_account
 from mailmine.exchange.ews.operations import VERSIONS, envelope, get_items
 from mailmine.exchange.pace import Limits
 from mailmine.exchange.reader import ChangePage
 from mailmine.model.ids import ItemId
-from mailmine.model.integration import Connection
 
 
 async def ids_of(address: str, mailboxes: list[str]) -> list[list[ItemId]]:
     """List the items of each mailbox."""
-    connection = Connection(
-        endpoint=f"{address}/EWS/Exchange.asmx", username=ACCOUNT, plain_http=True
-    )
+    connection = reaching(address, by_graph=False)
     account = open_account(connection, PASSWORD)
     listed: list[list[ItemId]] = []
     try:

@@ -10,6 +10,7 @@ from bench.mailbox import synthetic
 from exchange_simulator import Exchange, server
 
 ACCOUNT, PASSWORD = "bench@example.com", "bench"
+APP, TENANT = "5e0d8ab2-7d0c-4ff1-8ee5-1b0d7b4dbb05", "bench.example"
 
 
 def mailbox_of(messages: int, copy: int = 0) -> str:
@@ -43,6 +44,7 @@ def main() -> None:
     # Compressing would cost the server more than all else, and be what is measured.
     exchange.compresses = False
     exchange.account(ACCOUNT, password=PASSWORD)
+    exchange.application(APP, tenant=TENANT, secret=PASSWORD)
     names = [(size, mailbox_of(size, copy)) for size in sizes for copy in range(given.copies)]
     for _, name in names:
         exchange.grant(ACCOUNT, mailbox=name)

@@ -12,8 +12,8 @@ import structlog
 import uvloop
 
 from bench.measure import cost_of, report
-from bench.server import ACCOUNT, PASSWORD
-from mailmine.model.integration import Connection, FolderStatus
+from bench.server import ACCOUNT, APP, PASSWORD, TENANT
+from mailmine.model.integration import AuthType, Backend, Connection, FolderStatus
 from mailmine.store import comments, folders, mailboxes, sources
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
@@ -27,16 +27,29 @@ LOOK = 0.1
 """Seconds between two looks at how far it is."""
 
 
-def sync(address: str, addresses: list[str], folder: Path) -> int:
+def reaching(address: str, *, by_graph: bool) -> Connection:
+    """Say how the server is reached."""
+    if by_graph:
+        return Connection(
+            endpoint=address,
+            backend=Backend.GRAPH,
+            auth=AuthType.CLIENT_SECRET,
+            tenant_id=TENANT,
+            client_id=APP,
+            authority=address,
+            plain_http=True,
+        )
+    return Connection(endpoint=f"{address}/EWS/Exchange.asmx", username=ACCOUNT, plain_http=True)
+
+
+def sync(connection: Connection, addresses: list[str], folder: Path) -> int:
     """Sync mailboxes wholly; gives how many comments there are."""
     database = Database.open(f"sqlite:///{folder / 'mailmine.db'}")
     database.migrate()
     wanted = IntegrationConfiguration(
         project="bench",
         name="exchange",
-        connection=Connection(
-            endpoint=f"{address}/EWS/Exchange.asmx", username=ACCOUNT, plain_http=True
-        ),
+        connection=connection,
         mailboxes=tuple(
             MailboxConfiguration(address=each, project="bench", bucket=each.partition("@")[0])
             for each in addresses
@@ -83,10 +96,12 @@ def main() -> None:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("address")
     arguments.add_argument("mailboxes", nargs="+")
+    arguments.add_argument("--graph", action="store_true", help="by Graph instead of EWS")
     given = arguments.parse_args()
+    connection = reaching(given.address, by_graph=given.graph)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     with tempfile.TemporaryDirectory() as folder:
-        report(cost_of(lambda: sync(given.address, given.mailboxes, Path(folder))))
+        report(cost_of(lambda: sync(connection, given.mailboxes, Path(folder))))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@
         exchange.throttle(times=2, back_off=0.2)          # ErrorServerBusy with BackOffMilliseconds
         exchange.fail("GetItem", "ErrorItemCorrupt", message=message)
         exchange.fail("SyncFolderItems", status=503, headers={"Retry-After": "1"})
+        exchange.autodiscover.location = "https://…"      # where it sends people; see exchange_simulator.autodiscover
         exchange.requests.count("SyncFolderItems")        # what was asked, until exchange.requests.clear()
         orders.make_folder("Tasks/Old", kind="tasks"); orders.make_folder("Secret", is_hidden=True)
         orders.make_folder("searchfolders/Unread", kind="search", finds="unread")

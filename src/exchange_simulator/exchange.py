@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from exchange_simulator.autodiscover import Autodiscover
 from exchange_simulator.entra import Application, Tokens
 from exchange_simulator.folder import PUBLIC
 from exchange_simulator.graph.errors import GraphError
@@ -169,6 +170,7 @@ class Exchange:
         """As in the cloud that 21Vianet operates."""
         self.graph_forgets_before = 0
         """How many of the next delta queries with a place are answered that it is forgotten (410)."""
+        self.autodiscover = Autodiscover()
         self._quirks: list[str] = []
         self.lock = threading.RLock()
         self.subscriptions = Subscriptions(self.lock)
@@ -480,11 +482,13 @@ class Exchange:
     def prepare(self) -> None:
         """Take all mail apart now, so that what is measured later is not the first asking."""
         from exchange_simulator.ews.item_fields import elements  # noqa: PLC0415
+        from exchange_simulator.graph.resources import made_of  # noqa: PLC0415
 
         for mailbox in self.mailboxes:
             for message in mailbox.messages():
                 with self.lock:
                     elements(mailbox, message.item)
+                    made_of(mailbox, message.item)
 
     def close(self) -> None:
         """Let go of what is on disk."""

@@ -15,7 +15,7 @@ import uvloop
 from aiohttp import web
 from multidict import CIMultiDict
 
-from exchange_simulator import control, entra
+from exchange_simulator import autodiscover, control, entra
 from exchange_simulator.ews import endpoint
 from exchange_simulator.ews.get_streaming_events import Stream
 from exchange_simulator.exchange import Exchange, Request
@@ -46,12 +46,49 @@ def application(exchange: Exchange, *, control_token: str | None = None) -> web.
     app.router.add_routes([control.route(exchange, control_token)])
     add_token_endpoint(app, exchange)
     _add_graph(app, exchange)
+    _add_autodiscover(app, exchange, gate)
 
     async def end_streams(_: web.Application) -> None:
         exchange.subscriptions.end_streams("")
 
     app.on_shutdown.append(end_streams)
     return app
+
+
+def _add_autodiscover(app: web.Application, exchange: Exchange, gate: Gate) -> None:
+    """Serve Autodiscover in its three forms; paths are without regard to case, as IIS has them."""
+
+    async def discover(request: web.Request) -> web.Response:
+        settings = exchange.autodiscover
+        form = autodiscover.Form(request.match_info["form"].lower())
+        if settings.location is not None:
+            return web.Response(status=302, headers={"Location": settings.location})
+        if form not in settings.forms:
+            return web.Response(status=404)
+        body, account = await request.read(), ""
+        if form is not autodiscover.Form.JSON:
+            admitted = gate.admit(request)
+            if isinstance(admitted, Refused):
+                return _refusal(request, admitted)
+            account = admitted.name
+        found = autodiscover.answer(
+            settings,
+            form,
+            base=_base(request),
+            body=body,
+            address=request.match_info.get("address"),
+            knows=frozenset(mailbox.address.lower() for mailbox in exchange.mailboxes),
+            version=exchange.version,
+        )
+        exchange.requests.append(
+            Request(f"autodiscover:{form}", account, found.address, found.code)
+        )
+        headers = _names(request) | {"Content-Type": found.content_type}
+        return web.Response(status=found.status, body=found.body, headers=headers)
+
+    place = "/{folder:(?i:autodiscover)}/{file:(?i:autodiscover)}."
+    app.router.add_route("*", place + "{form:(?i:xml|svc)}", discover)
+    app.router.add_get(place + "{form:(?i:json)}/{version:v1.0}/{address}", discover)
 
 
 def add_token_endpoint(app: web.Application, exchange: Exchange) -> None:
@@ -140,8 +177,7 @@ async def _ews(exchange: Exchange, gate: Gate, request: web.Request) -> web.Stre
     body = await request.read()
     account = gate.admit(request)
     if isinstance(account, Refused):
-        refusal = CIMultiDict([*_names(request).items(), *account.headers])
-        return web.Response(status=account.status, headers=refusal)
+        return _refusal(request, account)
     if request.method != "POST":
         return web.Response(text="<html><body>Exchange</body></html>", content_type="text/html")
     is_sync = b":SyncFolder" in body or b"<SyncFolder" in body
@@ -205,6 +241,11 @@ async def _hang(
     if stream.is_cut and request.transport is not None:
         request.transport.close()
     return response
+
+
+def _refusal(request: web.Request, refused: Refused) -> web.Response:
+    headers = CIMultiDict([*_names(request).items(), *refused.headers])
+    return web.Response(status=refused.status, headers=headers)
 
 
 def _names(request: web.Request) -> dict[str, str]:

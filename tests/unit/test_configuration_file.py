@@ -101,6 +101,12 @@ def test_host_and_port_name_the_endpoint(tmp_path: Path) -> None:
     assert integration.connection.endpoint == "https://exchange.example.com:8443/EWS/Exchange.asmx"
 
 
+def test_an_endpoint_that_is_left_out_is_found_by_autodiscover(tmp_path: Path) -> None:
+    endpoint = 'endpoint = "https://exchange.example.com/EWS/Exchange.asmx"\n'
+    text = OURS.replace(endpoint, "")
+    assert one(tmp_path / "ours.toml", text).connection.endpoint == ""
+
+
 @pytest.mark.parametrize(
     ("name", "text", "word"),
     [

@@ -50,7 +50,7 @@ def of_messages(caller: Caller, mailbox: Mailbox, folder: Folder) -> bytes:
         else Changes([], State(mailbox.change, None), is_last=True)
     )
     if exchange.take_quirk("empty page"):
-        return _page(caller, [], scope, since, is_last=False, given=given)
+        return _page(caller, [], scope, since, is_last=False, given=given, is_other=True)
     values = _written(caller, mailbox, folder, since, page)
     if exchange.take_quirk("repeated link"):
         return _page(caller, values, scope, since, is_last=False, given=given)
@@ -98,7 +98,8 @@ def _written(
             continue
         if test is not None and not test(partial(_received_alone, what)):
             continue
-        caller.exchange.planned_graph_failure(caller.operation, mailbox, what.number)
+        if query.select is None or "body" in query.select:  # what is wrong is within
+            caller.exchange.planned_graph_failure(caller.operation, mailbox, what.number)
         written.append(
             resources.message(mailbox, what, query, extra=extra_of(caller, mailbox, what))
         )
@@ -131,14 +132,24 @@ def _removed(mailbox: Mailbox, gone: Gone, *, is_immutable: bool) -> bytes:
 
 
 def _page(
-    caller: Caller, values: list[bytes], scope: str, state: State, *, is_last: bool, given: int
+    caller: Caller,
+    values: list[bytes],
+    scope: str,
+    state: State,
+    *,
+    is_last: bool,
+    given: int,
+    is_other: bool = False,
 ) -> bytes:
+    """Write a page; `is_other` gives its link another token than the one that led here."""
     kept = {
         name: value
         for name, value in caller.query.options.items()
         if name not in ("skiptoken", "deltatoken", "given")
     }
-    token = ids.rest(ids.sync_state(scope, state.change, state.below))
+    before = caller.query.get("skiptoken") or caller.query.get("deltatoken") or ""
+    padding = len(before) + 1 if is_other else 0
+    token = ids.rest(ids.sync_state(scope, state.change, state.below, padding=padding))
     context = f"Collection({'mailFolder' if scope.startswith('folders') else 'message'})"
     if is_last:
         link = f"{caller.url}?{options(kept | {'deltatoken': token})}"

@@ -104,10 +104,6 @@ class WrittenConnection(Strict):
             raise ValueError(
                 "an application reads mailboxes by EWS only with access = impersonation: say so, or leave access out"
             )
-        if self.endpoint is None and self.backend is Backend.EWS and way not in OAUTH:
-            raise ValueError(
-                "endpoint is missing: the URL of EWS, such as https://exchange.example.com/EWS/Exchange.asmx"
-            )
         return self
 
     def connection(self, folder: Path) -> Connection:
@@ -117,7 +113,11 @@ class WrittenConnection(Strict):
             return str((folder / written).resolve()) if written else None
 
         is_graph = self.backend is Backend.GRAPH
-        default = graph_of(self.cloud) if is_graph else ews_online(self.cloud)
+        default = ""  # Autodiscover finds it
+        if is_graph:
+            default = graph_of(self.cloud)
+        elif self.way in OAUTH:
+            default = ews_online(self.cloud)
         access = self.access or (
             AccessType.IMPERSONATION
             if self.way in APPLICATION and not is_graph

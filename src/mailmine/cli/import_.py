@@ -29,6 +29,7 @@ def take(here: Installation, config: Path, console: Console) -> None:
         console.print(f"[yellow]Note:[/] {escape(warning)}", highlight=False, soft_wrap=True)
     changes = here.configure(loaded.configuration)
     for change in changes:
-        typer.echo(f"{'New' if change.is_new else 'Changed'} {change.kind}: {change.name}")
+        kind = f"{'New' if change.is_new else 'Changed'} {change.kind}"
+        console.print(f"{kind}: {escape(change.name)}", highlight=False, soft_wrap=True)
     if not changes:
-        typer.echo(f"{config}: nothing new")
+        console.print(f"{escape(str(config))}: nothing new", highlight=False, soft_wrap=True)

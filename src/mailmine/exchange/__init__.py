@@ -6,9 +6,11 @@ reader = account.reader("orders@example.com")   # one for a mailbox
 await account.aclose()
 """
 
+from dataclasses import replace
 from functools import partial
 
 from mailmine.exchange.aadsts import WORDS as _AADSTS_WORDS
+from mailmine.exchange.autodiscover import DiscoveringAccount, Search
 from mailmine.exchange.credentials import make_credentials
 from mailmine.exchange.ews.account import EwsAccount
 from mailmine.exchange.ews.codes import WORDS as _EWS_WORDS
@@ -18,7 +20,7 @@ from mailmine.exchange.graph.codes import WORDS as _GRAPH_WORDS
 from mailmine.exchange.http import HttpPool, Transport
 from mailmine.exchange.pace import Clock, Limits, SystemClock
 from mailmine.exchange.reader import Account
-from mailmine.exchange.session import Session
+from mailmine.exchange.session import Logins, Session
 from mailmine.model.integration import Backend, Connection
 
 __all__ = ["KNOWN_CODES", "Limits", "open_account"]
@@ -44,18 +46,28 @@ def open_account(
     `transport` and `clock` are for tests.
     """
     limits, clock = limits or Limits(), clock or SystemClock()
-    is_given = transport is not None
-    transport = transport or HttpPool(connection, connections=limits.in_flight)
-    session = Session(
-        connection,
-        make_credentials(connection, secret, transport=transport, clock=clock),
-        transport=transport,
-        transport_of_line=None if is_given else partial(HttpPool, connection, connections=1),
-        limits=limits,
-        clock=clock,
-    )
+    logins = Logins(clock)
+
+    def session_at(connection: Connection) -> Session:
+        pool = transport or HttpPool(connection, connections=limits.in_flight)
+        return Session(
+            connection,
+            make_credentials(connection, secret, transport=pool, clock=clock),
+            transport=pool,
+            transport_of_line=None if transport else partial(HttpPool, connection, connections=1),
+            limits=limits,
+            clock=clock,
+            logins=logins,
+        )
+
     match connection.backend:
+        case Backend.EWS if not connection.endpoint:
+            search = Search(connection, session_at)
+            return DiscoveringAccount(
+                search.find,
+                lambda endpoint: EwsAccount(session_at(replace(connection, endpoint=endpoint))),
+            )
         case Backend.EWS:
-            return EwsAccount(session)
+            return EwsAccount(session_at(connection))
         case Backend.GRAPH:
-            return GraphAccount(session)
+            return GraphAccount(session_at(connection))

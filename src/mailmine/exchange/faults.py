@@ -52,6 +52,8 @@ class Code(StrEnum):
     """To another place; we do not carry a password there."""
     SERVER_ERROR_PAGE = "server_error_page"
     """Exchange sent us to its own page about an outage."""
+    AUTODISCOVER_FAILED = "autodiscover_failed"
+    """No endpoint is configured, and none was found for the mailbox."""
     MALFORMED_ANSWER = "malformed_answer"
     ANSWER_TOO_LARGE = "answer_too_large"
     TOKEN_FAILED = "token_failed"  # noqa: S105

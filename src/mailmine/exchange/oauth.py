@@ -95,7 +95,8 @@ class Bearer:
             answer = await asyncio.to_thread(self._acquire, wire, authority)
         except ValueError as error:
             # msal says so of a key or a certificate that is none, and of an authority that answers nonsense.
-            raise self._refused(_code_in(str(error)) or Code.TOKEN_FAILED) from error
+            code = _code_in(str(error)) or wire.refusal or Code.TOKEN_FAILED
+            raise self._refused(code) from error
         if "access_token" in answer:
             return answer
         raise self._refused(_code_of(answer))
@@ -196,6 +197,8 @@ class _Wire:
         self._loop = loop
         self._is_plain = urlsplit(authority).scheme == "http"
         self._host = urlsplit(authority).netloc
+        self.refusal: str | None = None
+        """The code of the last refusal, which msal does not always pass on."""
 
     def get(
         self, url: str, headers: Mapping[str, str | None] | None = None, **_: object
@@ -219,8 +222,9 @@ class _Wire:
         """Nothing to close: the transport is the account's."""
 
     def _send(self, request: Request) -> _Answer:
-        if self._is_plain:
-            request = replace(request, url=request.url.replace("https://", "http://", 1))
+        if self._is_plain:  # msal forgets the port, too
+            url = urlsplit(request.url)._replace(scheme="http", netloc=self._host).geturl()
+            request = replace(request, url=url)
         sending = asyncio.run_coroutine_threadsafe(self._sent(request), self._loop)
         answer = sending.result(DEADLINE + 1)
         if self._is_plain:
@@ -247,6 +251,8 @@ class _Wire:
             json.loads(text)
         except ValueError as error:
             raise ExchangeError(_busy(request.url, Code.MALFORMED_ANSWER)) from error
+        if response.status >= HTTPStatus.BAD_REQUEST:
+            self.refusal = _code_in(text)
         return _Answer(response.status, text, {k.lower(): v for k, v in response.headers.items()})
 
 

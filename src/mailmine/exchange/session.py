@@ -1,6 +1,7 @@
 """One account at one server, and its line to each mailbox: what every request goes through, EWS or Graph alike.
 
     Session   one an account: transport, credentials, pace
+    Logins    one a secret: a password that was refused is not sent again at once
     Line      one a mailbox: one request at a time, its cookies, and what a status of HTTP means
 
 Answers that are not the protocol's (a refused password, a redirect, a web page, an overloaded front end) end here as an
@@ -47,6 +48,36 @@ _PASSING: Final = (Code.TIMED_OUT, Code.MALFORMED_ANSWER)
 """Where the token endpoint failed, and refused nothing."""
 
 
+class Logins:
+    """What became of the tries to sign in with one secret, wherever it was sent."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._refused: list[tuple[float, Fault]] = []
+
+    def check(self) -> None:
+        """Raise what a refused login said, unless it may be tried again (exchange.md, part C, row 1).
+
+        A login that is held back says by `Fault.retry_after` for how long; one that was refused does not.
+        """
+        if not self._refused:
+            return
+        refused_at, fault = self._refused[-1]
+        pause = SECOND_LOGIN_AFTER if len(self._refused) == 1 else FURTHER_LOGINS_AFTER
+        left = refused_at + pause - self._clock.now()
+        if left > 0:
+            raise ExchangeError(replace(fault, retry_after=timedelta(seconds=left)))
+
+    def refused(self, ticket: Ticket, fault: Fault) -> None:
+        """Remember that the account was not let in; requests that were under way together count once."""
+        if not self._refused or ticket.sent_at > self._refused[-1][0]:
+            self._refused.append((self._clock.now(), fault))
+
+    def accepted(self) -> None:
+        """Forget earlier refusals."""
+        self._refused.clear()
+
+
 class Session:
     """What all mailboxes of an account share."""
 
@@ -59,8 +90,12 @@ class Session:
         transport_of_line: Callable[[], Transport] | None = None,
         limits: Limits,
         clock: Clock,
+        logins: Logins | None = None,
     ) -> None:
-        """Open none. `transport_of_line` makes one for a line where the credentials are for a connection alone."""
+        """Open none. `transport_of_line` makes one for a line where the credentials are for a connection alone.
+
+        `logins` are given where the same secret is sent elsewhere too.
+        """
         self.connection = connection
         self.limits = limits
         self.clock = clock
@@ -70,7 +105,7 @@ class Session:
         self.transport = transport
         self._transport_of_line = transport_of_line
         self._transports = [transport]
-        self._refused: list[tuple[float, Fault]] = []
+        self.logins = logins or Logins(clock)
 
     def line(self, mailbox: str) -> "Line":
         """Open a line to `mailbox`; sends nothing."""
@@ -84,28 +119,6 @@ class Session:
         """Let go of all connections."""
         for transport in self._transports:
             await transport.aclose()
-
-    def check_login(self) -> None:
-        """Raise what a refused login said, unless it may be tried again (exchange.md, part C, row 1).
-
-        A login that is held back says by `Fault.retry_after` for how long; one that was refused does not.
-        """
-        if not self._refused:
-            return
-        refused_at, fault = self._refused[-1]
-        pause = SECOND_LOGIN_AFTER if len(self._refused) == 1 else FURTHER_LOGINS_AFTER
-        left = refused_at + pause - self.clock.now()
-        if left > 0:
-            raise ExchangeError(replace(fault, retry_after=timedelta(seconds=left)))
-
-    def login_refused(self, ticket: Ticket, fault: Fault) -> None:
-        """Remember that the account was not let in; requests that were under way together count once."""
-        if not self._refused or ticket.sent_at > self._refused[-1][0]:
-            self._refused.append((self.clock.now(), fault))
-
-    def login_accepted(self) -> None:
-        """Forget earlier refusals."""
-        self._refused.clear()
 
 
 class Line:
@@ -138,7 +151,7 @@ class Line:
             if is_syncing:
                 await held.enter_async_context(self.session.syncing)
             ticket = await held.enter_async_context(self.session.pace.slot())
-            self.session.check_login()
+            self.session.logins.check()
             request = Request(
                 url=url or self.session.connection.endpoint,
                 method=method,
@@ -163,12 +176,12 @@ class Line:
             except ExchangeError as error:
                 if is_last or error.fault.code != Code.RESET:
                     if is_refused(error.fault):
-                        self.session.login_refused(ticket, error.fault)
+                        self.session.logins.refused(ticket, error.fault)
                     raise self._named(error) from error.__cause__
                 continue
             self._keep_cookies(response)
             if judge(response):
-                self.session.login_accepted()
+                self.session.logins.accepted()
                 return response
             fault = fault_of_status(
                 response, connection=self.session.connection, mailbox=self.mailbox
@@ -184,7 +197,7 @@ class Line:
             break
         if response.status == HTTPStatus.UNAUTHORIZED:
             fault = replace(fault, retry_after=None)
-            self.session.login_refused(ticket, fault)
+            self.session.logins.refused(ticket, fault)
         elif fault.retry_after is not None or response.status == HTTPStatus.TOO_MANY_REQUESTS:
             fault = self.session.pace.busy(ticket, fault)
         raise ExchangeError(fault)

@@ -93,7 +93,10 @@ class Connection:
     """How to reach one Exchange. Secrets are not here but in the secret store, under the integration."""
 
     endpoint: str
-    """URL of the service: `https://exchange.example.com/EWS/Exchange.asmx`, or for Graph `https://graph.microsoft.com`."""
+    """URL of the service: `https://exchange.example.com/EWS/Exchange.asmx`, or for Graph `https://graph.microsoft.com`.
+
+    Empty: EWS, wherever Autodiscover says that the mailbox is.
+    """
     backend: Backend = Backend.EWS
     auth: AuthType = AuthType.BASIC
     username: str = ""

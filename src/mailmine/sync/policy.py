@@ -403,6 +403,10 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
             remedy=_AGAIN,
         ),
     ),
+    (Where.CLIENT, Code.AUTODISCOVER_FAILED): _later(
+        "Autodiscover does not find the Exchange of the mailbox",
+        "Check its address, or enter the endpoint of EWS in the integration.",
+    ),
     (Where.CLIENT, Code.SERVER_ERROR_PAGE): _later("Exchange has an outage"),
     (Where.CLIENT, Code.MALFORMED_ANSWER): _later("Exchange's answer was not understood", _REPORT),
     (Where.CLIENT, Code.ANSWER_TOO_LARGE): _item("The email is too large"),

@@ -10,7 +10,7 @@ transaction that first makes sure the mailbox is still ours; so a crash at any m
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -21,6 +21,7 @@ from mailmine.exchange.faults import Fault
 from mailmine.exchange.reader import (
     ChangePage,
     CursorLost,
+    Fetched,
     FolderTree,
     Item,
     Reader,
@@ -47,6 +48,8 @@ OVERLAP = timedelta(minutes=2)
 """The fresh lane looks back a little before the first load began: clocks differ."""
 SETTLED = timedelta(seconds=2)
 """A hint counts whole seconds: only a reading this long after it was first seen has all that it stands for."""
+PIECE = 20
+"""Items that came with a page and are refined at a time."""
 RETRIED = 20
 """Items that failed earlier and are asked for again in one round."""
 
@@ -403,12 +406,19 @@ class Round:
     ) -> Chunk:
         """Fetch and have refined; what is too much to be held is handed over early. Gives the rest."""
         chunk = Chunk(state, tried or {}, refinery=self._refinery)
-        await chunk.add(came_along)
-        if not item_ids:
-            return chunk
-        async for batch in self._reader.fetch(item_ids):
+        async for batch in self._batches(item_ids, came_along):
             await chunk.add(batch)
             if chunk.size >= self._settings.chunk_bytes:
                 await self._storing.hand_over(chunk, None)
                 chunk = Chunk(state, tried or {}, refinery=self._refinery)
         return chunk
+
+    async def _batches(
+        self, item_ids: Sequence[ItemId], came_along: Sequence[Item]
+    ) -> AsyncIterator[Sequence[Fetched]]:
+        """Give what came along in pieces, so that refining begins with the first; then what is to be fetched."""
+        for start in range(0, len(came_along), PIECE):
+            yield came_along[start : start + PIECE]
+        if item_ids:
+            async for batch in self._reader.fetch(item_ids):
+                yield batch

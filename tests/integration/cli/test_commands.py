@@ -188,11 +188,27 @@ def test_a_wrong_password_and_a_wrong_address(
     simulated = ("simulate", "--mail", "one.eml", "--port", "0", "--write-config", "right.toml")
     with running(*simulated, folder=tmp_path, says="Now: mailmine serve"):
         right = (tmp_path / "right.toml").read_text(encoding="utf-8")
-        wrong = right.replace('"simulated"\n\n', f'"{password}"\n\n').replace(
+        wrong = right.replace('password = "simulated"', f'password = "{password}"').replace(
             'address = "mail@example.com"', f'address = "{mailbox}"'
         )
         (tmp_path / "wrong.toml").write_text(wrong, encoding="utf-8")
         failed(mailmine("check", "--config", "wrong.toml", folder=tmp_path), words)
+
+
+def test_check_is_narrowed_and_read_by_programs(tmp_path: Path) -> None:
+    (tmp_path / "one.eml").write_bytes(MAIL)
+    simulated = ("simulate", "--mail", "one.eml", "--port", "0", "--write-config", "a.toml")
+    with running(*simulated, folder=tmp_path, says="Now: mailmine serve"):
+        taken = mailmine("check", "--json", "--config", "a.toml", folder=tmp_path)
+        (integration,) = json.loads(taken.stdout)
+        outcomes = {step["step"]: step["outcome"] for step in integration["steps"]}
+        assert outcomes["body"] == "ok"
+        assert outcomes["attachment"] == "skipped"
+        for only in ("mail@example.com", "simulated", "demo/Simulated"):
+            checked = mailmine("check", only, "--verbose", folder=tmp_path)
+            assert checked.returncode == 0, checked.stderr
+            assert "HTTP 401" in checked.stdout
+        failed(mailmine("check", "nobody@example.com", folder=tmp_path), "nobody@example.com")
 
 
 def test_a_password_that_was_corrected_is_used_at_once(tmp_path: Path) -> None:

@@ -200,7 +200,6 @@ async def test_a_name_that_nobody_knows() -> None:
         ("https://host:port/", Code.BAD_ENDPOINT),
         ("ftp://exchange.example.com", Code.BAD_ENDPOINT),
         ("https://[::1", Code.BAD_ENDPOINT),
-        ("", Code.BAD_ENDPOINT),
         ("http://ann:geheim@exchange.example.com/", Code.HTTPS_REQUIRED),
         ("https://ann:geheim@exchange:port/", Code.BAD_ENDPOINT),
         ("ann:geheim@exchange.example.com", Code.BAD_ENDPOINT),

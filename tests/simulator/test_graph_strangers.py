@@ -1,0 +1,154 @@
+"""Clients of Graph that we did not write read a whole mailbox from the simulator, unchanged.
+
+They are built for Microsoft's hosts; only on the way to the wire are those names taken for the simulator's address.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from exchange_simulator import Exchange, Mailbox
+from tests.integration.sync.conftest import eml
+
+APP, SECRET, TENANT = "6731de76-14a6-49ae-97bc-6eba6914391e", "app-secret", "contoso.example"
+ORDERS = "orders@example.com"
+MICROSOFTS = {"graph.microsoft.com", "login.microsoftonline.com"}
+
+pytestmark = [pytest.mark.stranger, pytest.mark.xdist_group("graph-strangers")]
+
+
+@pytest.fixture
+def mailbox() -> Iterator[tuple[str, Mailbox]]:
+    exchange = Exchange()
+    exchange.application(APP, tenant=TENANT, secret=SECRET)
+    orders = exchange.mailbox(ORDERS)
+    for number in range(35):
+        folder = "Inbox" if number % 3 else "Inbox/Work/Done"
+        orders.deliver(
+            eml(number, attachment=b"%PDF" * number if number % 5 == 0 else None), folder
+        )
+    with exchange.serve() as address:
+        yield address, orders
+    exchange.close()
+
+
+@pytest.fixture
+def microsoft(mailbox: tuple[str, Mailbox], monkeypatch: pytest.MonkeyPatch) -> Mailbox:
+    """Let requests take Microsoft's hosts for the simulator."""
+    address, orders = mailbox
+    send = requests.adapters.HTTPAdapter.send
+
+    def redirected(adapter: Any, request: Any, **options: Any) -> Any:
+        url = urlsplit(request.url)
+        if url.hostname in MICROSOFTS:
+            ours = urlsplit(address)
+            request.url = url._replace(scheme=ours.scheme, netloc=ours.netloc).geturl()
+        answer = send(adapter, request, **options)
+        if "json" in answer.headers.get("Content-Type", ""):
+            host = "graph.microsoft.com" if url.path.startswith("/v1.0") else url.hostname or ""
+            text = answer.content.replace(address.encode(), f"https://{host}".encode())
+            answer._content = text
+        return answer
+
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", redirected)
+    return orders
+
+
+def expected(orders: Mailbox) -> set[str]:
+    return {str(message.message_id) for message in orders.messages()}
+
+
+@pytest.mark.filterwarnings("ignore")  # its own, on import
+def test_o365_reads_all_folders_messages_and_attachments(microsoft: Mailbox) -> None:
+    o365 = pytest.importorskip("O365")
+    account = o365.Account((APP, SECRET), auth_flow_type="credentials", tenant_id=TENANT)
+    assert account.authenticate()
+    found: set[str] = set()
+    contents: dict[str, bytes] = {}
+
+    def walk(folder: Any) -> None:
+        for message in folder.get_messages(limit=None, batch=10):
+            found.add(message.internet_message_id)
+            if message.has_attachments:
+                message.attachments.download_attachments()
+                for attachment in message.attachments:
+                    contents[message.subject] = attachment.content
+        for child in folder.get_folders(limit=None):
+            walk(child)
+
+    mailbox = account.mailbox(resource=ORDERS)
+    for folder in mailbox.get_folders(limit=None):
+        walk(folder)
+    assert found == expected(microsoft)
+    assert len(contents) == 7
+
+
+@pytest.mark.filterwarnings("ignore")  # its own, on import
+def test_msgraph_sdk_follows_the_delta_of_each_folder(
+    mailbox: tuple[str, Mailbox], microsoft: Mailbox
+) -> None:
+    pytest.importorskip("msgraph")
+    asyncio.run(read_by_msgraph(mailbox[0], microsoft))
+
+
+async def read_by_msgraph(address: str, orders: Mailbox) -> None:
+    import httpx  # noqa: PLC0415
+    from azure.identity import ClientSecretCredential  # noqa: PLC0415
+    from kiota_authentication_azure.azure_identity_authentication_provider import (  # noqa: PLC0415
+        AzureIdentityAuthenticationProvider,
+    )
+    from msgraph.generated.users.item.messages.item.message_item_request_builder import (  # noqa: PLC0415
+        MessageItemRequestBuilder,
+    )
+    from msgraph.graph_request_adapter import GraphRequestAdapter  # noqa: PLC0415
+    from msgraph.graph_service_client import GraphServiceClient  # noqa: PLC0415
+    from msgraph_core import GraphClientFactory  # noqa: PLC0415
+
+    class Redirected(httpx.AsyncHTTPTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            ours = urlsplit(address)
+            there = request.url.copy_with(scheme="http", host=ours.hostname, port=ours.port)
+            headers = [
+                (name, value) for name, value in request.headers.raw if name.lower() != b"host"
+            ]
+            content = await request.aread()
+            sent = httpx.Request(request.method, there, headers=headers, content=content)
+            answer = await super().handle_async_request(sent)
+            body = await answer.aread()
+            text = body.replace(address.encode(), b"https://graph.microsoft.com")
+            kept = {"Content-Type": answer.headers["Content-Type"]}
+            return httpx.Response(answer.status_code, headers=kept, content=text, request=request)
+
+    credential = ClientSecretCredential(TENANT, APP, SECRET)
+    async with httpx.AsyncClient(transport=Redirected()) as plain:
+        client = GraphClientFactory.create_with_default_middleware(client=plain)
+        provider = AzureIdentityAuthenticationProvider(credential)
+        graph: Any = GraphServiceClient(
+            request_adapter=GraphRequestAdapter(provider, client=client)
+        )
+        user = graph.users.by_user_id(ORDERS)
+        folders = (await user.mail_folders.delta.get()).value
+        found: set[str] = set()
+        attached = 0
+        for folder in folders:
+            delta = user.mail_folders.by_mail_folder_id(folder.id).messages.delta
+            page = await delta.get()
+            while page is not None:
+                for message in page.value:
+                    found.add(message.internet_message_id)
+                    if message.has_attachments:
+                        listed = await user.messages.by_message_id(message.id).attachments.get()
+                        attached += len(listed.value)
+                link = page.odata_next_link
+                page = await delta.with_url(link).get() if link else None
+        one = await user.messages.by_message_id(message.id).get(
+            MessageItemRequestBuilder.MessageItemRequestBuilderGetRequestConfiguration()
+        )
+        assert one.body.content
+        assert found == expected(orders)
+        assert attached == 7
+    credential.close()
