@@ -37,7 +37,9 @@ def node() -> str:
     return node
 
 
-def read(node: str, exchange: Exchange, version: str, access: str) -> dict[str, Any]:
+def read(
+    node: str, exchange: Exchange, version: str, access: str, scheme: str = "basic"
+) -> dict[str, Any]:
     with exchange.serve() as address:
         arguments = (
             f"{address}/EWS/Exchange.asmx",
@@ -46,6 +48,7 @@ def read(node: str, exchange: Exchange, version: str, access: str) -> dict[str, 
             BOB,
             version,
             access,
+            scheme,
         )
         done = subprocess.run(
             [node, str(STRANGERS / "read_mailbox.mjs"), *arguments],
@@ -92,6 +95,13 @@ def test_reads_every_message_of_every_folder(
     assert found["hierarchy"] == len(found["folders"])
     assert found["found"] == len(found["messages"])
     assert {request.code for request in shared_mailbox.requests} == {"NoError"}
+
+
+def test_signs_in_by_ntlm(node: str, shared_mailbox: Exchange) -> None:
+    shared_mailbox.offers = ("NTLM",)
+    shared_mailbox.mailbox(BOB).deliver(mail("In the inbox", message_id="<1@x>"))
+    found = read(node, shared_mailbox, "Exchange2016", "delegate", "ntlm")
+    assert [m["messageId"] for m in found["messages"]] == ["<1@x>"]
 
 
 @pytest.mark.corpus

@@ -1,12 +1,16 @@
 // Reads a whole mailbox with ews-javascript-api and prints what it read as one JSON object.
-// Arguments: address of the endpoint, name, password, mailbox, version, "delegate" or "impersonation".
+// Arguments: address of the endpoint, name, password, mailbox, version, "delegate" or "impersonation", "basic" or "ntlm".
 import ews from "ews-javascript-api";
+import { XhrApi } from "@ewsjs/xhr";
 
-const [url, name, password, mailbox, version, access] = process.argv.slice(2);
+const [url, name, password, mailbox, version, access, scheme] = process.argv.slice(2);
 ews.EwsLogging.DebugLogEnabled = false;
 
 const service = new ews.ExchangeService(ews.ExchangeVersion[version]);
 service.Credentials = new ews.WebCredentials(name, password);
+if (scheme === "ntlm") {
+  service.XHRApi = new XhrApi().useNtlmAuthentication(name, password);
+}
 service.Url = new ews.Uri(url);
 if (access === "impersonation") {
   service.ImpersonatedUserId = new ews.ImpersonatedUserId(ews.ConnectingIdType.SmtpAddress, mailbox);
