@@ -56,6 +56,8 @@ class Code(StrEnum):
     """No endpoint is configured, and none was found for the mailbox."""
     MALFORMED_ANSWER = "malformed_answer"
     ANSWER_TOO_LARGE = "answer_too_large"
+    LISTED_ANEW = "listed_anew"
+    """Of this folder the server tells no changes: it is listed again and compared. Nothing is wrong."""
     TOKEN_FAILED = "token_failed"  # noqa: S105
     """No token could be had, and the token endpoint does not say why."""
     SIGN_IN_UNAVAILABLE = "sign_in_unavailable"

@@ -415,6 +415,11 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
         (Code.NO_CONTENT, Code.DAMAGED_CONTENT),
         _item("The attachment cannot be read"),
     ),
+    (Where.CLIENT, Code.LISTED_ANEW): Rule(
+        action=Action.RETRY_NOW,
+        title="The folder is listed and compared",
+        remedy="Nothing: Exchange tells no changes of such folders.",
+    ),
     (Where.CLIENT, Code.SIGN_IN_UNAVAILABLE): _later(
         "This way of signing in is not possible from here",
         "Choose another way of signing in, or install what it needs.",

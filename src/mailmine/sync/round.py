@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from sqlalchemy import Connection as Transaction
 
-from mailmine.exchange.faults import Fault
+from mailmine.exchange.faults import Code, Fault
 from mailmine.exchange.reader import (
     ChangePage,
     CursorLost,
@@ -286,7 +286,8 @@ class Round:
                 )
                 match page:
                     case CursorLost(fault=fault) if not lost:
-                        log.warning("place lost", code=fault.code)
+                        if fault.code != Code.LISTED_ANEW:
+                            log.warning("place lost", code=fault.code)
                         await self._begin_again(state)
                         cursor, lost, is_reread = None, True, True
                         continue

@@ -1,11 +1,16 @@
 """One account that reads by Exchange Web Services."""
 
 from collections.abc import AsyncGenerator, Sequence
+from typing import Final
 
 from mailmine.exchange.ews import streaming
+from mailmine.exchange.ews.operations import ARCHIVE_ROOT, PUBLIC_ROOT, ROOT
 from mailmine.exchange.ews.reader import EwsReader
 from mailmine.exchange.session import Session
 from mailmine.model.ids import FolderId
+
+ROOTS: Final = {"archive": ARCHIVE_ROOT, "publicfolders": PUBLIC_ROOT}
+"""What may stand before an address, and where the folders begin then."""
 
 
 class EwsAccount:
@@ -18,12 +23,16 @@ class EwsAccount:
     def reader(self, mailbox: str) -> EwsReader:
         """Read `mailbox`; sends nothing yet.
 
+        `archive:` before the address is its archive, `publicfolders:` what it may see of everybody's.
         Asked again, it is the same reader: it remembers the version that the mailbox's server takes, its cookies,
         and that one request at a time is under way.
         """
         reader = self._readers.get(mailbox.lower())
         if reader is None:
-            reader = self._readers[mailbox.lower()] = EwsReader(self._session.line(mailbox))
+            kind, colon, address = mailbox.partition(":")
+            root = ROOTS.get(kind.lower()) if colon else None
+            line = self._session.line(address if root else mailbox)
+            reader = self._readers[mailbox.lower()] = EwsReader(line, root=root or ROOT)
         return reader
 
     def hints(self, mailboxes: Sequence[str]) -> AsyncGenerator[str, None]:

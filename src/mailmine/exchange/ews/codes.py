@@ -24,6 +24,10 @@ STOPPED: Final = frozenset({"ErrorBatchProcessingStopped"})
 """Not tried, because something before it in the request failed."""
 TOO_MUCH: Final = frozenset({"ErrorTimeoutExpired", "ErrorRequestStreamTooBig"})
 """Ask for less at a time."""
+NOT_SYNCABLE: Final = frozenset(
+    {"ErrorInvalidOperation", "ErrorInvalidFolderTypeForOperation", "ErrorUnsupportedFolderType"}
+)
+"""Said of SyncFolderItems for public folders, groups and search folders, which are listed instead."""
 NOT_CONVERTED: Final = frozenset(
     {
         "ErrorItemCorrupt",

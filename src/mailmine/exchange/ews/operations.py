@@ -34,6 +34,11 @@ READ_ONLY: Final = frozenset(
 VERSIONS: Final = ("Exchange2010_SP2", "Exchange2010_SP1", "Exchange2010")
 """The lowest version that serves us first; a mailbox on an older back end is asked for less."""
 
+ROOT: Final = "msgfolderroot"
+ARCHIVE_ROOT: Final = "archivemsgfolderroot"
+PUBLIC_ROOT: Final = "publicfoldersroot"
+"""Where the folders of a mailbox begin, those of its archive, and those of everybody."""
+
 MOST_CHANGES: Final = 512
 MOST_FOUND: Final = 1000
 """EWSFindCountLimit: what one page of a search holds at most."""
@@ -107,7 +112,9 @@ _FOLDER_SHAPE: Final = (
 
 
 def distinguished(name: str, mailbox: str) -> str:
-    """Name a well-known folder of `mailbox`."""
+    """Name a well-known folder of `mailbox`; public folders are nobody's."""
+    if name == PUBLIC_ROOT:
+        return f'<t:DistinguishedFolderId Id="{name}"/>'
     return (
         f'<t:DistinguishedFolderId Id="{name}"><t:Mailbox><t:EmailAddress>{escape(mailbox)}'
         "</t:EmailAddress></t:Mailbox></t:DistinguishedFolderId>"
@@ -119,14 +126,14 @@ def folder_ids(ids: Iterable[FolderId]) -> str:
     return "".join(f'<t:FolderId Id="{escape(id_)}"/>' for id_ in ids)
 
 
-def find_folders(parents: str, *, offset: int = 0) -> Operation:
-    """Ask for all folders below `parents`, from the one at `offset` on."""
+def find_folders(parents: str, *, offset: int = 0, is_deep: bool = True) -> Operation:
+    """Ask for all folders below `parents`, from the one at `offset` on; or only for those right below."""
     return Operation(
         "FindFolder",
         f"{_FOLDER_SHAPE}"
         f'<m:IndexedPageFolderView MaxEntriesReturned="{MOST_FOUND}" Offset="{offset}" BasePoint="Beginning"/>'
         f"<m:ParentFolderIds>{parents}</m:ParentFolderIds>",
-        ' Traversal="Deep"',
+        f' Traversal="{"Deep" if is_deep else "Shallow"}"',
     )
 
 
@@ -165,6 +172,19 @@ def find_received_since(
         f"<m:Restriction><t:IsGreaterThanOrEqualTo>{path}<t:FieldURIOrConstant>"
         f'<t:Constant Value="{since:%Y-%m-%dT%H:%M:%SZ}"/>'
         "</t:FieldURIOrConstant></t:IsGreaterThanOrEqualTo></m:Restriction>"
+        f'<m:SortOrder><t:FieldOrder Order="Descending">{path}</t:FieldOrder></m:SortOrder>'
+        f"<m:ParentFolderIds>{folder_ids((folder,))}</m:ParentFolderIds>",
+        ' Traversal="Shallow"',
+    )
+
+
+def find_items(folder: FolderId, *, limit: int, offset: int) -> Operation:
+    """List the items of a folder that cannot be synchronised, newest first."""
+    path = _fields(("item:DateTimeReceived",))
+    return Operation(
+        "FindItem",
+        f"<m:ItemShape><t:BaseShape>IdOnly</t:BaseShape><t:AdditionalProperties>{path}</t:AdditionalProperties></m:ItemShape>"
+        f'<m:IndexedPageItemView MaxEntriesReturned="{limit}" Offset="{offset}" BasePoint="Beginning"/>'
         f'<m:SortOrder><t:FieldOrder Order="Descending">{path}</t:FieldOrder></m:SortOrder>'
         f"<m:ParentFolderIds>{folder_ids((folder,))}</m:ParentFolderIds>",
         ' Traversal="Shallow"',

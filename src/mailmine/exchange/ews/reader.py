@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Final
 
 from mailmine.exchange.ews import codes
 from mailmine.exchange.ews.attachments import read_attachment
@@ -13,16 +14,19 @@ from mailmine.exchange.ews.folders import read_folder
 from mailmine.exchange.ews.operations import (
     MOST_CHANGES,
     MOST_FOUND,
+    PUBLIC_ROOT,
+    ROOT,
     Operation,
     distinguished,
     find_folders,
+    find_items,
     find_received_since,
     folder_ids,
     get_folders,
     sync_items,
 )
 from mailmine.exchange.ews.xml import Element, M, T
-from mailmine.exchange.faults import ExchangeError, Fault, Scope
+from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope
 from mailmine.exchange.folders import WELL_KNOWN, ListedFolder, make_tree
 from mailmine.exchange.items import read_time
 from mailmine.exchange.reader import (
@@ -37,6 +41,8 @@ from mailmine.exchange.session import Line
 from mailmine.model.email import Attachment
 from mailmine.model.ids import Cursor, FolderId, ItemId
 
+LISTED: Final = "find:"
+"""How a place begins in a folder that is listed; no sync state does (base64)."""
 _KINDS = {
     f"{T}Create": ChangeKind.PRESENT,
     f"{T}Update": ChangeKind.PRESENT,
@@ -48,8 +54,10 @@ _KINDS = {
 class EwsReader:
     """Reads one mailbox (the Reader protocol says what each method promises)."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line, *, root: str = ROOT) -> None:
+        """Send nothing. `root` is where its folders begin: of the mailbox, of its archive, or of public folders."""
         self._line = line
+        self._root = root
         self._client = Client(line)
         self._fetcher = Fetcher(self._client, line.session.limits)
         self._well_known: dict[FolderId, str] = {}
@@ -68,12 +76,12 @@ class EwsReader:
     async def folders(self) -> FolderTree:
         """Read the mail folders below the mailbox's root; those that the account may see where that is barred."""
         try:
-            listed = await self._find_folders(distinguished("msgfolderroot", self._line.mailbox))
+            listed = await self._find_folders(distinguished(self._root, self._line.mailbox))
         except ExchangeError as error:
-            if error.fault.code not in codes.MAY_NOT_SEE:
+            if error.fault.code not in codes.MAY_NOT_SEE or self._root != ROOT:
                 raise
             return await self._visible_folders(error)
-        if not self._well_known:
+        if not self._well_known and self._root == ROOT:
             self._remember_well_known(await self._get_well_known())
         if self._tree is None or self._tree[0] is not listed:
             tree = FolderTree(folders=make_tree(listed, self._well_known), is_complete=True)
@@ -82,6 +90,8 @@ class EwsReader:
 
     async def _find_folders(self, parents: str) -> list[ListedFolder]:
         """List all folders below `parents`, page by page."""
+        if self._root == PUBLIC_ROOT:
+            return await self._find_public_folders(parents)
         listed: dict[FolderId, ListedFolder] = {}
         offset = 0
         while True:
@@ -107,6 +117,25 @@ class EwsReader:
                 self._listed = (answers, whole) if not offset else None
                 return whole
             offset = following
+
+    async def _find_public_folders(self, parents: str) -> list[ListedFolder]:
+        """List public folders level by level: of these no server lists all at once."""
+        listed: dict[FolderId, ListedFolder] = {}
+        waiting = [parents]
+        while waiting:
+            answers = await self._client.call(find_folders(waiting.pop(), is_deep=False))
+            for answer in answers:
+                if answer.fault is not None and not listed:
+                    raise ExchangeError(answer.fault)
+            found = [
+                folder
+                for answer in answers
+                for element in answer.element.iterfind(f"{M}RootFolder/{T}Folders/*")
+                if (folder := read_folder(element)) is not None and folder.id not in listed
+            ]
+            listed |= {folder.id: folder for folder in found}
+            waiting += [folder_ids((folder.id,)) for folder in found]
+        return list(listed.values())
 
     async def _get_well_known(self) -> list[ListedFolder | None]:
         """Read the well-known folders, in order; None for one that cannot be read."""
@@ -153,6 +182,8 @@ class EwsReader:
     ) -> ChangePage | CursorLost | Fault:
         """Read a page of changes; fewer where the server has not the time for as many."""
         limit = max(1, min(limit, MOST_CHANGES))
+        if cursor is not None and cursor.startswith(LISTED):
+            return await self._list(folder, cursor.removeprefix(LISTED), limit)
         while True:
             answer = await self._one(
                 sync_items(folder, cursor, limit=limit, with_received=with_received)
@@ -161,9 +192,37 @@ class EwsReader:
                 return self._change_page(answer.element, cursor)
             if answer.code in codes.LOST_CURSOR and cursor is not None:
                 return CursorLost(fault=answer)
+            if answer.code in codes.NOT_SYNCABLE and cursor is None:
+                return await self._list(folder, "0", limit)
             if answer.code not in codes.TOO_MUCH or limit == 1:
                 return self._of_the_folder(answer)
             limit //= 2
+
+    async def _list(
+        self, folder: FolderId, offset: str, limit: int
+    ) -> ChangePage | CursorLost | Fault:
+        """List a folder of which Exchange tells no changes; at its end, it is to be listed anew and compared."""
+        if not offset.isdecimal():
+            message = f"A folder of {self._line.mailbox} is listed again and compared."
+            error = self._client.error(Code.LISTED_ANEW, message, scope=Scope.FOLDER)
+            return CursorLost(fault=error.fault)
+        answer = await self._one(find_items(folder, limit=limit, offset=int(offset)))
+        if not isinstance(answer, Answer):
+            return self._of_the_folder(answer)
+        changes = tuple(
+            Change(
+                kind=ChangeKind.PRESENT,
+                item_id=ItemId(id_.get("Id", "")),
+                received_at=read_time(element.findtext(f"{T}DateTimeReceived")),
+            )
+            for element in answer.element.iterfind(f"{M}RootFolder/{T}Items/*")
+            if (id_ := element.find(f"{T}ItemId")) is not None and id_.get("Id")
+        )
+        following = _next_offset((answer,), int(offset), len(changes)) if changes else None
+        place = "end" if following is None else str(following)
+        return ChangePage(
+            changes=changes, cursor=Cursor(f"{LISTED}{place}"), is_last=following is None
+        )
 
     def _change_page(self, message: Element, before: Cursor | None) -> ChangePage:
         after = message.findtext(f"{M}SyncState")

@@ -15,7 +15,7 @@ import structlog
 
 from mailmine.exchange.ews.client import NO_ERROR, Client
 from mailmine.exchange.ews.operations import get_streaming_events, subscribe
-from mailmine.exchange.ews.xml import Element, M, S, T
+from mailmine.exchange.ews.xml import Element, M, S
 from mailmine.exchange.faults import ExchangeError
 from mailmine.exchange.session import Line, Session
 from mailmine.model.ids import FolderId
@@ -132,7 +132,7 @@ class _Group:
         """Tell which mailboxes an envelope is about, and drop the subscriptions that it calls lost."""
         for message in envelope.iterfind(f"{S}Body/*/{M}ResponseMessages/*"):
             if (message.findtext(f"{M}ResponseCode") or NO_ERROR) == NO_ERROR:
-                named = message.iterfind(f"{M}Notifications/{M}Notification/{T}SubscriptionId")
+                named = message.iterfind("{*}Notifications/{*}Notification/{*}SubscriptionId")
                 for mailbox in {self._subscribed.get(one.text or "") for one in named}:
                     if mailbox is not None:
                         self._told.put_nowait(mailbox)

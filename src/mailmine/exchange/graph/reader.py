@@ -96,7 +96,9 @@ class GraphReader:
         try:
             if place.kind == "e":
                 # What is new can only be told by listing again; the caller compares.
-                return self._lost("ResyncRequired")
+                message = f"A folder of {self._client.mailbox} is listed again and compared."
+                error = self._client.error(Code.LISTED_ANEW, message, scope=Scope.FOLDER)
+                return CursorLost(fault=error.fault)
             if place.kind == "l":
                 return await self._list(folder, place.given, limit)
             return await self._delta(folder, place, limit)
