@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from email.utils import getaddresses
+from functools import lru_cache
 from typing import Any, Final
 
 from mailmine.exchange.reader import Item, ItemSkipped
@@ -24,6 +25,8 @@ _NO_TIME_BEFORE: Final = 1602
 _MESSAGE_ID: Final = re.compile(r"<[^<>\s]+>")
 _NO_CHARSETS: Final = {"unicode-escape", "raw-unicode-escape", "idna", "punycode", "undefined"}
 """Codecs of Python that no mail means, some of them slow on purpose-made input."""
+MOST_REMEMBERED: Final = 300
+"""Characters of a header up to which its decoding is remembered for a while."""
 _UNWANTED: Final = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -96,6 +99,16 @@ def decode(value: str) -> str:
     """Decode encoded words (RFC 2047) in a header; what cannot be decoded stays as it is."""
     if "=?" not in value:
         return value
+    # People write more than once, and under the same subject.
+    return _decoded_again(value) if len(value) <= MOST_REMEMBERED else _decoded(value)
+
+
+@lru_cache(maxsize=2_048)
+def _decoded_again(value: str) -> str:
+    return _decoded(value)
+
+
+def _decoded(value: str) -> str:
     try:
         parts = decode_header(value)
         if any(charset and codecs.lookup(charset).name in _NO_CHARSETS for _, charset in parts):

@@ -52,6 +52,8 @@ class Block:
 
 def field(text: str) -> tuple[str, str] | None:
     """Split a line into the field that its label names, and the value."""
+    if ":" not in text and "\uff1a" not in text:
+        return None
     colon = _COLON.search(text, 0, MAX_LABEL)
     if not colon:
         return None

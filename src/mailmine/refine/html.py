@@ -58,6 +58,8 @@ _TOP_BORDER = re.compile(
 _NO_BORDER = re.compile(
     r"border(?:-left)?(?:-width)?\s*:\s*(?:none|0(?:px)?)(?![\w.])", re.IGNORECASE
 )
+_MSO_NORMAL = {"class": "MsoNormal"}
+"""What nearly every paragraph of Outlook says, which means nothing."""
 _CELL_END = "\x1f"
 """Stands between cells while a row is read; no character of HTML."""
 
@@ -114,7 +116,7 @@ class _Reading:
 
     def read(self, root: LexborNode) -> None:  # noqa: C901, PLR0912 - one loop, with no call for most tags
         """Read a document."""
-        text, marks = self._text, self._marks
+        text, marks, quotes = self._text, self._marks, self._quotes
         open_tags: list[str] = []
         node = root
         while True:
@@ -128,15 +130,18 @@ class _Reading:
                     text.append(data)
             else:
                 attributes = node.attributes
-                if not attributes and _TAGS.get(tag) is _BLOCK:
+                meaning = _TAGS.get(tag)
+                if (not attributes and meaning is _BLOCK) or (
+                    tag == "p" and attributes == _MSO_NORMAL
+                ):
                     if text:
                         self._flush()
                     child = node.child
-                elif attributes or tag in _TAGS:
+                elif attributes or meaning is not None:
                     self._level = len(open_tags) + 1
                     if self._start(tag, attributes):
                         child = node.child
-                    if child is None:
+                    if child is None and (meaning is not _BREAK or marks):
                         self._end(tag)
                 else:
                     child = node.child
@@ -147,7 +152,10 @@ class _Reading:
             while (following := node.next) is None and open_tags and (above := node.parent):
                 node = above
                 tag = open_tags.pop()
-                if marks or tag in _TAGS:
+                if tag == "p" and not (marks or quotes or self._preformatted):
+                    if text:
+                        self._flush()
+                elif marks or tag in _TAGS:
                     self._level = len(open_tags) + 1
                     self._end(tag)
             if following is None:

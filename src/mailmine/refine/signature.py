@@ -136,7 +136,7 @@ def _is_device_line(text: str) -> bool:
     if (
         text.split(None, 1)[0].lower() not in firsts
         and text.rsplit(None, 1)[-1].lower().rstrip(".!") not in lasts
-        and not _UNSPACED.search(text)
+        and (text.isascii() or not _UNSPACED.search(text))
     ):
         return False
     text = _MARKDOWN_LINK.sub(r"\1", text).strip(_ORNAMENTS)
