@@ -12,11 +12,12 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from exchange_simulator import Exchange, Message
 from mailmine.exchange.faults import ExchangeError
+from mailmine.model.integration import Backend
 from mailmine.store import failures
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
 from mailmine.sync.settings import SyncSettings
-from tests.integration.sync.conftest import ACCOUNT, ORDERS, PASSWORD, World, eml
+from tests.integration.sync.conftest import ACCOUNT, APP, ORDERS, PASSWORD, TENANT, World, eml
 
 FOLDERS = ("Inbox", "Done", "Inbox/Work")
 TRIES = 30
@@ -67,6 +68,8 @@ class Trouble:
         )
 
 
+Story = list[Happening | Trouble | None]
+
 happenings = st.builds(
     Happening,
     st.sampled_from(["deliver", "deliver", "move", "back and forth"]),
@@ -74,7 +77,27 @@ happenings = st.builds(
     st.sampled_from(FOLDERS),
 )
 operations = st.sampled_from([None, "FindFolder", "GetFolder", "SyncFolderItems", "GetItem"])
-troubles = st.one_of(
+of_graph = st.builds(
+    Trouble,
+    st.sampled_from(
+        [
+            "graph:",
+            "graph:$batch",
+            "graph:mailFolders/delta",
+            "graph:messages",
+            "graph:messages/delta",
+            "graph:message",
+        ]
+    ),
+    st.sampled_from(
+        ["NoError", "UnknownError", "ServiceUnavailable", "SyncStateNotFound", "TooManyRequests"]
+    ),
+    st.sampled_from([500, 503, 504, 429, 410]),
+    st.just(False),  # noqa: FBT003
+    st.booleans(),
+    st.integers(0, 1),
+)
+of_ews = st.one_of(
     st.builds(
         Trouble,
         operations,
@@ -107,15 +130,20 @@ troubles = st.one_of(
         st.integers(0, 1),
     ),
 )
-story = st.lists(st.one_of(happenings, troubles, st.just(None)), min_size=3, max_size=14)
+
+
+def story(troubles: st.SearchStrategy[Trouble]) -> st.SearchStrategy[Story]:
+    """Tell what happens, what goes wrong, and when there is a round (None)."""
+    return st.lists(st.one_of(happenings, troubles, st.just(None)), min_size=3, max_size=14)
 
 
 @contextmanager
-def a_world() -> Iterator[World]:
+def a_world(backend: Backend) -> Iterator[World]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         exchange = Exchange(folder=folder)
         exchange.account(ACCOUNT, password=PASSWORD)
+        exchange.application(APP, tenant=TENANT, secret=PASSWORD)
         orders = exchange.mailbox(ORDERS)
         for path in FOLDERS:
             if path != "Inbox":
@@ -124,12 +152,13 @@ def a_world() -> Iterator[World]:
         database = Database.open(f"sqlite:///{folder / 'mailmine.db'}")
         database.migrate()
         with exchange.serve() as address:
-            yield World(exchange, address, database, Blobs.open(folder / "blobs"), folder)
+            blobs = Blobs.open(folder / "blobs")
+            yield World(exchange, address, database, blobs, folder, backend=backend)
         database.close()
         exchange.close()
 
 
-async def tell(world: World, told: list[Happening | Trouble | None]) -> list[Message]:
+async def tell(world: World, told: Story) -> list[Message]:
     """Let it all happen; None is a round."""
     messages: list[Message] = []
     for one in told:
@@ -171,14 +200,27 @@ async def recover(world: World) -> None:
     raise AssertionError("the mailbox does not come to an end")
 
 
-@given(story)
-@settings(
+patiently = settings(
     max_examples=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-def test_the_mailbox_is_complete_in_the_end(told: list[Happening | Trouble | None]) -> None:
-    with a_world() as world:
+
+
+@given(story(of_ews))
+@patiently
+def test_a_mailbox_of_ews_is_complete_in_the_end(told: Story) -> None:
+    is_complete_in_the_end(told, Backend.EWS)
+
+
+@given(story(of_graph))
+@patiently
+def test_a_mailbox_of_graph_is_complete_in_the_end(told: Story) -> None:
+    is_complete_in_the_end(told, Backend.GRAPH)
+
+
+def is_complete_in_the_end(told: Story, backend: Backend) -> None:
+    with a_world(backend) as world:
         world.configure()
         world.settings = SyncSettings(page=3)
         world.now = datetime.now(UTC)
