@@ -14,7 +14,15 @@ from mailmine.api import addresses
 from mailmine.api.answers import ok
 from mailmine.api.asking import Asker, Data
 from mailmine.model.ids import BucketId, IntegrationId
-from mailmine.model.integration import Connection, Filters, Integration, Mailbox, Trouble
+from mailmine.model.integration import (
+    AuthType,
+    Backend,
+    Connection,
+    Filters,
+    Integration,
+    Mailbox,
+    Trouble,
+)
 from mailmine.model.wire import timestamp
 from mailmine.store import buckets, integrations, mailboxes
 from mailmine.store.buckets import Bucket
@@ -67,7 +75,7 @@ def _json(
         **_switch(integration),
         "backend": integration.connection.backend,
         "configuration": {
-            # `connection` can express only OAuth with a user's access, which no integration has yet.
+            **_connection(integration.connection),
             "auth": _auth(integration.connection),
             "mailboxes": [_mailbox(one, places[one.bucket_id]) for one in members],
         },
@@ -110,6 +118,23 @@ def _trouble(trouble: Trouble | None) -> dict[str, object] | None:
         "message": trouble.message,
         "since": timestamp(trouble.since),
     }
+
+
+def _connection(connection: Connection) -> dict[str, object]:
+    """Tell how it signs in, where clients have words for it: only for a service user, any other breaks their lists."""
+    if connection.auth is not AuthType.SERVICE_USER:
+        return {}
+    said: dict[str, object] = {
+        "access": {"kind": "user_access", "username": connection.username},
+        "application": {
+            "kind": "custom",
+            "client_id": connection.client_id,
+            "tenant_id": connection.tenant_id,
+        },
+    }
+    if connection.backend is Backend.EWS and connection.endpoint:
+        said["ews_endpoint"] = _without_userinfo(connection.endpoint)
+    return {"connection": said}
 
 
 def _auth(connection: Connection) -> dict[str, object]:

@@ -61,7 +61,7 @@ def fault_of_status(response: Response, connection: Connection, mailbox: str) ->
     if status in WORDS:
         scope, message = WORDS[status]
     elif HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-        target = urljoin(connection.endpoint, response.headers.get("Location", ""))
+        target = _joined(connection.endpoint, response.headers.get("Location", ""))
         code, scope, message = _redirect(target)
     elif status == HTTPStatus.SERVICE_UNAVAILABLE and retry_after is not None:
         scope, message = Scope.CONNECTION, OVERLOADED
@@ -86,6 +86,14 @@ def fault_of_status(response: Response, connection: Connection, mailbox: str) ->
         retry_after=retry_after,
         request_id=request_id_of(response),
     )
+
+
+def _joined(endpoint: str, location: str) -> str:
+    """Give the place that a redirect names; one that is no URL is nowhere."""
+    try:
+        return urljoin(endpoint, location)
+    except ValueError:
+        return ""
 
 
 def _redirect(target: str) -> tuple[str, Scope, str]:

@@ -2,7 +2,7 @@
 
     folders      one request tells which folders there are and which changed
     fresh lane   new mail of folders whose history is still being read, all changes of those that were up to date
-    history      of the others: as much as the slice of time allows, with a look at the fresh lane every second
+    history      of the others: as much as the slice of time allows, with a look at the fresh lane every two seconds
     chores       what a rename, a lost place or a deleted folder left to do; contents of attachments
 
 A page is stored while the next is being read. Its emails and the place after it are written in one

@@ -25,7 +25,7 @@ class SyncSettings:
     lease_renewal: timedelta = timedelta(seconds=10)
     slice: timedelta = timedelta(seconds=5)
     """How long a round reads history before another mailbox has its turn."""
-    fresh_interval: timedelta = timedelta(seconds=1)
+    fresh_interval: timedelta = timedelta(seconds=2)
     """How often a round that reads history looks for mail that arrived meanwhile."""
     page: int = 200
     """Changes asked for at a time."""

@@ -222,3 +222,10 @@ def broken() -> ExchangeError:
     return ExchangeError(
         Fault(where=Where.NETWORK, code=Code.RESET, message="broke off", scope=Scope.CONNECTION)
     )
+
+
+async def test_a_redirect_to_no_place_at_all_is_a_fault_like_any() -> None:
+    exchange = reading(lambda _: Said(status=302, headers={"Location": "https://[bad"}))
+    with pytest.raises(ExchangeError) as raised:
+        await exchange.reader.folders()
+    assert raised.value.fault.code == Code.REDIRECTED
