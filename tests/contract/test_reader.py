@@ -1,6 +1,7 @@
 """What every reader of Exchange mailboxes must do, whichever way it reads.
 
 EWS     on Exchange 2010 SP2, 2013, 2016 and 2019, as a delegate and by impersonation
+Graph   of Exchange Online
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from exchange_simulator import Exchange, Mailbox
+from exchange_simulator import Exchange, Mailbox, Message, ids
 from exchange_simulator.mail import load
 from mailmine.exchange import Limits, open_account
 from mailmine.exchange.faults import ExchangeError, Fault, Scope
@@ -32,7 +33,7 @@ from mailmine.exchange.reader import (
 )
 from mailmine.model.email import Address, AttachmentKind
 from mailmine.model.ids import Cursor, FolderId, ItemId
-from mailmine.model.integration import AccessType, Connection
+from mailmine.model.integration import AccessType, AuthType, Backend, Connection
 
 SERVICE, PASSWORD, ADDRESS = "svc@example.com", "sécret", "orders@example.com"
 EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
@@ -86,6 +87,13 @@ class World:
     async def fetch(self, items: Sequence[ItemId]) -> list[Fetched]:
         return [one async for batch in self.reader.fetch(items) for one in batch]
 
+    def id_of(self, message: Message) -> ItemId:
+        """Name a message as the reader does, as of now."""
+        if self.connection.backend is Backend.GRAPH:
+            immutable = ids.immutable_id(self.mailbox.guid, message.item.serial)
+            return ItemId(ids.rest(immutable))
+        return ItemId(message.id)
+
     async def item(self, id_: str) -> Item:
         (item,) = await self.fetch([ItemId(id_)])
         assert isinstance(item, Item)
@@ -100,7 +108,19 @@ WAYS = [
 ]
 
 
-@pytest.fixture(params=WAYS, ids=lambda way: f"{way[0]}-{way[1]}")
+GRAPH = ("ExchangeOnline", Backend.GRAPH)
+APP, TENANT = "6731de76-14a6-49ae-97bc-6eba6914391e", "contoso.example"
+
+
+def _name(way: tuple[str, str]) -> str:
+    return f"{way[0]}-{way[1]}"
+
+
+by_ews = pytest.mark.parametrize("world", WAYS, ids=_name, indirect=True)
+"""What Graph does in another way: tests/integration/exchange/test_graph.py."""
+
+
+@pytest.fixture(params=[*WAYS, GRAPH], ids=_name)
 async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
     version, access = request.param
     with ExitStack() as stack:
@@ -113,12 +133,24 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
         else:
             exchange.grant(SERVICE, mailbox=ADDRESS)
         address = stack.enter_context(exchange.serve())
-        connection = Connection(
-            endpoint=address + "/EWS/Exchange.asmx",
-            username=SERVICE,
-            access=access,
-            plain_http=True,
-        )
+        if access is Backend.GRAPH:
+            exchange.application(APP, tenant=TENANT, secret=PASSWORD)
+            connection = Connection(
+                endpoint=address,
+                backend=Backend.GRAPH,
+                auth=AuthType.CLIENT_SECRET,
+                tenant_id=TENANT,
+                client_id=APP,
+                authority=address,
+                plain_http=True,
+            )
+        else:
+            connection = Connection(
+                endpoint=address + "/EWS/Exchange.asmx",
+                username=SERVICE,
+                access=access,
+                plain_http=True,
+            )
         account = open_account(connection, PASSWORD)
         yield World(exchange, mailbox, account, account.reader(ADDRESS), address, connection)
         await account.aclose()
@@ -157,13 +189,13 @@ async def test_a_folder_keeps_its_id_and_its_hint_changes_with_its_contents(worl
 
 
 async def test_pages_give_every_item_once_and_then_only_what_is_new(world: World) -> None:
-    sent = [world.mailbox.deliver(eml(number), folder="Inbox").id for number in range(25)]
+    sent = [world.id_of(world.mailbox.deliver(eml(number), folder="Inbox")) for number in range(25)]
     inbox = await world.folder("Inbox")
     changes, cursor = await world.read(inbox, limit=10)
     assert sorted(change.item_id for change in changes) == sorted(sent)
     assert all(change.kind is ChangeKind.PRESENT for change in changes)
     assert (await world.read(inbox, cursor))[0] == []
-    new = world.mailbox.deliver(eml(99), folder="Inbox").id
+    new = world.id_of(world.mailbox.deliver(eml(99), folder="Inbox"))
     assert [change.item_id for change in (await world.read(inbox, cursor))[0]] == [new]
 
 
@@ -195,12 +227,13 @@ async def test_a_deletion_is_told(world: World) -> None:
     message = world.mailbox.deliver(eml(), folder="Inbox")
     inbox = await world.folder("Inbox")
     _, cursor = await world.read(inbox)
-    id_ = message.id
+    id_ = world.id_of(message)
     message.delete()
     changes, _ = await world.read(inbox, cursor)
     assert [(change.kind, change.item_id) for change in changes] == [(ChangeKind.GONE, id_)]
 
 
+@by_ews
 async def test_a_change_of_content_is_told_apart_from_one_of_the_read_flag(world: World) -> None:
     message = world.mailbox.deliver(eml(), folder="Inbox")
     inbox = await world.folder("Inbox")
@@ -209,9 +242,9 @@ async def test_a_change_of_content_is_told_apart_from_one_of_the_read_flag(world
     (flag,), cursor = await world.read(inbox, cursor)
     message.edit(subject="Other")
     (edit,), _ = await world.read(inbox, cursor)
-    assert (flag.item_id, flag.is_read, flag.is_changed) == (message.id, True, True)
-    assert (edit.item_id, edit.is_read, edit.is_changed) == (message.id, None, True)
-    assert (await world.item(message.id)).email.subject == "Other"
+    assert (flag.item_id, flag.is_read, flag.is_changed) == (world.id_of(message), True, True)
+    assert (edit.item_id, edit.is_read, edit.is_changed) == (world.id_of(message), None, True)
+    assert (await world.item(world.id_of(message))).email.subject == "Other"
 
 
 async def test_times_of_receipt_come_where_they_are_asked_for(world: World) -> None:
@@ -230,6 +263,7 @@ async def test_a_cursor_that_the_server_does_not_know_is_lost(world: World, curs
     assert isinstance(lost, CursorLost)
 
 
+@by_ews
 async def test_the_cursor_of_another_folder_is_lost(world: World) -> None:
     world.mailbox.deliver(eml(), folder="Inbox")
     _, cursor = await world.read(await world.folder("Inbox"))
@@ -253,7 +287,7 @@ async def test_a_folder_that_is_gone_is_a_fault_of_that_folder(world: World) -> 
 
 async def test_the_newest_come_newest_first_and_not_from_before(world: World) -> None:
     sent = [
-        world.mailbox.deliver(eml(day), folder="Inbox", at=EPOCH + timedelta(days=day)).id
+        world.id_of(world.mailbox.deliver(eml(day), folder="Inbox", at=EPOCH + timedelta(days=day)))
         for day in range(10)
     ]
     inbox = await world.folder("Inbox")
@@ -270,7 +304,7 @@ async def test_an_email_comes_with_all_that_is_known_of_it(world: World) -> None
         folder="Inbox",
         at=at,
     )
-    item = await world.item(message.id)
+    item = await world.item(world.id_of(message))
     email, metadata = item.email, item.metadata
     assert item.incomplete is None
     assert email.message_id == "<5@example.org>"
@@ -289,7 +323,7 @@ async def test_an_email_comes_with_all_that_is_known_of_it(world: World) -> None
 
 
 async def test_many_items_come_in_order_each_once(world: World) -> None:
-    sent = [world.mailbox.deliver(eml(number), folder="Inbox").id for number in range(23)]
+    sent = [world.id_of(world.mailbox.deliver(eml(number), folder="Inbox")) for number in range(23)]
     wanted = [ItemId(id_) for id_ in reversed(sent)]
     got = await world.fetch(wanted)
     assert [one.id for one in got] == wanted
@@ -299,17 +333,18 @@ async def test_many_items_come_in_order_each_once(world: World) -> None:
 async def test_c21_an_item_that_went_away_is_gone_and_not_an_error(world: World) -> None:
     stays = world.mailbox.deliver(eml(1), folder="Inbox")
     goes = world.mailbox.deliver(eml(2), folder="Inbox")
-    wanted = [ItemId(stays.id), ItemId(goes.id)]
+    wanted = [world.id_of(stays), world.id_of(goes)]
     goes.delete()
     here, gone = await world.fetch(wanted)
     assert isinstance(here, Item)
     assert gone == ItemGone(id=wanted[1])
 
 
+@by_ews
 async def test_c12_one_item_that_cannot_be_read_leaves_its_neighbours(world: World) -> None:
     messages = [world.mailbox.deliver(eml(number), folder="Inbox") for number in range(5)]
     world.exchange.fail("GetItem", "ErrorItemCorrupt", message=messages[2], times=None)
-    got = await world.fetch([ItemId(message.id) for message in messages])
+    got = await world.fetch([ItemId(world.id_of(message)) for message in messages])
     assert [type(one) for one in got] == [Item, Item, ItemFault, Item, Item]
     assert isinstance(got[2], ItemFault)
     assert got[2].fault.scope is Scope.ITEM
@@ -319,7 +354,7 @@ async def test_c10_control_characters_of_a_sender_stop_nothing(world: World) -> 
     message = world.mailbox.deliver(
         eml().replace(b"Subject: Order 1", b"Subject: =?utf-8?q?A=1AB=0BC?="), folder="Inbox"
     )
-    subject = (await world.item(message.id)).email.subject
+    subject = (await world.item(world.id_of(message))).email.subject
     assert subject.replace("\ufffd", "") == "ABC"
 
 
@@ -331,7 +366,7 @@ async def test_an_attachment_comes_in_pieces_as_it_was_sent(world: World, size: 
     mail["Message-ID"] = "<file@example.org>"
     mail.set_content("See the file.")
     mail.add_attachment(content, maintype="application", subtype="pdf", filename="ä b.pdf")
-    id_ = ItemId(world.mailbox.deliver(mail.as_bytes(), folder="Inbox").id)
+    id_ = ItemId(world.id_of(world.mailbox.deliver(mail.as_bytes(), folder="Inbox")))
     item = await world.item(id_)
     (listed,) = item.email.attachments
     assert (listed.name, listed.content_type, listed.kind, listed.is_inline) == (
@@ -354,7 +389,7 @@ async def test_an_attached_email_comes_as_mime(world: World) -> None:
     mail["Subject"] = "Outer"
     mail.set_content("Outside")
     mail.add_attachment(inner)
-    id_ = ItemId(world.mailbox.deliver(mail.as_bytes(), folder="Inbox").id)
+    id_ = ItemId(world.id_of(world.mailbox.deliver(mail.as_bytes(), folder="Inbox")))
     (listed,) = (await world.item(id_)).email.attachments
     assert (listed.kind, listed.content_type) == (AttachmentKind.ITEM, "message/rfc822")
     mime = b"".join([piece async for piece in world.reader.attachment(id_, listed)])
@@ -367,7 +402,7 @@ async def test_an_attachment_that_is_gone_is_a_fault_of_the_item(world: World) -
     mail.set_content("See the file.")
     mail.add_attachment(b"x", maintype="application", subtype="pdf", filename="a.pdf")
     message = world.mailbox.deliver(mail.as_bytes(), folder="Inbox")
-    id_ = ItemId(message.id)
+    id_ = ItemId(world.id_of(message))
     (listed,) = (await world.item(id_)).email.attachments
     message.delete()
     with pytest.raises(ExchangeError) as raised:
@@ -375,6 +410,7 @@ async def test_an_attachment_that_is_gone_is_a_fault_of_the_item(world: World) -
     assert raised.value.fault.scope is Scope.ITEM
 
 
+@by_ews
 async def test_a_busy_server_is_left_alone_for_as_long_as_it_asks(world: World) -> None:
     await world.reader.folders()
     world.exchange.throttle(times=1, back_off=60)
@@ -389,12 +425,14 @@ async def test_a_busy_server_is_left_alone_for_as_long_as_it_asks(world: World) 
     assert world.exchange.requests.count() == 1
 
 
+@by_ews
 async def test_a_connection_that_breaks_once_is_not_noticed(world: World) -> None:
     await world.reader.folders()
     world.exchange.fail("FindFolder", disconnect=True)
     assert (await world.reader.folders()).folders
 
 
+@by_ews
 async def test_a_wrong_password_is_said_plainly_and_not_hammered(world: World) -> None:
     world.exchange.account(SERVICE, password="another")
     account = open_account(world.connection, PASSWORD)
@@ -413,6 +451,7 @@ async def test_c24_a_mailbox_that_is_not_there_is_named_and_the_others_go_on(wor
     assert (await world.reader.folders()).folders
 
 
+@by_ews
 async def test_a_mailbox_without_rights_is_named(world: World) -> None:
     world.exchange.mailbox("boss@example.com")
     with pytest.raises(ExchangeError, match=r"boss@example\.com") as raised:
@@ -457,7 +496,7 @@ async def test_a_delegate_of_the_inbox_alone_reads_it() -> None:
         assert not tree.is_complete
         assert [folder.path for folder in tree.folders] == [("Inbox",)]
         (change,), _ = await world.read(tree.folders[0].id)
-        assert change.item_id == message.id
+        assert change.item_id == world.id_of(message)
         assert (await world.item(change.item_id)).email.message_id == "<1@example.org>"
         await account.aclose()
     exchange.close()
