@@ -1,6 +1,7 @@
 """ews-javascript-api, which knows nothing of this simulator, reads whole mailboxes from it."""
 
 import base64
+import fcntl
 import json
 import shutil
 import subprocess
@@ -29,11 +30,15 @@ def node() -> str:
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         pytest.skip("NOT TESTED with ews-javascript-api: node and npm are not installed")
-    if not (STRANGERS / "node_modules" / "ews-javascript-api").is_dir():
-        command = [npm, "ci", "--ignore-scripts"]
-        done = subprocess.run(command, cwd=STRANGERS, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            pytest.skip("NOT TESTED with ews-javascript-api: npm ci failed (no registry?)")
+    with (STRANGERS / "package-lock.json").open(encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another process of these tests may be at it
+        if not (STRANGERS / "node_modules" / ".package-lock.json").is_file():  # npm's last word
+            command = [npm, "ci", "--ignore-scripts"]
+            done = subprocess.run(
+                command, cwd=STRANGERS, capture_output=True, text=True, check=False
+            )
+            if done.returncode != 0:
+                pytest.skip("NOT TESTED with ews-javascript-api: npm ci failed (no registry?)")
     return node
 
 
