@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from exchange_simulator import Exchange, Mailbox
 from mailmine.exchange import Limits, open_account
 from mailmine.exchange.faults import Code, ExchangeError, Scope
+from mailmine.exchange.graph.messages import Message
 from mailmine.exchange.graph.reader import DELTA_LOOPS, GraphReader
 from mailmine.exchange.http import HttpPool, Request
 from mailmine.exchange.reader import (
@@ -328,3 +330,22 @@ async def test_a_link_to_another_host_is_not_followed(world: World) -> None:
 async def test_a_cursor_of_ews_is_a_lost_place(world: World) -> None:
     lost = await world.reader.changes(await world.folder(), Cursor("H4sIAAA="), limit=10)
     assert isinstance(lost, CursorLost)
+
+
+async def test_a_change_that_comes_without_the_rest_of_its_message_is_fetched(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.mailbox.deliver(eml(1))
+    read = world.reader._read
+
+    async def partial(path: str, size: int) -> Any:
+        page = await read(path, size)
+        page.value = [Message(id=one.id, is_read=True) for one in page.value]
+        return page
+
+    monkeypatch.setattr(world.reader, "_read", partial)
+    ((change,), _) = await world.all()
+    assert (change.kind, change.item, change.is_changed) == (ChangeKind.PRESENT, None, True)
+    (item,) = await world.fetched(change.item_id)
+    assert isinstance(item, Item)
+    assert item.email.subject == "Order 1"

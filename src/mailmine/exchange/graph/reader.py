@@ -190,9 +190,11 @@ class GraphReader:
     ) -> tuple[Change, ...]:
         items: dict[str, Fetched] = {}
         if with_items:
-            present = [message for message in messages if message.removed is None]
+            present = [message for message in messages if _is_whole(message)]
             items = {str(item.id): item for item in await self._items(present)}
-        return tuple(_change(message, items.get(message.id)) for message in messages)
+        return tuple(
+            _change(message, items.get(message.id), is_changed=with_items) for message in messages
+        )
 
     async def _items(self, messages: Sequence[Message]) -> list[Fetched]:
         """Make items of whole messages, with what is known of their attachments."""
@@ -309,7 +311,19 @@ def _query() -> str:
     return f"$select={SELECT}&$expand={quote(EXPAND, safe='$()=,')}"
 
 
-def _change(message: Message, item: Fetched | None) -> Change:
+def _is_whole(message: Message) -> bool:
+    """Tell a whole message from what a delta says of one that changed: at least what did, perhaps no more.
+
+    Such a one is fetched: what is missing is not empty (delta query for messages).
+    """
+    return (
+        message.removed is None
+        and message.received_date_time is not None
+        and message.body is not None
+    )
+
+
+def _change(message: Message, item: Fetched | None, *, is_changed: bool) -> Change:
     """Read one change: Graph does not tell what is new from what changed."""
     if message.removed is not None:
         return Change(kind=ChangeKind.GONE, item_id=ItemId(message.id))
@@ -317,7 +331,7 @@ def _change(message: Message, item: Fetched | None) -> Change:
         kind=ChangeKind.PRESENT,
         item_id=ItemId(message.id),
         received_at=read_time(message.received_date_time),
-        is_changed=item is not None,
+        is_changed=is_changed,
         item=item if isinstance(item, Item) else None,
     )
 
