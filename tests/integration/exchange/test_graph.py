@@ -8,7 +8,7 @@ import pytest
 
 from exchange_simulator import Exchange, Mailbox
 from mailmine.exchange import Limits, open_account
-from mailmine.exchange.faults import Code, ExchangeError, Scope
+from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope
 from mailmine.exchange.graph.messages import Message
 from mailmine.exchange.graph.reader import DELTA_LOOPS, GraphReader
 from mailmine.exchange.http import HttpPool, Request
@@ -349,3 +349,17 @@ async def test_a_change_that_comes_without_the_rest_of_its_message_is_fetched(
     (item,) = await world.fetched(change.item_id)
     assert isinstance(item, Item)
     assert item.email.subject == "Order 1"
+
+
+async def test_failures_of_the_server_that_pass_leave_nothing_behind(world: World) -> None:
+    world.mailbox.deliver(eml(1))
+    folder = await world.folder()
+    _, cursor = await world.all()
+    for _ in range(6):
+        world.exchange.fail("graph:messages/delta", "UnknownError", status=500)
+        assert isinstance(await world.reader.changes(folder, cursor, limit=100), Fault)
+        for _ in range(8):
+            page = await world.reader.changes(folder, cursor, limit=100)
+            assert isinstance(page, ChangePage)
+    assert not world.reader._limits
+    assert not world.reader._ids_alone

@@ -121,6 +121,7 @@ class GraphReader:
         for _ in range(EMPTY_PAGES):
             links.add(path)
             page = await self._read(path, size)
+            self._grow(folder)
             if page.delta_link is None and page.next_link is None:
                 raise self._client.not_understood()
             path = self._client.path_of(page.delta_link or page.next_link or "")
@@ -166,6 +167,11 @@ class GraphReader:
         if fault.code in codes.GONE or fault.scope is Scope.FOLDER:
             return replace(self._client.fault("ErrorFolderNotFound"), request_id=fault.request_id)
         raise error
+
+    def _grow(self, folder: FolderId) -> None:
+        """Let pages be larger again after a good one: what made one fail may have been the server's hour."""
+        if (size := self._limits.pop(folder, MOST_CHANGES)) * 2 < MOST_CHANGES:
+            self._limits[folder] = size * 2
 
     def _ask_for_less(self, folder: FolderId, fault: Fault) -> CursorLost | Fault:
         """Let the next page be smaller; at last let the folder be read anew by the ids alone.
