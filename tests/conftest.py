@@ -5,12 +5,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from mailmine.store.database import Database
 from tests import postgresql
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("MAILMINE_SHARED", ROOT.parent / "shared"))
+
+# How long a machine takes says nothing about what is tested.
+settings.register_profile("mailmine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("mailmine")
 
 CHROMIUM = Path("/usr/bin/chromium")
 

@@ -84,6 +84,18 @@ class World:
             if page.is_last:
                 return changes, cursor
 
+    async def pages(
+        self, folder: FolderId, cursor: Cursor | None = None, *, since: datetime, limit: int
+    ) -> list[ChangePage]:
+        """Read all changes after `cursor`, where mail since some time is wanted."""
+        pages: list[ChangePage] = []
+        while not pages or not pages[-1].is_last:
+            page = await self.reader.changes(folder, cursor, limit=limit, since=since)
+            assert isinstance(page, ChangePage)
+            pages.append(page)
+            cursor = page.cursor
+        return pages
+
     async def fetch(self, items: Sequence[ItemId]) -> list[Fetched]:
         return [one async for batch in self.reader.fetch(items) for one in batch]
 
@@ -247,13 +259,44 @@ async def test_a_change_of_content_is_told_apart_from_one_of_the_read_flag(world
     assert (await world.item(world.id_of(message))).email.subject == "Other"
 
 
-async def test_times_of_receipt_come_where_they_are_asked_for(world: World) -> None:
+async def test_since_a_time_the_wanted_come_first_and_all_with_their_times_afterwards(
+    world: World,
+) -> None:
+    delivered = [
+        world.mailbox.deliver(eml(day), folder="Inbox", at=EPOCH + timedelta(days=day))
+        for day in range(20)
+    ]
+    sent, known = [world.id_of(message) for message in delivered], delivered[-2]
+    inbox = await world.folder("Inbox")
+    since = EPOCH + timedelta(days=15)
+    pages = await world.pages(inbox, since=since, limit=3)
+    first = [change.item_id for page in pages[:2] for change in page.changes]
+    assert first == sent[:14:-1]
+    received = {
+        change.item_id: change.received_at
+        for page in pages[2:]
+        for change in page.changes
+        if not change.item
+    }
+    assert received == {id_: EPOCH + timedelta(days=day) for day, id_ in enumerate(sent)}
+
+    message = world.mailbox.deliver(eml(21), folder="Inbox", at=EPOCH)
+    known.mark_read()
+    (page,) = await world.pages(inbox, pages[-1].cursor, since=since, limit=9)
+    told = {change.item_id: (change.received_at, change.is_changed) for change in page.changes}
+    assert told[world.id_of(message)][0] == EPOCH
+    assert told[world.id_of(known)][1] is True
+
+
+async def test_mail_from_before_the_time_that_is_wanted_is_named_by_its_id_alone(
+    world: World,
+) -> None:
     at = datetime(2024, 2, 29, 8, 30, 1, tzinfo=UTC)
     world.mailbox.deliver(eml(), folder="Inbox", at=at)
     inbox = await world.folder("Inbox")
-    page = await world.reader.changes(inbox, None, limit=10, with_received=True)
-    assert isinstance(page, ChangePage)
-    assert [change.received_at for change in page.changes] == [at]
+    pages = await world.pages(inbox, since=at + timedelta(days=1), limit=10)
+    named = [(change.received_at, change.item) for page in pages for change in page.changes]
+    assert named == [(at, None)]
 
 
 @pytest.mark.parametrize("cursor", ["nonsense", "H4sIAAAA"])

@@ -54,7 +54,7 @@ class Change:
     kind: ChangeKind
     item_id: ItemId
     received_at: datetime | None = None
-    """Where the reader was asked for it and knows it."""
+    """Where mail is wanted since some time, and the reader knows it."""
     is_changed: bool = False
     """The server says that an item it had listed before was changed, not that it is new."""
     is_read: bool | None = None
@@ -132,11 +132,18 @@ class Reader(Protocol):
         ...
 
     async def changes(
-        self, folder: FolderId, cursor: Cursor | None, *, limit: int, with_received: bool = False
+        self,
+        folder: FolderId,
+        cursor: Cursor | None,
+        *,
+        limit: int,
+        since: datetime | None = None,
     ) -> ChangePage | CursorLost | Fault:
         """Read at most `limit` changes of `folder` after `cursor` (None = from the beginning).
 
-        `with_received` asks for `Change.received_at`, which costs the server more. A Fault is this folder's.
+        With `since` (the same for all pages of a folder) mail received before is not wanted: what came since is
+        told first, so that it costs what it holds and not what lies before it; then ids alone, with
+        `Change.received_at`, until the server has given a place to go on from. A Fault is this folder's.
         """
         ...
 

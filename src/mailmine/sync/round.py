@@ -9,6 +9,7 @@ A page is stored while the next is being read. Its emails and the place after it
 transaction that first makes sure the mailbox is still ours; so a crash at any moment repeats a page at most.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ from mailmine.exchange.reader import (
     Item,
     Reader,
 )
-from mailmine.model.ids import FolderId, FolderKey, ItemId
+from mailmine.model.ids import Cursor, FolderId, FolderKey, ItemId
 from mailmine.model.integration import FolderStatus, Mailbox, Trouble
 from mailmine.store import copies, failures, folders, rechecks
 from mailmine.store.blobs import Blobs
@@ -274,37 +275,49 @@ class Round:
     # -- reading
 
     async def _read(self, state: FolderState, *, is_history: bool = False) -> None:
-        """Read the changes of a folder, page by page, to its end or to the end of the slice."""
+        """Read the changes of a folder, page by page, to its end or to the end of the slice.
+
+        The next page is on its way while this one is refined and stored.
+        """
         cursor, lost, is_reread = state.cursor, False, state.key in self._rereading
+        ahead: asyncio.Task[ChangePage | CursorLost | Fault] | None = None
         with structlog.contextvars.bound_contextvars(folder="/".join(state.path)):
-            while True:
-                page = await self._reader.changes(
-                    state.folder_id,
-                    cursor,
-                    limit=self._settings.page,
-                    with_received=self._mailbox.start_at is not None,
-                )
-                match page:
-                    case CursorLost(fault=fault) if not lost:
-                        if fault.code != Code.LISTED_ANEW:
-                            log.warning("place lost", code=fault.code)
-                        await self._begin_again(state)
-                        cursor, lost, is_reread = None, True, True
-                        continue
-                    case CursorLost(fault=fault) | (Fault() as fault):
-                        await self._leave_out(state, fault)
+            try:
+                while True:
+                    page = await (ahead or self._changes(state, cursor))
+                    ahead = None
+                    match page:
+                        case CursorLost(fault=fault) if not lost:
+                            if fault.code != Code.LISTED_ANEW:
+                                log.warning("place lost", code=fault.code)
+                            await self._begin_again(state)
+                            cursor, lost, is_reread = None, True, True
+                            continue
+                        case CursorLost(fault=fault) | (Fault() as fault):
+                            await self._leave_out(state, fault)
+                            return
+                    is_last = page.is_last or (page.cursor == cursor and not page.changes)
+                    is_over = is_last or self._is_over()
+                    cursor = page.cursor
+                    if not is_over:
+                        ahead = asyncio.create_task(self._changes(state, cursor))
+                    await self._bring(state, page, is_last=is_last, is_reread=is_reread)
+                    if is_over:
+                        self._unfinished |= not is_last
                         return
-                    case ChangePage():
-                        is_last = page.is_last or (page.cursor == cursor and not page.changes)
-                        await self._bring(state, page, is_last=is_last, is_reread=is_reread)
-                cursor = page.cursor
-                if is_last:
-                    return
-                if self._is_over():
-                    self._unfinished = True
-                    return
-                if is_history:
-                    await self._interrupt_history()
+                    if is_history:
+                        await self._interrupt_history()
+            finally:
+                if ahead is not None:
+                    ahead.cancel()
+                    await asyncio.gather(ahead, return_exceptions=True)
+
+    async def _changes(
+        self, state: FolderState, cursor: Cursor | None
+    ) -> ChangePage | CursorLost | Fault:
+        return await self._reader.changes(
+            state.folder_id, cursor, limit=self._settings.page, since=self._mailbox.start_at
+        )
 
     async def _begin_again(self, state: FolderState) -> None:
         """Read the folder from its beginning: what is not seen again by its end is gone."""

@@ -87,10 +87,15 @@ class DyingReader:
         return await self._reader.folders()
 
     async def changes(
-        self, folder: FolderId, cursor: Cursor | None, *, limit: int, with_received: bool = False
+        self,
+        folder: FolderId,
+        cursor: Cursor | None,
+        *,
+        limit: int,
+        since: datetime | None = None,
     ) -> ChangePage | CursorLost | Fault:
         self._fuse.burn()
-        return await self._reader.changes(folder, cursor, limit=limit, with_received=with_received)
+        return await self._reader.changes(folder, cursor, limit=limit, since=since)
 
     async def newest(
         self, folder: FolderId, *, since: datetime, limit: int

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -204,6 +205,39 @@ async def test_mail_before_the_start_is_left_out(world: World) -> None:
     world.configure(start_at=datetime(2025, 2, 1, tzinfo=UTC))
     await world.sync()
     assert len(world.comments()) == 2
+
+
+@both
+async def test_a_start_far_into_a_mailbox_brings_the_wanted_mail_first(world: World) -> None:
+    orders = world.exchange.mailbox(ORDERS)
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    for number in range(120):
+        orders.deliver(eml(number), at=start + timedelta(hours=number - 115))
+    world.settings = replace(world.settings, page=10, slice=timedelta(0))
+    world.configure(start_at=start)
+    outcome = await world.round()
+    assert outcome.is_unfinished
+    assert len(world.comments()) == 5
+    fetched = world.exchange.requests.count("GetItem")
+    await world.sync()
+    assert len(world.comments()) == 5
+    assert world.exchange.requests.count("GetItem") == fetched
+    orders.deliver(eml(120), at=start)
+    orders.deliver(eml(121), at=start - timedelta(hours=1))
+    await world.sync()
+    assert len(world.comments()) == 6
+
+
+async def test_the_next_page_is_asked_for_before_this_one_is_stored(world: World) -> None:
+    for number in range(30):
+        world.exchange.mailbox(ORDERS).deliver(eml(number))
+    world.settings = replace(world.settings, page=10)
+    world.configure()
+    await world.sync()
+    asked = [request.operation for request in world.exchange.requests]
+    begun = asked.index("SyncFolderItems")
+    assert sorted(asked[begun : begun + 3]) == ["GetItem", "SyncFolderItems", "SyncFolderItems"]
+    assert len(world.comments()) == 30
 
 
 async def test_only_wanted_folders_and_people(world: World) -> None:

@@ -109,11 +109,16 @@ class DiscoveringReader:
             return await reader.folders()
 
     async def changes(
-        self, folder: FolderId, cursor: Cursor | None, *, limit: int, with_received: bool = False
+        self,
+        folder: FolderId,
+        cursor: Cursor | None,
+        *,
+        limit: int,
+        since: datetime | None = None,
     ) -> ChangePage | CursorLost | Fault:
         """Read a page of changes."""
         async with self._there() as reader:
-            return await reader.changes(folder, cursor, limit=limit, with_received=with_received)
+            return await reader.changes(folder, cursor, limit=limit, since=since)
 
     async def newest(
         self, folder: FolderId, *, since: datetime, limit: int

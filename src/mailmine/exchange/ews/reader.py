@@ -43,6 +43,8 @@ from mailmine.model.ids import Cursor, FolderId, ItemId
 
 LISTED: Final = "find:"
 """How a place begins in a folder that is listed; no sync state does (base64)."""
+SINCE: Final = "since:"
+"""How a place begins in what arrived since some time, which is read before the folder's changes are."""
 _KINDS = {
     f"{T}Create": ChangeKind.PRESENT,
     f"{T}Update": ChangeKind.PRESENT,
@@ -178,15 +180,27 @@ class EwsReader:
         return FolderTree(folders=make_tree([*tops, *below], self._well_known), is_complete=False)
 
     async def changes(
-        self, folder: FolderId, cursor: Cursor | None, *, limit: int, with_received: bool = False
+        self,
+        folder: FolderId,
+        cursor: Cursor | None,
+        *,
+        limit: int,
+        since: datetime | None = None,
     ) -> ChangePage | CursorLost | Fault:
         """Read a page of changes; fewer where the server has not the time for as many."""
         limit = max(1, min(limit, MOST_CHANGES))
         if cursor is not None and cursor.startswith(LISTED):
             return await self._list(folder, cursor.removeprefix(LISTED), limit)
+        if cursor is None and since is not None:
+            cursor = Cursor(f"{SINCE}0")
+        if cursor is not None and cursor.startswith(SINCE):
+            offset = cursor.removeprefix(SINCE)
+            if since is not None and offset.isdecimal():
+                return await self._list_since(folder, since, int(offset), limit)
+            cursor = None
         while True:
             answer = await self._one(
-                sync_items(folder, cursor, limit=limit, with_received=with_received)
+                sync_items(folder, cursor, limit=limit, with_received=since is not None)
             )
             if isinstance(answer, Answer):
                 return self._change_page(answer.element, cursor)
@@ -224,6 +238,25 @@ class EwsReader:
             changes=changes, cursor=Cursor(f"{LISTED}{place}"), is_last=following is None
         )
 
+    async def _list_since(
+        self, folder: FolderId, since: datetime, offset: int, limit: int
+    ) -> ChangePage:
+        """List what is wanted alone.
+
+        What arrives meanwhile is found among the changes afterwards, as is everything where a folder cannot be searched.
+        """
+        answer = await self._one(
+            find_received_since(folder, since.astimezone(UTC), limit=limit, offset=offset)
+        )
+        ids: list[ItemId] = []
+        following = None
+        if isinstance(answer, Answer):
+            ids = _found(answer)
+            following = _next_offset((answer,), offset, len(ids)) if ids else None
+        changes = tuple(Change(kind=ChangeKind.PRESENT, item_id=id_) for id_ in ids)
+        place = "end" if following is None else str(following)
+        return ChangePage(changes=changes, cursor=Cursor(f"{SINCE}{place}"), is_last=False)
+
     def _change_page(self, message: Element, before: Cursor | None) -> ChangePage:
         after = message.findtext(f"{M}SyncState")
         if not after:
@@ -251,10 +284,7 @@ class EwsReader:
             )
             if not isinstance(answer, Answer):
                 return self._of_the_folder(answer)
-            page = [
-                ItemId(element.get("Id", ""))
-                for element in answer.element.iterfind(f"{M}RootFolder/{T}Items/*/{T}ItemId")
-            ]
+            page = _found(answer)
             is_stuck = found.keys() >= set(page)
             found |= dict.fromkeys(page)
             following = _next_offset((answer,), offset, len(page))
@@ -298,6 +328,12 @@ class EwsReader:
 
     async def aclose(self) -> None:
         """Nothing is held between calls."""
+
+
+def _found(answer: Answer) -> list[ItemId]:
+    """Read the ids that a search found."""
+    found = answer.element.iterfind(f"{M}RootFolder/{T}Items/*/{T}ItemId")
+    return [ItemId(element.get("Id", "")) for element in found]
 
 
 def _read_changes(listed: Element) -> Iterator[Change]:

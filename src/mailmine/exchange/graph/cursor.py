@@ -1,7 +1,9 @@
 """A place in the changes of a folder, as opaque text.
 
     d <path>      a delta link, or the link to the next page: whole messages come along
-    i <path>      the same for the ids alone, where one message makes whole pages fail
+    s <path>      whole messages received since some time, newest first; then ids alone from the beginning
+    i <path>      a delta for the ids alone from the beginning, after `s` or where one message makes whole pages fail
+    c <path>      what changed since that ended, ids alone
     l <number>    in a list, where there is no delta: so many were given
     e             at the end of a list: what is new can only be told by listing again
 
@@ -13,7 +15,7 @@ from typing import Literal
 
 from mailmine.model.ids import Cursor
 
-Kind = Literal["d", "i", "l", "e"]
+Kind = Literal["d", "s", "i", "c", "l", "e"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +34,9 @@ class Place:
 def read(cursor: Cursor) -> Place | None:
     """Read what `Place.text` wrote; None for anything else, such as a cursor of EWS."""
     kind, _, rest = cursor.partition(" ")
-    if kind == "d" and rest:
-        return Place("d", rest)
-    if kind == "i" and rest:
-        return Place("i", rest)
+    match kind:
+        case "d" | "s" | "i" | "c" if rest:
+            return Place(kind, rest)
     if kind == "l" and rest.isdecimal():
         return Place("l", given=int(rest))
     return Place("e") if cursor == "e" else None

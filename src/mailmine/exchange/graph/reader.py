@@ -43,6 +43,8 @@ from mailmine.model.integration import Cloud
 MOST_CHANGES: Final = 500
 IMMUTABLE: Final = 'IdType="ImmutableId"'
 """Ids that outlast a move; to be asked for with every request (immutable ids)."""
+IDS: Final = "id,receivedDateTime,isRead,lastModifiedDateTime"
+"""What is asked for where ids alone are wanted; whatever changes of a message changes one of these."""
 EMPTY_PAGES: Final = 20
 """Empty pages with a link to the next that are followed in one call."""
 DELTA_LOOPS: Final = "delta_loops"
@@ -84,11 +86,15 @@ class GraphReader:
         return await self._folders.tree()
 
     async def changes(
-        self, folder: FolderId, cursor: Cursor | None, *, limit: int, with_received: bool = False
+        self,
+        folder: FolderId,
+        cursor: Cursor | None,
+        *,
+        limit: int,
+        since: datetime | None = None,
     ) -> ChangePage | CursorLost | Fault:
-        """Read a page of changes, whole messages with it; `with_received` costs nothing here."""
-        del with_received
-        place = self._beginning(folder) if cursor is None else cursors.read(cursor)
+        """Read a page of changes, whole messages with it."""
+        place = self._beginning(folder, since) if cursor is None else cursors.read(cursor)
         if place is None:
             return self._lost("SyncStateInvalid")
         if cursor is None:
@@ -101,17 +107,27 @@ class GraphReader:
                 return CursorLost(fault=error.fault)
             if place.kind == "l":
                 return await self._list(folder, place.given, limit)
+            if place.kind == "s":
+                return await self._list_since(folder, place, limit)
             return await self._delta(folder, place, limit)
         except ExchangeError as error:
             return self._judge(folder, place, error)
 
-    def _beginning(self, folder: FolderId) -> Place:
+    def _beginning(self, folder: FolderId, since: datetime | None) -> Place:
         if not self._has_delta or folder in self._listed_only:
             return Place("l")
-        path = f"{self._client.user}/mailFolders/{folder}/messages/delta"
         if folder in self._ids_alone:
-            return Place("i", f"{path}?$select=id,receivedDateTime")
-        return Place("d", f"{path}?{_query()}")
+            return self._beginning_of_ids(folder)
+        path = f"{self._client.user}/mailFolders/{folder}/messages"
+        if (
+            since is not None
+        ):  # a delta that is filtered ends after 5,000 (part C, row 22); a list does not
+            return Place("s", f"{path}?{_query()}&{_received(since)}")
+        return Place("d", f"{path}/delta?{_query()}")
+
+    def _beginning_of_ids(self, folder: FolderId) -> Place:
+        path = f"{self._client.user}/mailFolders/{folder}/messages/delta"
+        return Place("i", f"{path}?$select={IDS}")
 
     async def _delta(self, folder: FolderId, place: Place, limit: int) -> ChangePage | CursorLost:
         """Follow the delta of a folder to the next page that holds anything."""
@@ -132,9 +148,24 @@ class GraphReader:
                 break
         if is_last:
             links.clear()
-        changes = await self._changes(page.value, with_items=place.kind == "d")
-        after = Place(place.kind, path)
+        changes = await self._changes(
+            page.value, with_items=place.kind == "d", is_changed=place.kind != "i"
+        )
+        after = Place("c" if place.kind == "i" and is_last else place.kind, path)
         return ChangePage(changes=changes, cursor=after.text(), is_last=is_last)
+
+    async def _list_since(self, folder: FolderId, place: Place, limit: int) -> ChangePage:
+        """List whole messages, those that are wanted alone. What arrives meanwhile is found by the ids afterwards."""
+        size = max(1, min(limit, MOST_CHANGES, self._limits.get(folder, MOST_CHANGES)))
+        path = place.path if "$skip" in place.path else f"{place.path}&$top={size}"
+        page = await self._read(path, size)
+        self._grow(folder)
+        following = self._client.path_of(page.next_link) if page.next_link else None
+        after = (
+            Place("s", following) if following and page.value else self._beginning_of_ids(folder)
+        )
+        changes = await self._changes(page.value, with_items=True, is_changed=True)
+        return ChangePage(changes=changes, cursor=after.text(), is_last=False)
 
     async def _list(self, folder: FolderId, given: int, limit: int) -> ChangePage:
         """List a folder newest first, where there is no delta: the caller compares with what is known."""
@@ -146,7 +177,7 @@ class GraphReader:
         page = await self._read(path, size)
         is_last = page.next_link is None
         after = Place("e") if is_last else Place("l", given=given + len(page.value))
-        changes = await self._changes(page.value, with_items=False)
+        changes = await self._changes(page.value, with_items=False, is_changed=False)
         return ChangePage(changes=changes, cursor=after.text(), is_last=is_last)
 
     async def _read(self, path: str, size: int) -> _Page:
@@ -159,10 +190,10 @@ class GraphReader:
         fault = error.fault
         if fault.code in codes.LOST_CURSOR:
             return self._lost(fault.code)
-        if fault.code in codes.NO_DELTA and place.kind in ("d", "i"):
+        if fault.code in codes.NO_DELTA and place.kind in ("d", "i", "c"):
             self._listed_only.add(folder)
             return self._lost(fault.code)
-        if fault.code in codes.SERVER_FAILS and place.kind == "d":
+        if fault.code in codes.SERVER_FAILS and place.kind in ("d", "s"):
             return self._ask_for_less(folder, fault)
         if fault.code in codes.GONE or fault.scope is Scope.FOLDER:
             return replace(self._client.fault("ErrorFolderNotFound"), request_id=fault.request_id)
@@ -192,14 +223,14 @@ class GraphReader:
         return CursorLost(fault=replace(fault, code=code, scope=words[0]))
 
     async def _changes(
-        self, messages: Sequence[Message], *, with_items: bool
+        self, messages: Sequence[Message], *, with_items: bool, is_changed: bool
     ) -> tuple[Change, ...]:
         items: dict[str, Fetched] = {}
         if with_items:
             present = [message for message in messages if _is_whole(message)]
             items = {str(item.id): item for item in await self._items(present)}
         return tuple(
-            _change(message, items.get(message.id), is_changed=with_items) for message in messages
+            _change(message, items.get(message.id), is_changed=is_changed) for message in messages
         )
 
     async def _items(self, messages: Sequence[Message]) -> list[Fetched]:
@@ -233,10 +264,9 @@ class GraphReader:
         self, folder: FolderId, *, since: datetime, limit: int
     ) -> tuple[ItemId, ...] | Fault:
         """Name the newest items; this is no delta, so it may be filtered."""
-        at = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         path = (
             f"{self._client.user}/mailFolders/{folder}/messages?$select=id"
-            f"&$filter=receivedDateTime%20ge%20{at}&$orderby=receivedDateTime%20desc&$top={limit}"
+            f"&{_received(since)}&$top={limit}"
         )
         try:
             page = await self._read(path, limit)
@@ -315,6 +345,11 @@ class GraphReader:
 
 def _query() -> str:
     return f"$select={SELECT}&$expand={quote(EXPAND, safe='$()=,')}"
+
+
+def _received(since: datetime) -> str:
+    at = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"$filter=receivedDateTime%20ge%20{at}&$orderby=receivedDateTime%20desc"
 
 
 def _is_whole(message: Message) -> bool:
