@@ -21,11 +21,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import mailmine.store
 from mailmine.model import integration as model
+from mailmine.model.comment_filter import CommentFilter
 from mailmine.model.email import Metadata
 from mailmine.model.ids import (
     AttachmentReference,
     BucketId,
     ContentHash,
+    DatasetId,
     EmailKey,
     FolderKey,
     IntegrationId,
@@ -33,33 +35,42 @@ from mailmine.model.ids import (
     MailboxId,
     ProjectId,
     SourceId,
+    StreamId,
     ThreadId,
     TokenId,
     UserId,
 )
 from mailmine.store import (
     attachments,
+    batches,
     buckets,
+    comment_attachments,
     comments,
     copies,
+    datasets,
     emails,
     events,
     failures,
+    fills,
     folders,
     integrations,
     mailboxes,
     migrations,
     projects,
     pulse,
+    quotas,
     rechecks,
     search,
     search_index,
     secrets,
+    selection,
     sessions,
     settings,
     sources,
+    streams,
     strikes,
     tokens,
+    uploads,
     users,
 )
 from mailmine.store.database import Database, _translate
@@ -69,6 +80,7 @@ from tests.contract.store_world import NOW, comment, comment_id, email, seen
 
 PROJECT, SOURCE, USER = ProjectId("p"), SourceId("s"), UserId("u")
 BUCKET = BucketId("b")
+DATASET = DatasetId("d")
 INTEGRATION, MAILBOX = IntegrationId("i"), MailboxId("m")
 KEY, FOLDER, ITEM = EmailKey(1), FolderKey(1), ItemId("item")
 LEASE = mailboxes.Lease(mailbox_id=MAILBOX, owner="a", epoch=1, until=NOW)
@@ -111,6 +123,56 @@ FILE: dict[str, Any] = {
 PULSE = pulse.Pulse(comment=0, copy=0, event=0, round_at=None, sources=frozenset())
 STRIKES = strikes.Strikes(code="c", times=1, since=NOW, last_at=NOW, hold_until=None)
 CONNECTION = model.Connection(endpoint="https://x")
+
+STREAM = streams.Stream(
+    id=StreamId("0" * 16),
+    dataset_id=DATASET,
+    name="s",
+    title="",
+    description="",
+    comment_filter={},
+    model=None,
+    updates=streams.Updates.TEXT,
+    position={},
+    created_at=NOW,
+    updated_at=NOW,
+)
+SET = datasets.Dataset(
+    id=DATASET,
+    project_id=PROJECT,
+    project="p",
+    name="d",
+    title="",
+    description="",
+    has_sentiment=False,
+    model_family="",
+    flags=(),
+    source_ids=(SOURCE,),
+    created_at=NOW,
+    updated_at=NOW,
+)
+SHOWN = sources.Source(
+    id=SOURCE,
+    project_id=PROJECT,
+    project="p",
+    name="s",
+    title="",
+    description="",
+    language="en",
+    should_translate=False,
+    bucket_id=None,
+    transform_tag=None,
+    kind="",
+    created_at=NOW,
+    updated_at=NOW,
+)
+TEAM = projects.Project(
+    id=PROJECT, name="p", title="", description="", created_at=NOW, updated_at=NOW
+)
+LIMIT = quotas.Quota(kind="sources", hard_limit=1, auto_increase_up_to=None)
+UPLOAD = uploads.Upload(
+    email_key=KEY, id="<a>", mailbox="", timestamp=NOW, metadata=Metadata(), has_metadata=False
+)
 
 BODY = "confidential"
 
@@ -236,6 +298,104 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     users.count: users.count,
     users.list_all: users.list_all,
     users.save: lambda tx: users.save(tx, SOMEBODY),
+    batches.behind: lambda tx: batches.behind(tx, STREAM, [SOURCE]),
+    batches.fetch: lambda tx: batches.fetch(
+        tx, STREAM, [SOURCE], CommentFilter(), size=1, max_filtered=1
+    ),
+    buckets.add: lambda tx: buckets.add(tx, PROJECT, "b", title="", at=NOW),
+    buckets.remove: lambda tx: buckets.remove(tx, BUCKET),
+    buckets.retitle: lambda tx: buckets.retitle(tx, BUCKET, "B", at=NOW),
+    comment_attachments.by_reference: lambda tx: comment_attachments.by_reference(
+        tx, AttachmentReference("r")
+    ),
+    comment_attachments.put: lambda tx: comment_attachments.put(
+        tx, SOURCE, comment_id("a"), 0, **FILE
+    ),
+    comments.count_following: lambda tx: comments.count_following(
+        tx, SOURCE, comments.Order.ARRIVAL, after=0
+    ),
+    comments.existing: lambda tx: comments.existing(tx, SOURCE, [comment_id("a")]),
+    comments.following: lambda tx: comments.following(
+        tx, SOURCE, comments.Order.ARRIVAL, after=0, limit=1
+    ),
+    comments.remove: lambda tx: comments.remove(tx, SOURCE, [comment_id("a")]),
+    comments.remove_some: lambda tx: comments.remove_some(tx, SOURCE, limit=1),
+    comments.span: lambda tx: comments.span(tx, SOURCE),
+    datasets.add: lambda tx: datasets.add(
+        tx,
+        PROJECT,
+        "d",
+        title="",
+        description="",
+        has_sentiment=False,
+        model_family="",
+        flags=(),
+        source_ids=(SOURCE,),
+        at=NOW,
+    ),
+    datasets.by_id: lambda tx: datasets.by_id(tx, DATASET),
+    datasets.get: lambda tx: datasets.get(tx, "p", "d"),
+    datasets.list_all: datasets.list_all,
+    datasets.remove: lambda tx: datasets.remove(tx, DATASET),
+    datasets.save: lambda tx: datasets.save(tx, SET),
+    emails.comment_ids: lambda tx: emails.comment_ids(tx, [KEY]),
+    emails.remove_some: lambda tx: emails.remove_some(tx, BUCKET, limit=1),
+    emails.replace_content: lambda tx: emails.replace_content(tx, KEY, email("a"), at=NOW),
+    events.by_people: lambda tx: events.by_people(tx, before=None, limit=1, since=None, until=None),
+    fills.begin: lambda tx: fills.begin(tx, SOURCE, BUCKET, at=NOW),
+    fills.end: lambda tx: fills.end(tx, SOURCE),
+    fills.list_all: fills.list_all,
+    fills.of_source: lambda tx: fills.of_source(tx, SOURCE),
+    fills.progress: lambda tx: fills.progress(tx, SOURCE, after_key=KEY, more=1),
+    integrations.remove: lambda tx: integrations.remove(tx, INTEGRATION),
+    projects.add: lambda tx: projects.add(tx, "p", title="", description="", at=NOW),
+    projects.remove: lambda tx: projects.remove(tx, PROJECT),
+    projects.save: lambda tx: projects.save(tx, TEAM),
+    quotas.list_all: quotas.list_all,
+    quotas.put: lambda tx: quotas.put(tx, LIMIT),
+    quotas.remove: lambda tx: quotas.remove(tx, "sources"),
+    selection.count: lambda tx: selection.count(tx, [SOURCE], CommentFilter()),
+    selection.page: lambda tx: selection.page(tx, [SOURCE], CommentFilter(), after=None, limit=1),
+    selection.sample: lambda tx: selection.sample(tx, [SOURCE], CommentFilter(), seed=1, limit=1),
+    sources.add: lambda tx: sources.add(
+        tx,
+        PROJECT,
+        "s",
+        title="",
+        description="",
+        language="en",
+        should_translate=False,
+        bucket_id=None,
+        transform_tag=None,
+        kind="",
+        at=NOW,
+    ),
+    sources.remove: lambda tx: sources.remove(tx, SOURCE),
+    sources.save: lambda tx: sources.save(tx, SHOWN),
+    streams.add: lambda tx: streams.add(
+        tx,
+        DATASET,
+        "s",
+        title="",
+        description="",
+        comment_filter={},
+        model=None,
+        updates=streams.Updates.TEXT,
+        at=NOW,
+    ),
+    streams.advance: lambda tx: streams.advance(tx, STREAM.id, {}),
+    streams.count: streams.count,
+    streams.exceptions: lambda tx: streams.exceptions(tx, [STREAM.id], ["s.a"]),
+    streams.get: lambda tx: streams.get(tx, DATASET, "s"),
+    streams.of_dataset: lambda tx: streams.of_dataset(tx, DATASET),
+    streams.remove: lambda tx: streams.remove(tx, STREAM.id),
+    streams.reset: lambda tx: streams.reset(tx, STREAM.id, NOW),
+    streams.save: lambda tx: streams.save(tx, STREAM),
+    streams.tag_exceptions: lambda tx: streams.tag_exceptions(tx, STREAM.id, {"s.a": "t"}, at=NOW),
+    streams.untag_exceptions: lambda tx: streams.untag_exceptions(tx, STREAM.id, ["s.a"]),
+    uploads.of_emails: lambda tx: uploads.of_emails(tx, [KEY]),
+    uploads.put: lambda tx: uploads.put(tx, [UPLOAD]),
+    users.remove: lambda tx: users.remove(tx, USER),
 }
 
 

@@ -6,10 +6,14 @@ Routes write `{source:address}` for it and match the decoded path, so `owner%2Fn
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
+from sqlalchemy import Connection as Transaction
 from starlette.convertors import Convertor, register_url_convertor
 
 from mailmine.api.asking import Asked
-from mailmine.api.errors import NotFoundError
+from mailmine.api.errors import BadRequestError, NotFoundError
+from mailmine.api.limits import check_name
+from mailmine.store import projects
+from mailmine.store.projects import Project
 
 
 class InProject(Protocol):
@@ -61,3 +65,20 @@ def find(
         raise NotFoundError(missing)
     asker.check(found.project, missing)
     return found
+
+
+def new(kind: str, address: str, asker: Asked, tx: Transaction) -> tuple[Project, str]:
+    """Say in which project something new is to be, and under what name.
+
+    Raises BadRequestError for an id, InvalidError for what cannot be a name, NotFoundError, ForbiddenError.
+    """
+    if address.startswith("id:"):
+        raise BadRequestError(f"A new {kind} has no id yet: name it project/name.")
+    owner, _, name = address.partition("/")
+    missing = f"There is no project {owner}."
+    asker.check(owner, missing)
+    check_name(name, kind)
+    project = projects.get(tx, owner)
+    if project is None:
+        raise NotFoundError(missing)
+    return project, name

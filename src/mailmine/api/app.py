@@ -8,16 +8,23 @@ from fastapi import Depends, FastAPI
 from pydantic import BaseModel
 
 import mailmine
+from mailmine.access.secrets import Keyring
 from mailmine.api import (
     attachments,
+    audit_events,
     buckets,
     comments,
+    datasets,
+    emails,
     errors,
     health,
     integrations,
     projects,
+    quotas,
     session,
     sources,
+    streams,
+    users,
 )
 from mailmine.api.asking import Services, asked, utc_now
 from mailmine.api.rights import RIGHTS, named
@@ -28,12 +35,18 @@ from mailmine.store.database import Database
 OPEN = (health.router,)
 GUARDED = (
     session.router,
+    users.router,
     projects.router,
     buckets.router,
+    emails.router,
     sources.router,
     comments.router,
     attachments.router,
+    streams.router,
+    datasets.router,
     integrations.router,
+    quotas.router,
+    audit_events.router,
 )
 PREFIXES = ("/api", "/auth", "/health")
 """The paths that are ours; whatever is served beside us may have all others."""
@@ -49,6 +62,7 @@ class Failure(BaseModel):
 def create(
     database: Database,
     blobs: Blobs,
+    keyring: Keyring,
     *,
     clock: Callable[[], datetime] = utc_now,
 ) -> FastAPI:
@@ -72,7 +86,7 @@ def create(
             }.items()
         },
     )
-    app.state.services = Services(database, blobs, clock)
+    app.state.services = Services(database, blobs, keyring, clock)
     errors.install(app)
     app.add_middleware(Transport)
     for router in OPEN:

@@ -10,7 +10,8 @@ from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from mailmine.access import sessions, tokens
-from mailmine.access.permissions import Identity, Permission
+from mailmine.access.permissions import GlobalPermission, Identity, Permission
+from mailmine.access.secrets import Keyring
 from mailmine.api.errors import ForbiddenError, NotFoundError, UnauthenticatedError
 from mailmine.api.rights import RIGHTS, Open, Right
 from mailmine.store.blobs import Blobs
@@ -24,6 +25,7 @@ class Services:
 
     database: Database
     blobs: Blobs
+    keyring: Keyring
     clock: Callable[[], datetime]
 
 
@@ -33,11 +35,17 @@ class Asked:
 
     identity: Identity
     right: Right
+    at: datetime
+    """Now."""
+    address: str
+    """Where the request came from."""
 
     def sees(self, project: str) -> bool:
         """Whether what this route reads of the project named `project` is for him."""
         if isinstance(self.right, Permission):
             return self.identity.may(self.right, project)
+        if isinstance(self.right, tuple):
+            return all(self.identity.may(one, project) for one in self.right)
         return self.identity.sees(project)
 
     def check(self, project: str, missing: str) -> None:
@@ -49,9 +57,15 @@ class Asked:
             return
         if not self.identity.sees(project):
             raise NotFoundError(missing)
-        raise ForbiddenError(
-            f"You need the permission {_name(self.right)} in the project {project}."
-        )
+        raise ForbiddenError(f"You need {_name(self.right)} in the project {project}.")
+
+    def demand(self, permission: Permission, project: str, missing: str) -> None:
+        """Make sure that he may also do this in `project`, beside what the route always asks for."""
+        if self.identity.may(permission, project):
+            return
+        if not self.identity.sees(project):
+            raise NotFoundError(missing)
+        raise ForbiddenError(f"You need {_name(permission)} in the project {project}.")
 
 
 def services(request: Request) -> Services:
@@ -86,9 +100,31 @@ def asked(
     if request.method != "GET":
         cookie = None
     identity = _identify(request, token, cookie)
-    if isinstance(right, Permission) and not identity.may_anywhere(right):
-        raise ForbiddenError(f"You need the permission {right} in a project.")
-    return Asked(identity, right)
+    if not _is_given(right, identity):
+        raise ForbiddenError(
+            f"You need {_name(right)}{'' if _is_global(right) else ' in a project'}."
+        )
+    address = request.client.host if request.client else ""
+    return Asked(identity, right, services(request).clock(), address)
+
+
+def _is_given(right: Right, identity: Identity) -> bool:
+    """Tell whether he may call a route at all."""
+    if isinstance(right, Permission):
+        return identity.may_anywhere(right)
+    if isinstance(right, tuple):
+        return identity.is_root or any(
+            given.issuperset(right) for given in identity.project_permissions.values()
+        )
+    if right is GlobalPermission.TENANT_ADMIN:
+        return identity.administers_projects
+    if isinstance(right, GlobalPermission):
+        return identity.is_root or right in identity.global_permissions
+    return True
+
+
+def _is_global(right: Right) -> bool:
+    return isinstance(right, GlobalPermission)
 
 
 def _identify(request: Request, token: str | None, cookie: str | None) -> Identity:
@@ -120,7 +156,9 @@ def utc_now() -> datetime:
 
 
 def _name(right: Right) -> str:
-    return "users" if isinstance(right, Open) else str(right)
+    if isinstance(right, tuple):
+        return f"the permissions {', '.join(right)}"
+    return "to be a user" if isinstance(right, Open) else f"the permission {right}"
 
 
 Asker = Annotated[Asked, Depends(asked)]

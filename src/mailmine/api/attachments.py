@@ -12,8 +12,9 @@ from fastapi.responses import StreamingResponse
 from mailmine.api.asking import Asker, Data, services
 from mailmine.api.errors import NotFoundError, RangeError
 from mailmine.model.ids import AttachmentReference
-from mailmine.store import attachments, buckets, sources
+from mailmine.store import attachments, buckets, comment_attachments, sources
 from mailmine.store.attachments import StoredAttachment
+from mailmine.store.comment_attachments import CommentContent
 
 router = APIRouter(prefix="/api/v1/attachments", tags=["attachments"])
 
@@ -22,10 +23,15 @@ _LONGEST_NAME = 150
 _RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})", re.ASCII)
 
 
-def _find(reference: str, asker: Asker, data: Data) -> StoredAttachment:
+def _find(reference: str, asker: Asker, data: Data) -> StoredAttachment | CommentContent:
     """Find an attachment that who asks may read: in the project of its bucket, or of a source on that bucket."""
     missing = f"There is no attachment {reference}."
     with data.read() as tx:
+        put = comment_attachments.by_reference(tx, AttachmentReference(reference))
+        if put is not None:
+            source = sources.by_id(tx, put.source_id)
+            asker.check(source.project if source else "", missing)
+            return put
         found = attachments.by_reference(tx, AttachmentReference(reference))
         bucket = buckets.by_id(tx, found.bucket_id) if found else None
         if found is None or bucket is None:
@@ -37,7 +43,7 @@ def _find(reference: str, asker: Asker, data: Data) -> StoredAttachment:
 
 @router.get("/{reference}", response_class=Response)
 async def read(
-    request: Request, attachment: Annotated[StoredAttachment, Depends(_find)]
+    request: Request, attachment: Annotated[StoredAttachment | CommentContent, Depends(_find)]
 ) -> Response:
     """Send the content of an attachment, or the one range of it that was asked for (RFC 9110, 14)."""
     blobs = services(request).blobs

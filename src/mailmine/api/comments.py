@@ -1,21 +1,34 @@
-"""Comments: what an email became. Their JSON is kept ready-made and only spliced here."""
+"""Comments: what an email became, or what a client put. Their JSON is kept ready-made and only spliced here."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import datetime
 from typing import Annotated
 
 import orjson
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, File, Query, Request, Response, UploadFile
+from starlette.concurrency import run_in_threadpool
 
-from mailmine.api import continuation, sources
+from mailmine.api import continuation, quotas, sources, uploads
 from mailmine.api.answers import ok
-from mailmine.api.asking import Asker, Data
-from mailmine.api.errors import BadRequestError, NotFoundError
-from mailmine.model.ids import CommentId
-from mailmine.store import comments
+from mailmine.api.asking import Asker, Data, services
+from mailmine.api.bodies import BULK, takes
+from mailmine.api.checking import pieces
+from mailmine.api.errors import BadRequestError, InvalidError, NotFoundError, TakenError
+from mailmine.api.uploads import CommentsBody, DocumentsBody
+from mailmine.model.comment import Comment
+from mailmine.model.ids import CommentId, ContentHash, SourceId
+from mailmine.model.wire import without_markup
+from mailmine.refine import VERSION, identity, refine
+from mailmine.store import comment_attachments, comments
+from mailmine.store.comments import Counts, NewComment
+from mailmine.sync import uploading
 
 router = APIRouter(tags=["comments"])
 
 Limit = Annotated[int, Query(ge=1, le=256, description="Comments in one answer.")]
+Charge = Annotated[bool, Query(description="Of no consequence: nothing is charged.")]
+
+MOST_DELETED = 32
 
 
 @router.get("/api/_private/sources/{source:address}/comments")
@@ -34,9 +47,8 @@ def read_all(
     """List the comments of a source, oldest first; mail that arrives meanwhile is at the end and not missed.
 
     Both bounds are inclusive; without an offset they are UTC. The `continuation` of an answer is the `after`
-    of the next; without it the list is at its end. No comment has markup yet.
+    of the next; without it the list is at its end.
     """
-    del include_markup
     place = continuation.read(after)
     since, until = _utc(from_timestamp), _utc(to_timestamp)
     with data.read() as tx:
@@ -52,7 +64,7 @@ def read_all(
     shown = found[:limit]
     return ok(
         request,
-        comments=[orjson.Fragment(comment.json) for comment in shown],
+        comments=[_shown(comment.json, include_markup=include_markup) for comment in shown],
         continuation=continuation.write(shown[-1].time_key) if len(found) > limit else None,
     )
 
@@ -68,19 +80,210 @@ def read(
     include_markup: bool = False,
 ) -> Response:
     """Tell one comment."""
-    del include_markup
     with data.read() as tx:
         found = comments.get(tx, sources.find(tx, source, asker).id, CommentId(comment_id))
     if found is None:
         raise NotFoundError(f"There is no comment {comment_id} in the source {source}.")
-    return ok(request, comment=orjson.Fragment(found.json))
+    return ok(request, comment=_shown(found.json, include_markup=include_markup))
+
+
+@router.put("/api/_private/sources/{source:address}/comments")
+def create(
+    request: Request,
+    source: str,
+    asker: Asker,
+    data: Data,
+    wanted: Annotated[CommentsBody, Depends(takes(CommentsBody, limit=BULK))],
+    *,
+    no_charge: Charge = False,
+) -> Response:
+    """Put new comments, all or none: none if one of them is there already."""
+    del no_charge
+    with data.write() as tx:
+        found = sources.find(tx, source, asker)
+        seen: set[str] = set()
+        for piece in pieces(wanted.comments, uploads.NewComment, "comments"):
+            new = [_made(one.comment()) for one in piece]
+            ids = [one.comment.id for one in new]
+            there = comments.existing(tx, found.id, ids)
+            if there:
+                raise TakenError(
+                    f"{len(there)} of these comments are there already, {min(there)} among them: "
+                    "sync them instead, which changes what is there."
+                )
+            if len(set(ids)) < len(ids) or seen.intersection(ids):
+                raise InvalidError("comments: two of these comments have the same id.")
+            seen.update(ids)
+            comments.put(tx, found.id, new, at=asker.at)
+        quotas.check_comments(tx, found.id)
+    return ok(request)
+
+
+@router.post("/api/v1/sources/{source:address}/sync")
+def sync(
+    request: Request,
+    source: str,
+    asker: Asker,
+    data: Data,
+    wanted: Annotated[CommentsBody, Depends(takes(CommentsBody, limit=BULK))],
+    *,
+    no_charge: Charge = False,
+) -> Response:
+    """Put comments, all or none; those that are there already say from now on what these say."""
+    del no_charge
+    counts = Counts(new=0, updated=0, unchanged=0)
+    with data.write() as tx:
+        found = sources.find(tx, source, asker)
+        for piece in pieces(wanted.comments, uploads.NewComment, "comments"):
+            new = [_made(one.comment()) for one in piece]
+            counts = _sum(counts, comments.put(tx, found.id, new, at=asker.at))
+        quotas.check_comments(tx, found.id)
+    return ok(request, new=counts.new, updated=counts.updated, unchanged=counts.unchanged)
+
+
+@router.post("/api/v1/sources/{source:address}/sync-raw-emails")
+def sync_raw_emails(
+    request: Request,
+    source: str,
+    asker: Asker,
+    data: Data,
+    wanted: Annotated[DocumentsBody, Depends(takes(DocumentsBody, limit=BULK))],
+    *,
+    no_charge: Charge = False,
+) -> Response:
+    """Make comments of raw emails, all or none, without keeping the emails."""
+    del no_charge
+    sources.check_tag(wanted.transform_tag)
+    overriding = frozenset(wanted.override_user_properties or ())
+    with data.read() as tx:
+        found = sources.find(tx, source, asker)
+    counts = Counts(new=0, updated=0, unchanged=0)
+    shown: list[orjson.Fragment] = []
+    with data.write() as tx:
+        for piece in pieces(wanted.documents, uploads.Document, "documents"):
+            new = [_refined(one, overriding) for one in piece]
+            counts = _sum(counts, comments.put(tx, found.id, new, at=asker.at))
+            if wanted.include_comments:
+                ids = [one.comment.id for one in new]
+                every = (comments.get(tx, found.id, one) for one in ids)
+                shown += [orjson.Fragment(one.json) for one in every if one is not None]
+        quotas.check_comments(tx, found.id)
+    told: dict[str, object] = {"comments": shown} if wanted.include_comments else {}
+    return ok(request, new=counts.new, updated=counts.updated, unchanged=counts.unchanged, **told)
+
+
+@router.delete("/api/v1/sources/{source:address}/comments")
+def remove(
+    request: Request,
+    source: str,
+    asker: Asker,
+    data: Data,
+    id: Annotated[list[str], Query(min_length=1, max_length=MOST_DELETED)],  # noqa: A002
+) -> Response:
+    """Remove comments. One that comes from a bucket comes back when its email is read or refined again."""
+    with data.write() as tx:
+        found = sources.find(tx, source, asker)
+        comments.remove(tx, found.id, [CommentId(one) for one in id])
+    return ok(request)
+
+
+@router.put("/api/_private/sources/{source:address}/comments/{comment_id}/attachments/{index}")
+async def put_attachment(
+    request: Request,
+    source: str,
+    comment_id: str,
+    index: int,
+    asker: Asker,
+    data: Data,
+    file: Annotated[UploadFile, File(description="The content.")],
+) -> Response:
+    """Put the content of an attachment that a comment lists; then it has an `attachment_reference`."""
+
+    def check() -> SourceId:
+        with data.read() as tx:
+            found = sources.find(tx, source, asker)
+            _listed(comments.get(tx, found.id, CommentId(comment_id)), comment_id, index)
+            return found.id
+
+    source_id = await run_in_threadpool(check)
+    content = await file.read()
+    content_hash = await services(request).blobs.put_bytes(content)
+
+    def keep() -> None:
+        with data.write() as tx:
+            stored = comments.get(tx, source_id, CommentId(comment_id))
+            comment = _listed(stored, comment_id, index)
+            listed = list(comment.attachments)
+            kept = comment_attachments.put(
+                tx,
+                source_id,
+                comment.id,
+                index,
+                name=listed[index].name,
+                content_type=listed[index].content_type,
+                size=len(content),
+                content_hash=content_hash,
+            )
+            listed[index] = replace(
+                listed[index],
+                size=kept.size,
+                attachment_reference=kept.reference,
+                content_hash=ContentHash(kept.content_hash),
+            )
+            if stored is not None:
+                new = NewComment(
+                    comment=replace(comment, attachments=tuple(listed)),
+                    email_key=stored.email_key,
+                    refined=stored.refined,
+                )
+                comments.put(tx, source_id, [new], at=asker.at)
+
+    await run_in_threadpool(keep)
+    return ok(request, content_hash=content_hash)
+
+
+def _listed(stored: comments.StoredComment | None, comment_id: str, index: int) -> Comment:
+    if stored is None:
+        raise NotFoundError(f"There is no comment {comment_id} in this source.")
+    if not 0 <= index < len(stored.comment.attachments):
+        raise NotFoundError(
+            f"The comment {comment_id} lists {len(stored.comment.attachments)} attachments, none is number {index}."
+        )
+    return stored.comment
+
+
+def _made(comment: Comment) -> NewComment:
+    return NewComment(comment=comment, email_key=None, refined=0)
+
+
+def _refined(document: uploads.Document, overriding: frozenset[str]) -> NewComment:
+    """Make the comment of a document. What we found out counts, unless the client says that its word does."""
+    email = document.raw_email.email()
+    comment_id = CommentId(document.comment_id) if document.comment_id else identity.of(email)
+    comment = uploading.own_comment(email, refine(email, whole=False), comment_id)
+    given = uploads.checked(document.user_properties or {})
+    ours = comment.user_properties
+    properties = {**given, **ours, **{name: given[name] for name in given if name in overriding}}
+    return NewComment(
+        comment=replace(comment, user_properties=properties), email_key=None, refined=VERSION
+    )
+
+
+def _sum(one: Counts, other: Counts) -> Counts:
+    return Counts(
+        new=one.new + other.new,
+        updated=one.updated + other.updated,
+        unchanged=one.unchanged + other.unchanged,
+    )
+
+
+def _shown(json: bytes, *, include_markup: bool) -> orjson.Fragment:
+    return orjson.Fragment(json if include_markup else without_markup(json))
 
 
 def _utc(at: datetime | None) -> datetime | None:
     """Take a moment without an offset as UTC, as the original's documentation does in its examples."""
-    if at is None:
-        return None
     try:
-        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    except OverflowError as error:
-        raise BadRequestError(f"The moment {at.isoformat()} is beyond the calendar.") from error
+        return None if at is None else uploads.utc(at)
+    except InvalidError as error:
+        raise BadRequestError(str(error)) from error

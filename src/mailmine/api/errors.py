@@ -5,7 +5,11 @@
      ├── UnauthenticatedError   401
      ├── ForbiddenError         403
      ├── NotFoundError          404
-     └── RangeError             416
+     ├── TakenError             409
+     ├── TooLargeError          413
+     ├── UnsupportedError       415
+     ├── RangeError             416
+     └── InvalidError           422
 
 Whatever goes wrong, the answer is `{"status": "error", "message": …}`: clients take anything else for a
 broken server (Communications Mining, section 0).
@@ -67,6 +71,35 @@ class NotFoundError(ApiError):
     """There is no such thing, or none that exists for who asks."""
 
     status = HTTPStatus.NOT_FOUND
+
+
+class TakenError(ApiError):
+    """Something is there already, or in use. Clients try the same again a few times (section 0)."""
+
+    status = HTTPStatus.CONFLICT
+
+
+class TooLargeError(ApiError):
+    """The body is longer than this route takes."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"The body is longer than {limit:,} bytes. Send less at a time, in several requests."
+        )
+
+
+class UnsupportedError(ApiError):
+    """The body is in a form that this route does not read."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+
+
+class InvalidError(ApiError):
+    """The body is understood, but what it says cannot be."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
 class RangeError(ApiError):

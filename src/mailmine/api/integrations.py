@@ -4,28 +4,46 @@ Clients of Communications Mining refuse a whole list for one word that they do n
 known keys carry only their words, and what we know better stands in keys of our own. No secret is ever shown.
 """
 
-from collections.abc import Iterable, Mapping
-from urllib.parse import urlsplit
+from collections.abc import Container, Iterable
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
+from msgspec import UNSET
 from sqlalchemy import Connection as Transaction
 
-from mailmine.api import addresses
+from mailmine.access import credentials
+from mailmine.access.permissions import Permission
+from mailmine.access.secrets import Keyring
+from mailmine.api import addresses, integration_bodies as bodies, quotas
 from mailmine.api.answers import ok
-from mailmine.api.asking import Asker, Data
+from mailmine.api.asking import Asked, Asker, Data, services
+from mailmine.api.bodies import takes
+from mailmine.api.errors import InvalidError, NotFoundError, TakenError
+from mailmine.api.integration_bodies import (
+    IntegrationBody,
+    IntegrationSettings,
+    MailboxBody,
+    shown,
+    without_userinfo,
+)
+from mailmine.api.noting import note
 from mailmine.model.ids import BucketId, IntegrationId
 from mailmine.model.integration import (
     AuthType,
     Backend,
     Connection,
+    DisabledReason,
     Filters,
     Integration,
     Mailbox,
     Trouble,
 )
 from mailmine.model.wire import timestamp
-from mailmine.store import buckets, integrations, mailboxes
+from mailmine.store import buckets, integrations, mailboxes, projects, strikes
 from mailmine.store.buckets import Bucket
+from mailmine.sync import configure
+from mailmine.sync.configure import Configuration, ConfigurationError, IntegrationConfiguration
+from mailmine.sync.credentials import welcome_new_secrets
 
 router = APIRouter(prefix="/api/_private/integrations", tags=["integrations"])
 
@@ -35,24 +53,193 @@ def read_all(request: Request, asker: Asker, data: Data) -> Response:
     """List the integrations."""
     with data.read() as tx:
         found = [one for one in integrations.list_all(tx) if asker.sees(one.project)]
-        places = {bucket.id: bucket for bucket in buckets.list_all(tx)}
-        shown = [_json(one, mailboxes.of_integration(tx, one.id), places) for one in found]
-    return ok(request, integrations=shown)
+        told = [_json(tx, one) for one in found]
+    return ok(request, integrations=told)
 
 
 @router.get("/{integration:address}")
 def read(request: Request, integration: str, asker: Asker, data: Data) -> Response:
     """Tell of one integration."""
     with data.read() as tx:
-        found = addresses.find(
-            "integration",
-            integration,
-            asker,
-            by_id=lambda key: integrations.by_id(tx, IntegrationId(key)),
-            by_name=lambda project, name: integrations.get(tx, project, name),
+        return ok(request, integration=_json(tx, _find(tx, integration, asker)))
+
+
+@router.put("/{integration:address}")
+def create(
+    request: Request,
+    integration: str,
+    asker: Asker,
+    data: Data,
+    wanted: Annotated[IntegrationBody, Depends(takes(IntegrationBody))],
+) -> Response:
+    """Make an integration with its mailboxes. It stays off until it is said how it signs in, with its secret."""
+    keyring = services(request).keyring
+    with data.write() as tx:
+        project, name = addresses.new("integration", integration, asker, tx)
+        if integrations.get(tx, project.name, name) is not None:
+            raise TakenError(f"There is an integration {integration} already.")
+        quotas.check(tx, "integrations", len(integrations.list_all(tx)) + 1)
+        made = _save(tx, keyring, asker, project.name, name, wanted.integration, None)
+        note(
+            tx, asker, "integration_created",
+            project=project.name, integration_id=made.id, name=name,
+        )  # fmt: skip
+        return ok(request, integration=_json(tx, made))
+
+
+@router.post("/{integration:address}")
+def update(
+    request: Request,
+    integration: str,
+    asker: Asker,
+    data: Data,
+    wanted: Annotated[IntegrationBody, Depends(takes(IntegrationBody))],
+) -> Response:
+    """Change an integration. Its list of mailboxes is replaced where one is given; keys that are absent stay."""
+    keyring = services(request).keyring
+    with data.write() as tx:
+        before = _find(tx, integration, asker)
+        after = _save(tx, keyring, asker, before.project, before.name, wanted.integration, before)
+        note(
+            tx, asker, "integration_changed",
+            project=before.project, integration_id=before.id, name=before.name,
+            secret_changed=bodies.secret(wanted.integration) is not None,
+        )  # fmt: skip
+        return ok(request, integration=_json(tx, after))
+
+
+@router.delete("/{integration:address}")
+def remove(request: Request, integration: str, asker: Asker, data: Data) -> Response:
+    """Remove an integration with its mailboxes and its secret; emails and comments stay."""
+    with data.write() as tx:
+        found = _find(tx, integration, asker)
+        credentials.forget(tx, found.id)
+        integrations.remove(tx, found.id)
+        note(tx, asker, "integration_removed", project=found.project, name=found.name)
+    return ok(request)
+
+
+def _find(tx: Transaction, address: str, asker: Asked) -> Integration:
+    return addresses.find(
+        "integration",
+        address,
+        asker,
+        by_id=lambda key: integrations.by_id(tx, IntegrationId(key)),
+        by_name=lambda project, name: integrations.get(tx, project, name),
+    )
+
+
+def _save(
+    tx: Transaction,
+    keyring: Keyring,
+    asker: Asked,
+    project: str,
+    name: str,
+    given: IntegrationSettings,
+    before: Integration | None,
+) -> Integration:
+    """Make the store say what a client does. Raises ApiError."""
+    connection = bodies.connection(given, before.connection if before else None)
+    secret = bodies.secret(given)
+    if (
+        before is not None
+        and connection is not None
+        and secret is None
+        and credentials.is_given(tx, before.id)
+        and bodies.leads_elsewhere(connection, before.connection)
+    ):
+        raise InvalidError(
+            "configuration.auth.secret: give it again, for what is kept was meant for the address before."
         )
-        members = mailboxes.of_integration(tx, found.id)
-        return ok(request, integration=_json(found, members, _places(tx, members)))
+    members = mailboxes.of_integration(tx, before.id) if before else ()
+    known = {one.address.lower(): one for one in members}
+    boxes = None
+    if given.configuration is not UNSET and given.configuration.mailboxes is not UNSET:
+        boxes = given.configuration.mailboxes
+        quotas.check(tx, "mailboxes_per_integration", len(boxes))
+        for box in boxes:
+            _check_bucket(tx, asker, box)
+    wanted = IntegrationConfiguration(
+        project=project,
+        name=name,
+        title=given.title or "",
+        connection=connection or Connection(endpoint=""),
+        enabled=None if given.enabled is UNSET else given.enabled,
+        mailboxes=tuple(box.configuration(known.get(box.email.lower())) for box in boxes or ()),
+    )
+    try:
+        configure.apply(tx, Configuration(integrations=(wanted,)), at=asker.at)
+    except ConfigurationError as error:
+        raise InvalidError(f"{error}.") from error
+    saved = integrations.get(tx, project, name)
+    if saved is None:
+        raise NotFoundError(f"The integration {project}/{name} was removed in this moment.")
+    if secret is not None:
+        # An unchanged password is not a new one to try.
+        if credentials.of(tx, keyring, saved.id) != secret:
+            credentials.put(tx, keyring, saved.id, secret, at=asker.at)
+        welcome_new_secrets(tx, lambda one: credentials.of(tx, keyring, one.id) or "", at=asker.at)
+    if boxes is not None:
+        _let_go(tx, members, {box.email.lower() for box in boxes})
+    _switch_on(tx, saved, given, asker)
+    return integrations.by_id(tx, saved.id) or saved
+
+
+def _check_bucket(tx: Transaction, asker: Asked, box: MailboxBody) -> None:
+    """Make sure that he may fill the bucket of a mailbox, in whichever project that is."""
+    project = box.bucket_specification.project_name
+    missing = f"bucket_specification.project_name: there is no project {project}."
+    asker.demand(Permission.BUCKETS_APPEND, project, missing)
+    if projects.get(tx, project) is None:
+        raise InvalidError(missing)
+    if buckets.get(tx, project, box.bucket_specification.name) is None:
+        quotas.check(tx, "buckets", len(buckets.list_all(tx)) + 1)
+
+
+def _let_go(tx: Transaction, members: Iterable[Mailbox], wanted: Container[str]) -> None:
+    """Read mailboxes no more that the list does not name."""
+    for member in members:
+        if member.address.lower() not in wanted:
+            mailboxes.remove(tx, member.id)
+
+
+def _switch_on(
+    tx: Transaction, saved: Integration, given: IntegrationSettings, asker: Asked
+) -> None:
+    """Start what is said to be on, also what trouble had stopped, unless it cannot be."""
+    lack = _lack(tx, saved)
+    if lack is not None:
+        if saved.disabled_reason is not DisabledReason.USER:
+            trouble = Trouble(code="not_configured", message=lack, since=asker.at)
+            reason = DisabledReason.SYNC_ERROR
+            integrations.set_enabled(tx, saved.id, enabled=False, reason=reason, trouble=trouble)
+        return
+    was_lacking = saved.trouble is not None and saved.trouble.code == "not_configured"
+    if not saved.enabled and (given.enabled is True or was_lacking):
+        strikes.clear(tx, saved.id)
+        integrations.set_enabled(tx, saved.id, enabled=True)
+    if given.configuration is UNSET or given.configuration.mailboxes is UNSET:
+        return
+    on = {box.email.lower() for box in given.configuration.mailboxes if box.enabled is True}
+    for member in mailboxes.of_integration(tx, saved.id):
+        if not member.enabled and member.address.lower() in on:
+            strikes.clear(tx, member.id)
+            mailboxes.set_enabled(tx, member.id, enabled=True)
+            mailboxes.wake(tx, member.id, asker.at)
+
+
+def _lack(tx: Transaction, integration: Integration) -> str | None:
+    """Say what is missing before Exchange can be asked at all."""
+    connection = integration.connection
+    if connection.auth is AuthType.NEGOTIATE:
+        return None
+    if connection == Connection(endpoint=""):
+        return (
+            "It was not said how Exchange is reached: give `configuration.auth`, with its secret."
+        )
+    if not credentials.is_given(tx, integration.id):
+        return "There is no secret to sign in with yet: give it as `configuration.auth.secret`."
+    return None
 
 
 def _places(tx: Transaction, members: Iterable[Mailbox]) -> dict[BucketId, Bucket]:
@@ -60,9 +247,10 @@ def _places(tx: Transaction, members: Iterable[Mailbox]) -> dict[BucketId, Bucke
     return {bucket.id: bucket for bucket in found if bucket is not None}
 
 
-def _json(
-    integration: Integration, members: Iterable[Mailbox], places: Mapping[BucketId, Bucket]
-) -> dict[str, object]:
+def _json(tx: Transaction, integration: Integration) -> dict[str, object]:
+    members = mailboxes.of_integration(tx, integration.id)
+    places = _places(tx, members)
+    has_secret = credentials.is_given(tx, integration.id)
     return {
         "id": integration.id,
         "owner": integration.project,
@@ -76,7 +264,7 @@ def _json(
         "backend": integration.connection.backend,
         "configuration": {
             **_connection(integration.connection),
-            "auth": _auth(integration.connection),
+            "auth": shown(integration.connection) | {"has_secret": has_secret},
             "mailboxes": [_mailbox(one, places[one.bucket_id]) for one in members],
         },
     }
@@ -133,17 +321,8 @@ def _connection(connection: Connection) -> dict[str, object]:
         },
     }
     if connection.backend is Backend.EWS and connection.endpoint:
-        said["ews_endpoint"] = _without_userinfo(connection.endpoint)
+        said["ews_endpoint"] = without_userinfo(connection.endpoint)
     return {"connection": said}
-
-
-def _auth(connection: Connection) -> dict[str, object]:
-    return {
-        "type": connection.auth,
-        "username": connection.username,
-        "access": connection.access,
-        "endpoint": _without_userinfo(connection.endpoint),
-    }
 
 
 def _filters(filters: Filters) -> dict[str, object]:
@@ -155,9 +334,3 @@ def _filters(filters: Filters) -> dict[str, object]:
         "participant_domain_allowlist": filters.participant_domain_allowlist or None,
         "participant_domain_denylist": filters.participant_domain_denylist or None,
     }
-
-
-def _without_userinfo(url: str) -> str:
-    """Leave out a password that somebody wrote into the address."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -1,15 +1,48 @@
 """Projects hold everything else, and permissions are given by project."""
 
-from fastapi import APIRouter, Request, Response
+from dataclasses import replace
+from typing import Annotated
 
+from fastapi import APIRouter, Depends, Request, Response
+from msgspec import UNSET, Struct, UnsetType
+from sqlalchemy import Connection as Transaction
+
+from mailmine.access.permissions import Permission
+from mailmine.api import quotas
 from mailmine.api.answers import ok
-from mailmine.api.asking import Asker, Data
-from mailmine.api.errors import NotFoundError
+from mailmine.api.asking import Asked, Asker, Data
+from mailmine.api.bodies import takes
+from mailmine.api.errors import InvalidError, NotFoundError, TakenError
+from mailmine.api.limits import Description, Title, check_name
+from mailmine.api.noting import note
+from mailmine.model.ids import UserId
 from mailmine.model.wire import timestamp
-from mailmine.store import projects
+from mailmine.store import projects, users
+from mailmine.store.database import Database
 from mailmine.store.projects import Project
+from mailmine.sync import removal
 
 router = APIRouter(prefix="/api/_private/projects", tags=["projects"])
+
+
+class ProjectSettings(Struct, frozen=True):
+    """What may be said of a project."""
+
+    title: Title | UnsetType | None = UNSET
+    description: Description | UnsetType | None = UNSET
+
+
+class NewProject(Struct, frozen=True):
+    """A project to be made, and who may do everything in it."""
+
+    project: ProjectSettings = ProjectSettings()
+    user_ids: tuple[str, ...] = ()
+
+
+class ProjectUpdate(Struct, frozen=True):
+    """What is to be changed; what is not named stays."""
+
+    project: ProjectSettings
 
 
 @router.get("")
@@ -23,13 +56,99 @@ def read_all(request: Request, asker: Asker, data: Data) -> Response:
 @router.get("/{project}")
 def read(request: Request, project: str, asker: Asker, data: Data) -> Response:
     """Tell of one project."""
-    missing = f"There is no project {project}."
-    asker.check(project, missing)
     with data.read() as tx:
-        found = projects.get(tx, project)
+        return ok(request, project=_json(find(tx, project, asker)))
+
+
+@router.put("/{project}")
+def create(
+    request: Request,
+    project: str,
+    asker: Asker,
+    data: Data,
+    wanted: Annotated[NewProject, Depends(takes(NewProject))],
+) -> Response:
+    """Make a project. The users named may do everything in it."""
+    check_name(project, "project")
+    with data.write() as tx:
+        if projects.get(tx, project) is not None:
+            raise TakenError(f"There is a project {project} already.")
+        quotas.check(tx, "projects", len(projects.list_all(tx)) + 1)
+        given = wanted.project
+        made = projects.add(
+            tx,
+            project,
+            title=given.title or project,
+            description=given.description or "",
+            at=asker.at,
+        )
+        for user_id in wanted.user_ids:
+            user = users.by_id(tx, UserId(user_id))
+            if user is None:
+                raise InvalidError(f"user_ids: there is no user {user_id}.")
+            permissions = {**user.project_permissions, project: frozenset(map(str, Permission))}
+            users.save(tx, replace(user, project_permissions=permissions))
+        note(tx, asker, "project_created", project=project)
+    return ok(request, project=_json(made))
+
+
+@router.post("/{project}")
+def update(
+    request: Request,
+    project: str,
+    asker: Asker,
+    data: Data,
+    wanted: Annotated[ProjectUpdate, Depends(takes(ProjectUpdate))],
+) -> Response:
+    """Change the title or the description of a project."""
+    with data.write() as tx:
+        found = find(tx, project, asker)
+        given = wanted.project
+        changed = replace(
+            found,
+            title=found.title if given.title is UNSET else given.title or "",
+            description=found.description
+            if given.description is UNSET
+            else given.description or "",
+            updated_at=asker.at,
+        )
+        projects.save(tx, changed)
+        note(tx, asker, "project_changed", project=project)
+    return ok(request, project=_json(changed))
+
+
+@router.delete("/{project}")
+def remove(
+    request: Request, project: str, asker: Asker, data: Data, *, force: bool = False
+) -> Response:
+    """Remove a project. With `force` also what is in it; without, one that holds something is refused."""
+    with data.read() as tx:
+        found = find(tx, project, asker)
+        held = removal.held(tx, found)
+    if held and not force:
+        listed = ", ".join(f'"{kind}": {count}' for kind, count in held.items())
+        raise TakenError(
+            f"Project contains child resources but force deletion was not requested: {{{listed}}}"
+        )
+    _remove(data, asker, found)
+    return ok(request)
+
+
+def _remove(data: Database, asker: Asked, project: Project) -> None:
+    removal.empty_project(data, project)
+    with data.write() as tx:
+        projects.remove(tx, project.id)
+        note(tx, asker, "project_removed", project=project.name)
+
+
+def find(tx: Transaction, name: str, asker: Asked) -> Project:
+    """Find a project for who asks. Raises NotFoundError or ForbiddenError."""
+    missing = f"There is no project {name}."
+    asker.check(name, missing)
+    found = projects.get(tx, name)
     if found is None:
         raise NotFoundError(missing)
-    return ok(request, project=_json(found))
+    return found
 
 
 def _json(project: Project) -> dict[str, object]:

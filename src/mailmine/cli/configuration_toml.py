@@ -10,7 +10,6 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError, field_validator
 
-from mailmine.cli.connection_toml import Strict, WrittenConnection
 from mailmine.model.integration import Filters
 from mailmine.sync.configure import (
     Configuration,
@@ -18,6 +17,7 @@ from mailmine.sync.configure import (
     IntegrationConfiguration,
     MailboxConfiguration,
 )
+from mailmine.sync.written_connection import Strict, WrittenConnection
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,256}$")]
 Address = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=512)]

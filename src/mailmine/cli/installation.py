@@ -8,11 +8,10 @@ from functools import partial
 
 from sqlalchemy import Connection as Transaction
 
-from mailmine.access import secrets
+from mailmine.access import credentials
 from mailmine.access.secrets import Keyring
 from mailmine.cli.errors import Failed
 from mailmine.cli.settings import Settings
-from mailmine.model.ids import IntegrationId
 from mailmine.model.integration import Integration
 from mailmine.store import integrations
 from mailmine.store.blobs import Blobs
@@ -44,9 +43,9 @@ class Installation:
             for (project, name), secret in given.items():
                 integration = integrations.get(tx, project, name)
                 # An unchanged password is not a new one to try (exchange.md, C.1).
-                known = integration and secrets.get(tx, self.keyring, _name(integration.id))
+                known = integration and credentials.of(tx, self.keyring, integration.id)
                 if integration and known != secret:
-                    secrets.put(tx, self.keyring, _name(integration.id), secret, at=now)
+                    credentials.put(tx, self.keyring, integration.id, secret, at=now)
                     changes.append(Change("password", f"{project}/{name}", is_new=known is None))
             welcome_new_secrets(tx, partial(self._secret_in, tx), at=now)
         return tuple(changes)
@@ -57,7 +56,7 @@ class Installation:
             return self._secret_in(tx, integration)
 
     def _secret_in(self, tx: Transaction, integration: Integration) -> str:
-        return secrets.get(tx, self.keyring, _name(integration.id)) or ""
+        return credentials.of(tx, self.keyring, integration.id) or ""
 
 
 @contextmanager
@@ -77,7 +76,3 @@ def opened(settings: Settings) -> Iterator[Installation]:
         yield Installation(settings, database, blobs, keyring)
     finally:
         database.close()
-
-
-def _name(integration: IntegrationId) -> str:
-    return f"integration/{integration}"

@@ -18,6 +18,7 @@ from mailmine.access.first import FirstAdministrator
 from mailmine.api import app as api
 from mailmine.cli.errors import Failed
 from mailmine.cli.installation import Installation
+from mailmine.sync.filling import Filling
 from mailmine.sync.refinery import Apart
 from mailmine.sync.runner import Runner
 from mailmine.sync.settings import SyncSettings
@@ -93,7 +94,7 @@ class Server:
         here = self._here
         pages = web.create(here.database)
         front = Front(
-            api.create(here.database, here.blobs),
+            api.create(here.database, here.blobs, here.keyring),
             pages,
             here.settings.root_path,
         )
@@ -134,4 +135,5 @@ class Server:
             refinery=Apart(),
             settings=SyncSettings(poll_interval=self._here.settings.poll_interval),
         )
-        await runner.run(stop)
+        filling = Filling(self._here.database, refinery=Apart())
+        await asyncio.gather(runner.run(stop), filling.run(stop))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from mailmine.model.ids import AttachmentReference, CommentId, ContentHash, ThreadId
 
@@ -26,6 +27,10 @@ class Message:
     sent_at: datetime | None = None
     language: str | None = None
     """ISO 639-1; None where it cannot be told."""
+    renditions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What clients gave with `body`, `subject` or `signature` beside its text: `translated_from`, `text_markup`,
+    `translated_from_markup`. We make none of it.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

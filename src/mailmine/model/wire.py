@@ -60,15 +60,33 @@ def decode(json: bytes) -> Comment:
     )
 
 
-def _text(text: str | None) -> dict[str, str] | None:
-    return None if text is None else {"text": text}
+def _text(text: str | None, more: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if text is None else {"text": text, **(more or {})}
+
+
+def without_markup(json: bytes) -> bytes:
+    """Give a comment's JSON without its markup, which is given out only where it is asked for."""
+    if b'_markup"' not in json:
+        return json
+    data = orjson.loads(json)
+    for message in data["messages"]:
+        for part in ("body", "subject", "signature"):
+            if part in message:
+                for key in MARKUP:
+                    message[part].pop(key, None)
+    return orjson.dumps(data)
+
+
+MARKUP = ("text_markup", "translated_from_markup")
+RENDITIONS = ("translated_from", *MARKUP)
 
 
 def _message(message: Message) -> dict[str, object]:
+    more = message.renditions
     known = {
-        "body": {"text": message.body},
-        "subject": _text(message.subject),
-        "signature": _text(message.signature),
+        "body": _text(message.body, more.get("body")),
+        "subject": _text(message.subject, more.get("subject")),
+        "signature": _text(message.signature, more.get("signature")),
         "from": message.from_,
         "to": message.to or None,
         "cc": message.cc or None,
@@ -91,7 +109,14 @@ def _attachment(attachment: CommentAttachment) -> dict[str, object]:
 
 
 def _read_message(data: Mapping[str, Any]) -> Message:
+    renditions = {
+        part: more
+        for part in ("body", "subject", "signature")
+        if part in data
+        and (more := {key: data[part][key] for key in RENDITIONS if key in data[part]})
+    }
     return Message(
+        renditions=renditions,
         body=data["body"]["text"],
         subject=data["subject"]["text"] if "subject" in data else None,
         signature=data["signature"]["text"] if "signature" in data else None,

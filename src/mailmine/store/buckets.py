@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, delete, func, select, update
 
 from mailmine.model.ids import BucketId, ProjectId
 from mailmine.store.errors import NotFound
@@ -54,6 +54,32 @@ def ensure(tx: Connection, project_id: ProjectId, name: str, *, title: str = "")
     if bucket is None:
         raise NotFound(f"The bucket {name} was removed in this moment.")
     return bucket
+
+
+def add(tx: Connection, project_id: ProjectId, name: str, *, title: str, at: datetime) -> Bucket:
+    """Make a bucket. Raises Conflict if the name is taken, NotFound if there is no such project."""
+    bucket_id = new_id()
+    tx.execute(
+        insert(tx, buckets).values(
+            id=bucket_id,
+            project_id=project_id,
+            name=name,
+            title=title,
+            created_at=at,
+            updated_at=at,
+        )
+    )
+    return Bucket(**tx.execute(_rows().where(buckets.c.id == bucket_id)).one()._asdict())
+
+
+def retitle(tx: Connection, bucket_id: BucketId, title: str, *, at: datetime) -> None:
+    """Give a bucket another title."""
+    tx.execute(update(buckets).where(buckets.c.id == bucket_id).values(title=title, updated_at=at))
+
+
+def remove(tx: Connection, bucket_id: BucketId) -> None:
+    """Forget a bucket whose emails are gone already. Raises NotFound while there are some, or a mailbox fills it."""
+    tx.execute(delete(buckets).where(buckets.c.id == bucket_id))
 
 
 def count_emails(tx: Connection, bucket_id: BucketId) -> int:

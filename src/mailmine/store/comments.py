@@ -1,7 +1,9 @@
 """Comments: what clients read, ready-made as JSON.
 
-`seq` is the order in which comments became visible within a source. PostgreSQL hands out a number
-before its commit, so writers of one source take turns (`_take_turn`): a reader never skips a late commit.
+`arrival` is the order in which comments became visible within a source, and `revision` the order in which their
+text did last. Writers of one source take turns until they commit (`_take_turn`), since PostgreSQL shows rows by their
+commit and not by their numbers: so who reads a source on from the highest number seen never skips a late commit.
+Both are the microsecond of writing, or the next that is free in the source.
 
 `time_key` sorts comments by their timestamp: seconds since 1970 times 2^20, plus the microseconds, plus one for as
 long as another comment has that number. It is unique, so pages neither skip nor repeat a comment
@@ -11,18 +13,30 @@ while others arrive; in SQLite it is also the row number in the search index.
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select, text, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
 
 from mailmine.model import wire
 from mailmine.model.comment import Comment
 from mailmine.model.ids import CommentId, EmailKey, SourceId, ThreadId
 from mailmine.store import search_index
-from mailmine.store.schema import comments
+from mailmine.store.schema import comments, sources
 from mailmine.store.text import clean_all
-from mailmine.store.types import EPOCH
+from mailmine.store.types import EPOCH, microseconds
 
 SLOTS = 1 << 20
 """Numbers for the comments of one second; the first million is their microseconds."""
@@ -81,6 +95,7 @@ def put(tx: Connection, source_id: SourceId, new: Sequence[NewComment], *, at: d
     wanted = {one.comment.id: one for one in new}
     fits = [_fit(one, source_id, at) for one in wanted.values()]
     _take_turn(tx, source_id)
+    place = _next_place(tx, source_id, at)
     here = {
         row.comment_id: row
         for row in tx.execute(
@@ -101,8 +116,10 @@ def put(tx: Connection, source_id: SourceId, new: Sequence[NewComment], *, at: d
             changed.append((one, row))
         elif (one.refined, one.email_key) != (row.refined, row.email_key):
             restamped.append((one, row))
-    _insert(tx, source_id, fresh, at)
-    _replace(tx, source_id, changed, at)
+    _insert(tx, source_id, fresh, at, place)
+    _replace(tx, source_id, changed, at, place + len(fresh))
+    if fresh or changed:
+        _keep_place(tx, source_id, place + len(fresh) + len(changed) - 1)
     if restamped:
         tx.execute(
             update(comments)
@@ -156,6 +173,14 @@ def page(
     return stored(tx.execute(query))
 
 
+def span(tx: Connection, source_id: SourceId) -> tuple[int, int] | None:
+    """Give the first and the last time key of a source; None where it has no comments."""
+    key = comments.c.time_key
+    query = select(func.min(key), func.max(key)).where(comments.c.source_id == source_id)
+    first, last = tx.execute(query).one()
+    return None if first is None else (first, last)
+
+
 def thread(
     tx: Connection, source_id: SourceId, thread_id: ThreadId, *, limit: int = 500
 ) -> tuple[StoredComment, ...]:
@@ -176,15 +201,80 @@ def thread_sizes(
     return {ThreadId(thread): size for thread, size in tx.execute(query)}
 
 
+class Order(StrEnum):
+    """The order in which a stream reads the comments of a source."""
+
+    ARRIVAL = "arrival"
+    """Each comment once."""
+    REVISION = "revision"
+    """A comment once more whenever its text changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A comment and its place in an order."""
+
+    place: int
+    source_id: SourceId
+    json: bytes
+
+
+def following(
+    tx: Connection, source_id: SourceId, order: Order, *, after: int, limit: int
+) -> tuple[Placed, ...]:
+    """List the next `limit` comments of a source behind the place `after`; what commits later comes later."""
+    place = comments.c[order]
+    query = select(place.label("place"), comments.c.source_id, comments.c.json)
+    query = query.where(comments.c.source_id == source_id, place > after)
+    rows = tx.execute(query.order_by(place).limit(limit))
+    return tuple(Placed(row.place, SourceId(row.source_id), row.json) for row in rows)
+
+
+def count_following(tx: Connection, source_id: SourceId, order: Order, *, after: int) -> int:
+    """Count the comments of a source behind the place `after`."""
+    mine = (comments.c.source_id == source_id) & (comments.c[order] > after)
+    return tx.execute(select(func.count()).select_from(comments).where(mine)).scalar_one()
+
+
+def existing(
+    tx: Connection, source_id: SourceId, ids: Collection[CommentId]
+) -> frozenset[CommentId]:
+    """Tell which of `ids` the source has already."""
+    query = select(comments.c.comment_id).where(
+        comments.c.source_id == source_id, comments.c.comment_id.in_(ids)
+    )
+    return frozenset(map(CommentId, tx.execute(query).scalars()))
+
+
+def remove(tx: Connection, source_id: SourceId, ids: Collection[CommentId]) -> int:
+    """Forget comments of a source, and say how many there were."""
+    mine = (comments.c.source_id == source_id) & comments.c.comment_id.in_(ids)
+    return _remove(tx, source_id, tx.execute(select(*COLUMNS).where(mine)))
+
+
+def remove_some(tx: Connection, source_id: SourceId, *, limit: int) -> int:
+    """Forget any `limit` comments of a source, and say how many there were."""
+    query = select(*COLUMNS).where(comments.c.source_id == source_id)
+    return _remove(tx, source_id, tx.execute(query.order_by(comments.c.time_key).limit(limit)))
+
+
+def _remove(tx: Connection, source_id: SourceId, rows: Iterable[Row[Any]]) -> int:
+    gone = stored(rows)
+    if gone:
+        search_index.remove(tx, source_id, [(one.time_key, one.comment) for one in gone])
+        tx.execute(delete(comments).where(comments.c.seq.in_([one.seq for one in gone])))
+    return len(gone)
+
+
 def count(tx: Connection, source_id: SourceId) -> int:
     """Count the comments of a source."""
     counted = select(func.count()).select_from(comments).where(comments.c.source_id == source_id)
     return tx.execute(counted).scalar_one()
 
 
-COLUMNS = [
-    column for column in comments.c if column.name not in {"comment_id", "timestamp", "thread_id"}
-]
+_NOT_SHOWN = {"comment_id", "timestamp", "thread_id", "arrival", "revision"}
+
+COLUMNS = [column for column in comments.c if column.name not in _NOT_SHOWN]
 """What a `StoredComment` is made of."""
 
 
@@ -200,6 +290,19 @@ def _take_turn(tx: Connection, source_id: SourceId) -> None:
             text("SELECT pg_advisory_xact_lock(hashtext('mailmine.comments'), hashtext(:source))"),
             {"source": source_id},
         )
+
+
+def _next_place(tx: Connection, source_id: SourceId, at: datetime) -> int:
+    """Tell where the next comment of a source comes in the orders of `arrival` and `revision`.
+
+    Behind all that were ever given, also those of comments that are gone: a stream may have passed them.
+    """
+    last = tx.execute(select(sources.c.last_place).where(sources.c.id == source_id)).scalar()
+    return max(microseconds(at), (last or 0) + 1)
+
+
+def _keep_place(tx: Connection, source_id: SourceId, last: int) -> None:
+    tx.execute(update(sources).where(sources.c.id == source_id).values(last_place=last))
 
 
 def _encode(
@@ -225,6 +328,7 @@ def _insert(
     source_id: SourceId,
     fresh: Sequence[tuple[NewComment, bytes]],
     at: datetime,
+    place: int,
 ) -> None:
     if not fresh:
         return
@@ -234,8 +338,8 @@ def _insert(
         [
             _columns(one, key)
             | {"source_id": source_id, "comment_id": one.comment.id, "json": json}
-            | {"created_at": at, "updated_at": at}
-            for (one, json), key in zip(fresh, keys, strict=True)
+            | {"created_at": at, "updated_at": at, "arrival": number, "revision": number}
+            for number, ((one, json), key) in enumerate(zip(fresh, keys, strict=True), place)
         ],
     )
     search_index.add(
@@ -248,12 +352,12 @@ def _replace(
     source_id: SourceId,
     changed: Sequence[tuple[NewComment, Row[Any]]],
     at: datetime,
+    place: int,
 ) -> None:
     if not changed:
         return
-    search_index.remove(
-        tx, source_id, [(row.time_key, wire.decode(row.json)) for _, row in changed]
-    )
+    before = [(row.time_key, wire.decode(row.json)) for _, row in changed]
+    search_index.remove(tx, source_id, before)
     moved = [(one, row) for one, row in changed if one.comment.timestamp != row.timestamp]
     keys = {row.seq: row.time_key for _, row in changed}
     moved_keys = _time_keys(tx, source_id, [one.comment.timestamp for one, _ in moved])
@@ -264,7 +368,10 @@ def _replace(
             _columns(one, keys[row.seq])
             | {"row": row.seq, "updated_at": at}
             | {"json": _encode(one.comment, source_id, row.created_at, at)}
-            for one, row in changed
+            | {"revision": row.revision if old.messages == one.comment.messages else number}
+            for number, ((one, row), (_, old)) in enumerate(
+                zip(changed, before, strict=True), place
+            )
         ],
     )
     search_index.add(tx, source_id, [(keys[row.seq], one.comment) for one, row in changed])

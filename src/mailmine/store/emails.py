@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 import zstandard
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, delete, select, update
 
 from mailmine.model.email import Email
 from mailmine.model.ids import BucketId, CommentId, ContentHash, EmailKey
-from mailmine.store.schema import emails
+from mailmine.store.schema import attachment_queue, attachments, comments, copies, emails
 from mailmine.store.types import encode
 from mailmine.store.upsert import insert
 
@@ -96,6 +96,12 @@ def get(tx: Connection, key: EmailKey) -> StoredEmail | None:
     return None if row is None else _stored(row)
 
 
+def comment_ids(tx: Connection, keys: Collection[EmailKey]) -> dict[EmailKey, CommentId]:
+    """Name the comments of these emails."""
+    rows = tx.execute(select(emails.c.key, emails.c.comment_id).where(emails.c.key.in_(keys)))
+    return {row.key: row.comment_id for row in rows}
+
+
 def by_comment_id(tx: Connection, bucket_id: BucketId, comment_id: CommentId) -> StoredEmail | None:
     """Find an email of a bucket by its comment id."""
     mine = (emails.c.bucket_id == bucket_id) & (emails.c.comment_id == comment_id)
@@ -106,11 +112,32 @@ def by_comment_id(tx: Connection, bucket_id: BucketId, comment_id: CommentId) ->
 def scan(
     tx: Connection, bucket_id: BucketId, *, after: EmailKey | None, limit: int
 ) -> tuple[StoredEmail, ...]:
-    """List the next `limit` emails of a bucket in the order of their keys, to refine them anew."""
+    """List the next `limit` emails of a bucket in the order in which they came."""
     query = select(emails).where(emails.c.bucket_id == bucket_id).order_by(emails.c.key)
     if after is not None:
         query = query.where(emails.c.key > after)
     return tuple(_stored(row) for row in tx.execute(query.limit(limit)))
+
+
+def replace_content(tx: Connection, key: EmailKey, new: NewEmail, *, at: datetime) -> None:
+    """Let an email that a client put once more say what it says now."""
+    tx.execute(
+        update(emails)
+        .where(emails.c.key == key)
+        .values(fingerprint=new.fingerprint, record=pack(new.email), raw=new.raw, updated_at=at)
+    )
+
+
+def remove_some(tx: Connection, bucket_id: BucketId, *, limit: int) -> int:
+    """Forget any `limit` emails of a bucket with their copies and attachments, and say how many there were."""
+    query = select(emails.c.key).where(emails.c.bucket_id == bucket_id).limit(limit)
+    keys = tx.execute(query).scalars().all()
+    if keys:
+        tx.execute(update(comments).where(comments.c.email_key.in_(keys)).values(email_key=None))
+        for table in (copies, attachments, attachment_queue):
+            tx.execute(delete(table).where(table.c.email_key.in_(keys)))
+        tx.execute(delete(emails).where(emails.c.key.in_(keys)))
+    return len(keys)
 
 
 _compressor = zstandard.ZstdCompressor(level=1)

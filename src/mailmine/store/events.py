@@ -61,6 +61,25 @@ def page(tx: Connection, *, before: int | None, limit: int) -> tuple[Event, ...]
     return tuple(Event(**row._asdict()) for row in tx.execute(query))
 
 
+def by_people(
+    tx: Connection,
+    *,
+    before: int | None,
+    limit: int,
+    since: datetime | None,
+    until: datetime | None,
+) -> tuple[Event, ...]:
+    """List the latest `limit` events that somebody caused, latest first; both bounds are inclusive."""
+    query = select(events).where(events.c.user_id.is_not(None)).order_by(events.c.id.desc())
+    if before is not None:
+        query = query.where(events.c.id < before)
+    if since is not None:
+        query = query.where(events.c.at >= since)
+    if until is not None:
+        query = query.where(events.c.at <= until)
+    return tuple(Event(**row._asdict()) for row in tx.execute(query.limit(limit)))
+
+
 def after(tx: Connection, event_id: int, limit: int) -> tuple[Event, ...]:
     """List the next `limit` events after the one with the id `event_id`, oldest first."""
     query = select(events).where(events.c.id > event_id).order_by(events.c.id).limit(limit)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection as Transaction, Row, Select, select, update
+from sqlalchemy import Connection as Transaction, Row, Select, delete, select, update
 
 from mailmine.model.ids import IntegrationId, ProjectId
 from mailmine.model.integration import Connection, DisabledReason, Integration, Trouble
@@ -67,6 +67,11 @@ def set_enabled(
 ) -> None:
     """Switch an integration on or off, with the reason and the trouble to show from now on."""
     _set(tx, integration_id, enabled=enabled, disabled_reason=reason, trouble=trouble)
+
+
+def remove(tx: Transaction, integration_id: IntegrationId) -> None:
+    """Forget an integration with its mailboxes, their folders and copies; emails and comments stay."""
+    tx.execute(delete(integrations).where(integrations.c.id == integration_id))
 
 
 def set_trouble(tx: Transaction, integration_id: IntegrationId, trouble: Trouble | None) -> None:

@@ -1,7 +1,7 @@
 """The tables, once for both databases. `migrations` brings a database here; a test holds the two together.
 
-Later issues only add: streams (4) read comments in the order of `comments.seq`; partitions, and a
-search index filled in the background (8), touch `comments` and `comment_words` alone.
+Later issues only add: partitions, and a search index filled in the background (8), touch `comments` and
+`comment_words` alone.
 """
 
 from typing import Any
@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from mailmine.model import integration
+from mailmine.model.email import Metadata
 from mailmine.model.integration import Filters, FolderStatus, Trouble
 from mailmine.store.types import Bytes, Json, Moment, Number, Text
 
@@ -86,6 +87,8 @@ sources = Table(
     Column("bucket_id", ForeignKey("buckets.id", ondelete="SET NULL"), index=True),
     Column("transform_tag", Text),
     Column("kind", Text, nullable=False),
+    # The last place of a comment that was given (see `comments`).
+    Column("last_place", Number, nullable=False, server_default="0"),
     *_times(),
     UniqueConstraint("project_id", "name"),
 )
@@ -194,7 +197,6 @@ copies = Table(
 comments = Table(
     "comments",
     metadata,
-    # The order in which comments became visible within a source.
     Column("seq", Number, primary_key=True),
     Column("source_id", ForeignKey("sources.id"), nullable=False),
     Column("comment_id", Text, nullable=False),
@@ -204,17 +206,104 @@ comments = Table(
     Column("thread_id", Text),
     Column("email_key", ForeignKey("emails.key"), index=True),
     Column("refined", Integer, nullable=False),
+    # The order in which comments became visible within their source, and in which their text did last.
+    # Microseconds since 1970, about; see comments.py.
+    Column("arrival", Number, nullable=False, server_default="0"),
+    Column("revision", Number, nullable=False, server_default="0"),
     *_times(),
     # Ready-made for the API: model/wire.py.
     Column("json", Bytes, nullable=False),
     UniqueConstraint("source_id", "comment_id"),
     UniqueConstraint("source_id", "time_key"),
     Index(None, "source_id", "thread_id", "time_key"),
+    Index(None, "source_id", "arrival"),
+    Index(None, "source_id", "revision"),
     sqlite_autoincrement=True,
 )
 
 time_index = Index("comments_time_key", comments.c.time_key, unique=True).ddl_if(dialect="sqlite")
 """In SQLite alone a time key is also the row number in the search index."""
+
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("email_key", ForeignKey("emails.key", ondelete="CASCADE"), primary_key=True),
+    # The Message-ID as the client wrote it.
+    Column("id", Text, nullable=False),
+    Column("mailbox", Text, nullable=False),
+    Column("timestamp", Moment, nullable=False),
+    Column("metadata", Json(Metadata), nullable=False),
+    Column("has_metadata", Boolean, nullable=False),
+)
+
+fills = Table(
+    "fills",
+    metadata,
+    Column("source_id", ForeignKey("sources.id", ondelete="CASCADE"), primary_key=True),
+    Column("after_key", Number, nullable=False),
+    Column("done", Number, nullable=False),
+    Column("total", Number, nullable=False),
+    Column("begun_at", Moment, nullable=False),
+)
+
+datasets = Table(
+    "datasets",
+    metadata,
+    _id(),
+    _of("project_id", "projects.id"),
+    Column("name", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("has_sentiment", Boolean, nullable=False),
+    Column("model_family", Text, nullable=False),
+    Column("flags", Json(tuple[str, ...]), nullable=False),
+    *_times(),
+    UniqueConstraint("project_id", "name"),
+)
+
+dataset_sources = Table(
+    "dataset_sources",
+    metadata,
+    _of("dataset_id", "datasets.id"),
+    _of("source_id", "sources.id"),
+    PrimaryKeyConstraint("dataset_id", "source_id"),
+    Index(None, "source_id"),
+)
+
+streams = Table(
+    "streams",
+    metadata,
+    _id(),
+    _of("dataset_id", "datasets.id"),
+    Column("name", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    # As clients wrote them: what may stand there is the API's to check.
+    Column("comment_filter", Json(dict[str, Any]), nullable=False),
+    Column("model", Json(dict[str, Any])),
+    Column("updates", Text, nullable=False),
+    Column("position", Json(dict[str, int]), nullable=False),
+    *_times(),
+    UniqueConstraint("dataset_id", "name"),
+)
+
+stream_exceptions = Table(
+    "stream_exceptions",
+    metadata,
+    _of("stream_id", "streams.id"),
+    Column("uid", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+    PrimaryKeyConstraint("stream_id", "uid"),
+)
+
+quotas = Table(
+    "quotas",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("hard_limit", Number, nullable=False),
+    Column("auto_increase_up_to", Number),
+)
 
 attachments = Table(
     "attachments",
@@ -227,6 +316,20 @@ attachments = Table(
     Column("size", Number, nullable=False),
     Column("content_hash", Text, nullable=False),
     UniqueConstraint("email_key", "index"),
+)
+
+comment_attachments = Table(
+    "comment_attachments",
+    metadata,
+    Column("reference", Text, primary_key=True),
+    _of("source_id", "sources.id"),
+    Column("comment_id", Text, nullable=False),
+    Column("index", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("content_type", Text, nullable=False),
+    Column("size", Number, nullable=False),
+    Column("content_hash", Text, nullable=False),
+    UniqueConstraint("source_id", "comment_id", "index"),
 )
 
 attachment_queue = Table(

@@ -4,13 +4,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, delete, select, update
 
 from mailmine.model.ids import BucketId, ProjectId, SourceId
 from mailmine.store.errors import NotFound
 from mailmine.store.schema import projects, sources
 from mailmine.store.types import new_id
 from mailmine.store.upsert import insert
+
+_COLUMNS = [column for column in sources.c if column.name != "last_place"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +90,68 @@ def ensure(
     return source
 
 
+def add(
+    tx: Connection,
+    project_id: ProjectId,
+    name: str,
+    *,
+    title: str,
+    description: str,
+    language: str,
+    should_translate: bool,
+    bucket_id: BucketId | None,
+    transform_tag: str | None,
+    kind: str,
+    at: datetime,
+) -> Source:
+    """Make a source. Raises Conflict if the name is taken, NotFound if there is no such project or bucket."""
+    source_id = new_id()
+    tx.execute(
+        insert(tx, sources).values(
+            id=source_id,
+            project_id=project_id,
+            name=name,
+            title=title,
+            description=description,
+            language=language,
+            should_translate=should_translate,
+            bucket_id=bucket_id,
+            transform_tag=transform_tag,
+            kind=kind,
+            created_at=at,
+            updated_at=at,
+        )
+    )
+    return Source(**tx.execute(_rows().where(sources.c.id == source_id)).one()._asdict())
+
+
+def save(tx: Connection, source: Source) -> None:
+    """Write what a source is now; its id, project and name stay. Raises NotFound if it or its bucket is gone."""
+    done = tx.execute(
+        update(sources)
+        .where(sources.c.id == source.id)
+        .values(
+            title=source.title,
+            description=source.description,
+            language=source.language,
+            should_translate=source.should_translate,
+            bucket_id=source.bucket_id,
+            transform_tag=source.transform_tag,
+            kind=source.kind,
+            updated_at=source.updated_at,
+        )
+    )
+    if done.rowcount == 0:
+        raise NotFound(f"The source {source.name} does not exist any more.")
+
+
+def remove(tx: Connection, source_id: SourceId) -> None:
+    """Forget a source whose comments are gone already. Raises NotFound while there are some."""
+    tx.execute(delete(sources).where(sources.c.id == source_id))
+
+
 def _rows() -> Select[Any]:
-    return select(sources, projects.c.name.label("project")).join(projects)
+    return select(*_COLUMNS, projects.c.name.label("project")).join(projects)
 
 
 def _all(tx: Connection, query: Select[Any]) -> tuple[Source, ...]:

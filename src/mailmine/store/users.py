@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from mailmine.model.ids import UserId
 from mailmine.store.errors import NotFound
@@ -78,6 +78,11 @@ def save(tx: Connection, user: User) -> None:
     done = tx.execute(update(users).where(users.c.id == values.pop("id")).values(**values))
     if done.rowcount == 0:
         raise NotFound(f"The user {user.username} does not exist any more.")
+
+
+def remove(tx: Connection, user_id: UserId) -> None:
+    """Forget a user with his tokens and sessions."""
+    tx.execute(delete(users).where(users.c.id == user_id))
 
 
 def count(tx: Connection) -> int:

@@ -26,6 +26,7 @@ from mailmine.store import (
     sources,
     strikes,
 )
+from mailmine.store.folders import FolderState
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
@@ -75,6 +76,10 @@ class MailboxConfiguration:
     bucket: str
     source: str | None = None
     """Shows the emails of the bucket as comments; None = named like the bucket."""
+    makes_source: bool = True
+    """False: whoever wants comments of the bucket makes a source himself, as the API's clients do."""
+    bucket_title: str | None = None
+    """Of a bucket that is made for it."""
     enabled: bool | None = None
     """None = as it is; a new one is on."""
     start_at: datetime | None = None
@@ -194,15 +199,17 @@ def _first_double(names: Iterable[str]) -> str | None:
 
 
 def _bucket(tx: Transaction, wanted: MailboxConfiguration, changes: list[Change]) -> BucketId:
-    """Give the bucket, made with its project and its source where they are missing."""
+    """Give the bucket, made with its project and (where wanted) its source if they are missing."""
     is_known = projects.get(tx, wanted.project) is not None
     project = projects.ensure(tx, wanted.project)
     if not is_known:
         changes.append(Change("project", project.name, is_new=True))
     is_known = buckets.get(tx, project.name, wanted.bucket) is not None
-    bucket = buckets.ensure(tx, project.id, wanted.bucket)
+    bucket = buckets.ensure(tx, project.id, wanted.bucket, title=wanted.bucket_title or "")
     if not is_known:
         changes.append(Change("bucket", f"{project.name}/{bucket.name}", is_new=True))
+    if not wanted.makes_source:
+        return bucket.id
     name = wanted.source or wanted.bucket
     source = sources.get(tx, project.name, name)
     if source is None:
@@ -311,8 +318,13 @@ def _mailbox(
 def read_anew(tx: Transaction, mailbox: Mailbox) -> None:
     """Let all folders be read from their beginning: other mail is wanted than before. Nothing is doubled."""
     for folder in folders.of_mailbox(tx, mailbox.id):
-        rechecks.begin(tx, folder.key, rechecks.Kind.UNSEEN)
-        folders.forget_place(tx, folder.key)
+        read_folder_anew(tx, folder)
+
+
+def read_folder_anew(tx: Transaction, folder: FolderState) -> None:
+    """Let one folder be read from its beginning."""
+    rechecks.begin(tx, folder.key, rechecks.Kind.UNSEEN)
+    folders.forget_place(tx, folder.key)
 
 
 def _enabled(

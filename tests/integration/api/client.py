@@ -9,6 +9,9 @@ from urllib.parse import unquote_to_bytes
 import orjson
 from starlette.types import ASGIApp, Message, Scope
 
+PIECE = 64 << 10
+"""Bytes that arrive at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -41,9 +44,27 @@ class Client:
 
     async def get(self, target: str, **headers: str) -> Answer:
         """GET a path, percent-encoded, with its query."""
-        return await self.ask("GET", target, **headers)
+        return await self.ask("GET", target, b"", **headers)
 
-    async def ask(self, method: str, target: str, **headers: str) -> Answer:
+    async def put(self, target: str, body: object) -> Answer:
+        """PUT JSON."""
+        return await self.send("PUT", target, body)
+
+    async def post(self, target: str, body: object) -> Answer:
+        """POST JSON."""
+        return await self.send("POST", target, body)
+
+    async def delete(self, target: str) -> Answer:
+        """DELETE."""
+        return await self.ask("DELETE", target)
+
+    async def send(self, method: str, target: str, body: object, **headers: str) -> Answer:
+        """Send JSON, or bytes as they are."""
+        sent = body if isinstance(body, bytes) else orjson.dumps(body)
+        kind = {"content_type": "application/json", "content_length": str(len(sent))}
+        return await self.ask(method, target, sent, **(kind | headers))
+
+    async def ask(self, method: str, target: str, body: bytes = b"", **headers: str) -> Answer:
         """Send a request; `if_range="…"` is the header If-Range."""
         raw, _, query = (self.prefix + target).partition("?")
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -64,15 +85,14 @@ class Client:
             "headers": [(name.encode(), value.encode()) for name, value in sent.items()],
         }
         got: list[Message] = []
-        is_sent = False
+        pieces = [body[start : start + PIECE] for start in range(0, len(body), PIECE)] or [b""]
 
         async def receive() -> Message:
-            nonlocal is_sent
-            if is_sent:
+            if not pieces:
                 # The client stays; nothing more will come.
                 await asyncio.Event().wait()
-            is_sent = True
-            return {"type": "http.request", "body": b"", "more_body": False}
+            piece = pieces.pop(0)
+            return {"type": "http.request", "body": piece, "more_body": bool(pieces)}
 
         async def send(message: Message) -> None:
             got.append(message)

@@ -7,6 +7,7 @@ from datetime import datetime
 import pytest
 from fastapi import FastAPI
 
+from mailmine.access.secrets import Keyring
 from mailmine.api import app as api
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
@@ -14,6 +15,8 @@ from tests import postgresql
 from tests.integration.api import town
 from tests.integration.api.client import Client
 from tests.integration.api.town import NOON, Town
+
+KEYRING = Keyring.generate()
 
 ClientOf = Callable[[str | None], Client]
 
@@ -48,7 +51,7 @@ def app(database: Database, blobs: Blobs) -> FastAPI:
     def clock() -> datetime:
         return NOON
 
-    return api.create(database, blobs, clock=clock)
+    return api.create(database, blobs, KEYRING, clock=clock)
 
 
 @pytest.fixture

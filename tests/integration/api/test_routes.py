@@ -31,7 +31,15 @@ async def test_who_am_i(reader: Client) -> None:
         "email": "reader@example.com",
         "global_permissions": [],
         "organisation_permissions": {
-            "sales": ["buckets-read", "integrations-read", "sources-read"]
+            "sales": [
+                "buckets-read",
+                "integrations-read",
+                "sources-read",
+                "streams-consume",
+                "streams-read",
+                "users-read",
+                "voc-readonly",
+            ]
         },
         "sso_global_permissions": [],
         "verified": True,
@@ -92,16 +100,16 @@ async def test_buckets(reader: Client, sales: Town) -> None:
 async def test_keyed_sync_states_tell_of_what_was_read(reader: Client, sales: Town) -> None:
     path = f"/api/_private/buckets/id:{sales.bucket}/keyed-sync-states"
     noon = "2026-03-01T12:00:00.000000Z"
-    assert (await reader.get(path)).json["keyed_sync_states"] == [
-        {
-            "mailbox_name": "orders@example.com",
-            "folder_id": "AAA=",
-            "folder_path": ["Inbox"],
-            "status": "UP_TO_DATE",
-            "synced_until": noon,
-            "last_synced_at": noon,
-        }
-    ]
+    (state,) = (await reader.get(path)).json["keyed_sync_states"]
+    assert state == {
+        "id": state["id"],
+        "mailbox_name": "orders@example.com",
+        "folder_id": "AAA=",
+        "folder_path": ["Inbox"],
+        "status": "UP_TO_DATE",
+        "synced_until": noon,
+        "last_synced_at": noon,
+    }
 
 
 async def test_sources(reader: Client, sales: Town) -> None:
@@ -119,6 +127,8 @@ async def test_sources(reader: Client, sales: Town) -> None:
         "bucket_id": sales.bucket,
         "email_transform_tag": None,
         "_kind": "unknown",
+        "sensitive_properties": [],
+        "fill": None,
     }
     of_project = (await reader.get("/api/v1/sources/sales")).json["sources"]
     everywhere = (await reader.get("/api/v1/sources")).json["sources"]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from mailmine.access import tokens
 from mailmine.access.permissions import Permission
-from mailmine.model.comment import Comment, Message
+from mailmine.model.comment import Comment, CommentAttachment, Message
 from mailmine.model.email import Attachment, Email
 from mailmine.model.ids import (
     AttachmentReference,
@@ -13,22 +13,26 @@ from mailmine.model.ids import (
     CommentId,
     ContentHash,
     Cursor,
+    DatasetId,
     FolderId,
     MessageId,
     SourceId,
     ThreadId,
+    UserId,
 )
 from mailmine.model.integration import Connection, DisabledReason, Filters, FolderStatus, Trouble
 from mailmine.store import (
     attachments,
     buckets,
     comments,
+    datasets,
     emails,
     folders,
     integrations,
     mailboxes,
     projects,
     sources,
+    streams,
     users,
 )
 from mailmine.store.blobs import Blobs
@@ -42,7 +46,15 @@ COMMENTS = 300
 CONTENT = bytes(range(256)) * 1000
 
 READING = frozenset(
-    {Permission.SOURCES_READ, Permission.BUCKETS_READ, Permission.INTEGRATIONS_READ}
+    {
+        Permission.SOURCES_READ,
+        Permission.BUCKETS_READ,
+        Permission.INTEGRATIONS_READ,
+        Permission.LABELS_READ,
+        Permission.STREAMS_READ,
+        Permission.STREAMS_CONSUME,
+        Permission.USERS_READ,
+    }
 )
 
 
@@ -54,7 +66,10 @@ class Town:
     bucket: BucketId
     reference: AttachmentReference
     tokens: dict[str, str]
-    """Of `root`, `reader` (of sales), `stranger` (reader of finance), `powerless`, `clerk` (files in sales)."""
+    """Of `root`, `reader` (of sales), `stranger` (everything in finance), `powerless`, `clerk` (files in sales),
+    `halfway` (everything in finance, files in sales)."""
+    clerk: UserId
+    dataset: DatasetId
 
 
 def comment_id(number: int) -> CommentId:
@@ -76,7 +91,7 @@ async def found(database: Database, blobs: Blobs) -> Town:
                 "exchange",
                 title="Our Exchange",
                 connection=Connection(
-                    endpoint="https://svc:hush@exchange.example.com/EWS/Exchange.asmx",
+                    endpoint="https://exchange.example.com/EWS/Exchange.asmx",
                     username="svc",
                     proxy="http://svc:hush@proxy.example.com",
                 ),
@@ -91,6 +106,29 @@ async def found(database: Database, blobs: Blobs) -> Town:
             )
             mailboxes.save(tx, integration.id, "gone@example.com", bucket_id=bucket.id)
             places[name] = (bucket, source, integration, mailbox)
+            dataset = datasets.add(
+                tx,
+                project.id,
+                "all",
+                title="All",
+                description="",
+                has_sentiment=False,
+                model_family="english",
+                flags=(),
+                source_ids=(source.id,),
+                at=NOON,
+            ).id
+            streams.add(
+                tx,
+                dataset,
+                "new",
+                title="New",
+                description="",
+                comment_filter={},
+                model=None,
+                updates=streams.Updates.TEXT,
+                at=NOON,
+            )
         bucket, source, integration, mailbox = places["sales"]
         gone = next(
             one
@@ -166,6 +204,11 @@ async def found(database: Database, blobs: Blobs) -> Town:
                         timestamp=NOON + timedelta(minutes=number),
                         messages=(Message(body=f"Order {number}\nBest", subject="Order"),),
                         thread_id=ThreadId("abc"),
+                        attachments=(
+                            CommentAttachment(name="a.txt", size=3, content_type="text/plain"),
+                        )
+                        if number == 1
+                        else (),
                         user_properties={"number:Messages": 1},
                     ),
                     email_key=keys[first] if number == 0 else None,
@@ -178,12 +221,12 @@ async def found(database: Database, blobs: Blobs) -> Town:
         people = {
             "root": (frozenset({"root"}), {}),
             "reader": (frozenset(), {"sales": READING}),
-            "stranger": (frozenset(), {"finance": READING}),
+            "stranger": (frozenset(), {"finance": frozenset(Permission)}),
             "powerless": (frozenset(), {}),
             "clerk": (frozenset(), {"sales": frozenset({Permission.FILES_WRITE})}),
             "halfway": (
                 frozenset(),
-                {"finance": READING, "sales": frozenset({Permission.FILES_WRITE})},
+                {"finance": frozenset(Permission), "sales": frozenset({Permission.FILES_WRITE})},
             ),
         }
         given = {"lost": str(lost.reference)}
@@ -199,4 +242,6 @@ async def found(database: Database, blobs: Blobs) -> Town:
                 },
             )
             given[name] = tokens.issue(tx, user, "test", at=NOON)
-    return Town(source.id, bucket.id, stored.reference, given)
+            if name == "clerk":
+                clerk = user.id
+    return Town(source.id, bucket.id, stored.reference, given, clerk, dataset)

@@ -1,4 +1,4 @@
-"""How an integration's Exchange is reached and signed in to, as a person writes it in TOML."""
+"""How an integration's Exchange is reached and signed in to, as people write it: in TOML, or through the API."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,0 +1,132 @@
+"""Bodies of requests: limited while they arrive, unpacked, kept on disk where they are large, and checked.
+
+A route names what it takes by `takes(Shape)`, a msgspec.Struct, and is given one. So a body of hundreds of megabytes
+costs no memory before it is looked at, and what it must look like is said once, for the check and for OpenAPI.
+"""
+
+import mmap
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from tempfile import TemporaryFile
+from typing import IO, Any, TypeVar
+
+import msgspec
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
+
+from mailmine.api.errors import BadRequestError, InvalidError, TooLargeError, UnsupportedError
+
+SMALL = 4 << 20
+"""Bytes of a body, unpacked, for most routes."""
+BULK = 512 << 20
+"""For the routes that take thousands of comments or emails: 16,384 of 32 KB."""
+IN_MEMORY = 1 << 20
+"""A larger body goes to disk."""
+
+T = TypeVar("T")
+
+
+def takes(shape: type[T], *, limit: int = SMALL) -> Callable[[Request], Awaitable[T]]:
+    """Make the dependency that reads a body of this shape. Raises ApiError: 400, 413, 415, 422."""
+    decoder: msgspec.json.Decoder[T] = msgspec.json.Decoder(shape)
+
+    async def read(request: Request) -> T:
+        with await _received(request, limit) as file:
+            return await run_in_threadpool(_decoded, decoder, file)
+
+    read.__dict__["takes"] = shape
+    return read
+
+
+def taken_by(dependency: Callable[..., Any] | None) -> type | None:
+    """Tell what a dependency made by `takes` reads."""
+    shape: type | None = getattr(dependency, "takes", None)
+    return shape
+
+
+def _decoded(decoder: "msgspec.json.Decoder[T]", file: IO[bytes]) -> T:
+    size = file.seek(0, 2)
+    try:
+        if not size:
+            return _of_nothing(decoder)
+        if size <= IN_MEMORY:
+            file.seek(0)
+            return decoder.decode(file.read())
+        # What `msgspec.Raw` holds stays a view of the mapping, and lives as long as that.
+        return decoder.decode(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ))
+    except msgspec.ValidationError as error:
+        raise InvalidError(words(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadRequestError(f"The body is no JSON: {error}.") from error
+
+
+def _of_nothing(decoder: "msgspec.json.Decoder[T]") -> T:
+    """Take no body for an empty one, where nothing has to be said."""
+    try:
+        return decoder.decode(b"{}")
+    except msgspec.ValidationError as error:
+        raise BadRequestError("The request has no body; send JSON.") from error
+
+
+def words(error: msgspec.ValidationError, *, within: str = "") -> str:
+    """Say what is wrong with a body, and where. `within` is the place that was looked at."""
+    what, _, where = str(error).partition(" - at `$")
+    place = (within + where.rstrip("`")).lstrip(".")
+    return f"{place}: {what}." if place else f"{what}."
+
+
+async def _received(request: Request, limit: int) -> IO[bytes]:
+    """Receive a body, unpacked. Raises TooLargeError as soon as it is too long."""
+    declared = request.headers.get("Content-Length", "")
+    if declared.isdecimal() and int(declared) > limit:
+        raise TooLargeError(limit)
+    file = TemporaryFile()  # noqa: SIM115 - the caller closes it
+    try:
+        await _write(file, request, limit)
+    except ClientDisconnect as error:
+        file.close()
+        raise BadRequestError("The body ended before its end.") from error
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+async def _write(file: IO[bytes], request: Request, limit: int) -> None:
+    size = 0
+    async for piece in _unpacked(request, limit):
+        size += len(piece)
+        if size > limit:
+            raise TooLargeError(limit)
+        if size > IN_MEMORY:
+            await run_in_threadpool(file.write, piece)
+        else:
+            file.write(piece)
+    file.flush()
+
+
+async def _unpacked(request: Request, limit: int) -> AsyncIterator[bytes]:
+    """Unpack a body where it says that it is packed (RFC 9110, 8.4)."""
+    coding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if coding in {"", "identity"}:
+        async for piece in request.stream():
+            yield piece
+        return
+    if coding not in {"gzip", "x-gzip", "deflate"}:
+        raise UnsupportedError(f"A body packed by {coding} is not understood; send gzip or none.")
+    inflating = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
+    try:
+        async for packed in request.stream():
+            piece = inflating.decompress(packed, limit)
+            yield piece
+            while inflating.unconsumed_tail:
+                piece = inflating.decompress(inflating.unconsumed_tail, limit)
+                yield piece
+        with suppress(zlib.error):
+            yield inflating.flush()
+    except zlib.error as error:
+        raise BadRequestError("The body says that it is packed, but cannot be unpacked.") from error
+    if not inflating.eof:
+        raise BadRequestError("The packed body ended before its end.")

@@ -1,0 +1,39 @@
+"""What names and texts may look like (Communications Mining, sections 0 and 2.3)."""
+
+import re
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from mailmine.api.errors import InvalidError
+
+ProjectName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,1024}$")]
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,256}$")]
+Title = Annotated[str, Meta(max_length=128)]
+Description = Annotated[str, Meta(max_length=16_384)]
+CommentIdText = Annotated[
+    str, Meta(min_length=1, max_length=1_024, pattern=r"^[\w\x21-\x2e\x3a-\x7e]+$")
+]
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,256}", re.ASCII)
+
+MOST_COMMENTS = 16_384
+"""Comments or documents of one request."""
+
+
+class Anything(Struct, frozen=True):
+    """A body that says nothing we need: `{}`."""
+
+
+def check_name(name: str, what: str) -> None:
+    """Refuse a name that is to be given to something new. Raises InvalidError."""
+    if not _NAME.fullmatch(name):
+        raise InvalidError(
+            f"{name!r} cannot be the name of a {what}: it may hold the letters A to Z, digits, - and _ only, "
+            "256 at most."
+        )
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """Give a JSON object, or nothing for null."""
+    return value if isinstance(value, dict) else {}

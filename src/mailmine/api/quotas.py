@@ -1,0 +1,159 @@
+"""How much of each kind there may be (Communications Mining, sections 2.1 and 6). mailmine itself sets no limit."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+from msgspec import UNSET, Meta, Struct, UnsetType
+from sqlalchemy import Connection as Transaction
+
+from mailmine.api.answers import ok
+from mailmine.api.asking import Asker, Data
+from mailmine.api.bodies import takes
+from mailmine.api.errors import InvalidError, NotFoundError
+from mailmine.api.noting import note
+from mailmine.model.ids import SourceId
+from mailmine.store import (
+    buckets,
+    comments,
+    datasets,
+    integrations,
+    mailboxes,
+    projects,
+    quotas,
+    sources,
+    streams,
+    users,
+)
+from mailmine.store.quotas import Quota
+
+router = APIRouter(prefix="/api/_private/quotas", tags=["quotas"])
+
+UNLIMITED = 2**32 - 1
+"""The limit of what nobody limited: the largest that clients can read."""
+
+KINDS = (
+    "integrations",
+    "mailboxes_per_integration",
+    "buckets",
+    "sources",
+    "sources_per_dataset",
+    "datasets",
+    "datasets_per_source",
+    "comments",
+    "comments_per_source",
+    "triggers",
+    "triggers_per_dataset",
+    "users",
+    "projects",
+)
+"""What can be limited. Clients know more, of alerts and models; there are none here, and so no quotas of them."""
+
+
+class Limit(Struct, frozen=True):
+    """A limit: a number sets it, null goes back to none, and what is not named stays."""
+
+    hard_limit: Annotated[int, Meta(ge=0, le=UNLIMITED)] | UnsetType | None = UNSET
+    auto_increase_up_to: Annotated[int, Meta(ge=0, le=UNLIMITED)] | UnsetType | None = UNSET
+
+
+@router.get("")
+def read_all(request: Request, data: Data) -> Response:
+    """List the limits of all kinds, and how much there is."""
+    with data.read() as tx:
+        return ok(request, quotas=_all(tx))
+
+
+@router.get("/{tenant}")
+def read(request: Request, tenant: str, data: Data) -> Response:
+    """List the limits; an installation is one tenant, whatever it is called."""
+    del tenant
+    return read_all(request, data)
+
+
+@router.post("/{tenant}/{kind}")
+def update(
+    request: Request,
+    tenant: str,
+    kind: str,
+    asker: Asker,
+    data: Data,
+    wanted: Annotated[Limit, Depends(takes(Limit))],
+) -> Response:
+    """Set the limit of one kind."""
+    del tenant
+    if kind not in KINDS:
+        raise NotFoundError(f"There is no quota of {kind}. There are: {', '.join(KINDS)}.")
+    with data.write() as tx:
+        known = quotas.list_all(tx).get(kind)
+        hard = known.hard_limit if known else None
+        more = known.auto_increase_up_to if known else None
+        if wanted.hard_limit is not UNSET:
+            hard = wanted.hard_limit
+        if wanted.auto_increase_up_to is not UNSET:
+            more = wanted.auto_increase_up_to
+        if hard is None:
+            quotas.remove(tx, kind)
+        else:
+            quotas.put(tx, Quota(kind=kind, hard_limit=hard, auto_increase_up_to=more))
+        note(tx, asker, "quota_changed", kind=kind, hard_limit=hard)
+    return ok(request)
+
+
+def check(tx: Transaction, kind: str, count: int) -> None:
+    """Refuse what would make `count` of a kind, where fewer are allowed. Raises InvalidError."""
+    known = quotas.list_all(tx).get(kind)
+    if known is None or count <= max(known.hard_limit, known.auto_increase_up_to or 0):
+        return
+    raise InvalidError(
+        f"The quota of {kind} is {known.hard_limit}: remove some, or ask an administrator for more."
+    )
+
+
+def check_comments(tx: Transaction, source_id: SourceId) -> None:
+    """Refuse what was put where there are more comments now than may be; they are counted only where a limit is set.
+
+    Raises InvalidError.
+    """
+    limits = quotas.list_all(tx)
+    if "comments_per_source" in limits:
+        check(tx, "comments_per_source", comments.count(tx, source_id))
+    if "comments" in limits:
+        every = sum(comments.count(tx, one.id) for one in sources.list_all(tx))
+        check(tx, "comments", every)
+
+
+def _all(tx: Transaction) -> list[dict[str, object]]:
+    known = quotas.list_all(tx)
+    usage = _usage(tx)
+    return [
+        {
+            "quota_kind": kind,
+            "hard_limit": limit.hard_limit if (limit := known.get(kind)) else UNLIMITED,
+            "auto_increase_up_to": limit.auto_increase_up_to if limit else None,
+            "current_max_usage": usage.get(kind, 0),
+        }
+        for kind in KINDS
+    ]
+
+
+def _usage(tx: Transaction) -> dict[str, int]:
+    """Count what there is."""
+    own = datasets.list_all(tx)
+    boxes = [len(mailboxes.of_integration(tx, one.id)) for one in integrations.list_all(tx)]
+    readers = [sum(one.id in each.source_ids for each in own) for one in sources.list_all(tx)]
+    counted = [comments.count(tx, one.id) for one in sources.list_all(tx)]
+    return {
+        "integrations": len(boxes),
+        "mailboxes_per_integration": max(boxes, default=0),
+        "buckets": len(buckets.list_all(tx)),
+        "sources": len(readers),
+        "sources_per_dataset": max((len(one.source_ids) for one in own), default=0),
+        "datasets": len(own),
+        "datasets_per_source": max(readers, default=0),
+        "comments": sum(counted),
+        "comments_per_source": max(counted, default=0),
+        "triggers": streams.count(tx),
+        "triggers_per_dataset": max((streams.count(tx, one.id) for one in own), default=0),
+        "users": users.count(tx),
+        "projects": len(projects.list_all(tx)),
+    }

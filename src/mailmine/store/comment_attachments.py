@@ -1,0 +1,65 @@
+"""Contents that clients put to the attachments of comments which were not made of an email."""
+
+import secrets
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from mailmine.model.ids import AttachmentReference, CommentId, ContentHash, SourceId
+from mailmine.store.schema import comment_attachments as table
+from mailmine.store.upsert import upsert
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommentContent:
+    """One content."""
+
+    reference: AttachmentReference
+    source_id: SourceId
+    comment_id: CommentId
+    index: int
+    """Its place in the comment's attachments."""
+    name: str
+    content_type: str
+    size: int
+    """Bytes."""
+    content_hash: ContentHash
+
+
+def put(
+    tx: Connection,
+    source_id: SourceId,
+    comment_id: CommentId,
+    index: int,
+    *,
+    name: str,
+    content_type: str,
+    size: int,
+    content_hash: ContentHash,
+) -> CommentContent:
+    """Keep where a content lies. The reference is made once; a content that is put again keeps it."""
+    change = ("name", "content_type", "size", "content_hash")
+    tx.execute(
+        upsert(tx, table, key=("source_id", "comment_id", "index"), change=change).values(
+            reference=secrets.token_urlsafe(24),
+            source_id=source_id,
+            comment_id=comment_id,
+            index=index,
+            name=name,
+            content_type=content_type,
+            size=size,
+            content_hash=content_hash,
+        )
+    )
+    mine = (
+        (table.c.source_id == source_id)
+        & (table.c.comment_id == comment_id)
+        & (table.c.index == index)
+    )
+    return CommentContent(**tx.execute(select(table).where(mine)).one()._asdict())
+
+
+def by_reference(tx: Connection, reference: AttachmentReference) -> CommentContent | None:
+    """Find one by its reference."""
+    row = tx.execute(select(table).where(table.c.reference == reference)).one_or_none()
+    return None if row is None else CommentContent(**row._asdict())
