@@ -10,17 +10,25 @@ from rich.table import Table
 from sqlalchemy import Connection as Transaction
 
 from mailmine.access import passwords
-from mailmine.access.permissions import GlobalPermission, Permission, unknown
+from mailmine.access.permissions import GlobalPermission
+from mailmine.cli import may as may_text
 from mailmine.cli.errors import Failed
 from mailmine.cli.installation import opened
 from mailmine.cli.options import Data, DatabaseUrl, settings
 from mailmine.cli.settings import Settings
-from mailmine.store import events, projects, sessions, users
+from mailmine.store import events, sessions, users
 from mailmine.store.users import User
 
 app = typer.Typer(help="Accounts.", no_args_is_help=True)
 
 Username = Annotated[str, typer.Argument(help="The name to sign in with.")]
+
+
+def find(tx: Transaction, username: str) -> User:
+    """Find the account. Raises Failed."""
+    if user := users.by_username(tx, username):
+        return user
+    raise Failed(f"there is no user {username}; `mailmine user list` shows all")
 
 
 @app.command("list")
@@ -30,7 +38,7 @@ def list_(data: Data = None, database: DatabaseUrl = None) -> None:
     with opened(settings(data=data, database=database)) as here, here.database.read() as tx:
         for user in users.list_all(tx):
             state = "enabled" if user.is_enabled else "disabled"
-            table.add_row(user.username, user.email, _may(user), state)
+            table.add_row(user.username, user.email, may_text.write(user), state)
     Console().print(table)
 
 
@@ -59,7 +67,7 @@ def add(
             email=email or f"{username}@localhost",
             password_hash=passwords.hash_password(password),
             global_permissions=frozenset({GlobalPermission.ROOT}) if admin else frozenset(),
-            project_permissions=_permissions(tx, may or []),
+            project_permissions=may_text.read(tx, may or []),
         )
         events.append(tx, "user_added", at=datetime.now(UTC), user_id=user.id)
     typer.echo(f"{username} can sign in with the password {password}")
@@ -70,7 +78,7 @@ def password(username: Username, data: Data = None, database: DatabaseUrl = None
     """Give an account a new password, printed once; its sessions end."""
     made = passwords.generate()
     with opened(settings(data=data, database=database)) as here, here.database.write() as tx:
-        user = _user(tx, username)
+        user = find(tx, username)
         users.save(tx, dataclasses.replace(user, password_hash=passwords.hash_password(made)))
         sessions.remove_of_user(tx, user.id)
         events.append(tx, "password_changed", at=datetime.now(UTC), user_id=user.id)
@@ -91,44 +99,9 @@ def enable(username: Username, data: Data = None, database: DatabaseUrl = None) 
 
 def _switch(username: str, given: Settings, *, is_enabled: bool) -> None:
     with opened(given) as here, here.database.write() as tx:
-        user = _user(tx, username)
+        user = find(tx, username)
         users.save(tx, dataclasses.replace(user, is_enabled=is_enabled))
         if not is_enabled:
             sessions.remove_of_user(tx, user.id)
         kind = "user_enabled" if is_enabled else "user_disabled"
         events.append(tx, kind, at=datetime.now(UTC), user_id=user.id)
-
-
-def _user(tx: Transaction, username: str) -> User:
-    if user := users.by_username(tx, username):
-        return user
-    raise Failed(f"there is no user {username}; `mailmine user list` shows all")
-
-
-def _may(user: User) -> str:
-    if GlobalPermission.ROOT in user.global_permissions:
-        return "everything"
-    given = [*sorted(user.global_permissions)]
-    given += [
-        f"{project}: {', '.join(sorted(names))}"
-        for project, names in sorted(user.project_permissions.items())
-    ]
-    return "; ".join(given) or "nothing"
-
-
-def _permissions(tx: Transaction, written: list[str]) -> dict[str, frozenset[str]]:
-    """Read `support:sources-read,buckets-read`."""
-    given: dict[str, frozenset[str]] = {}
-    for words in written:
-        project, _, names = words.partition(":")
-        permissions = frozenset(name.strip() for name in names.split(",") if name.strip())
-        if projects.get(tx, project) is None:
-            known = ", ".join(each.name for each in projects.list_all(tx)) or "none yet"
-            raise Failed(f"there is no project {project!r} (there are: {known})")
-        if not permissions or unknown(permissions, Permission):
-            wrong = ", ".join(unknown(permissions, Permission)) or "none is given"
-            raise Failed(
-                f"--may {words}: no such permission ({wrong}). Known: {', '.join(Permission)}"
-            )
-        given[project] = given.get(project, frozenset()) | permissions
-    return given

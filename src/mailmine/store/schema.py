@@ -26,6 +26,7 @@ from sqlalchemy import (
 from mailmine.model import integration
 from mailmine.model.email import Metadata
 from mailmine.model.integration import Filters, FolderStatus, Trouble
+from mailmine.model.token_scope import TokenScope
 from mailmine.store.types import Bytes, Json, Moment, Number, Text
 
 metadata = MetaData(
@@ -417,6 +418,8 @@ tokens = Table(
     _of("user_id", "users.id"),
     Column("name", Text, nullable=False),
     Column("token_hash", Text, nullable=False, unique=True),
+    Column("is_further", Boolean, nullable=False, server_default=text("false")),
+    Column("scope", Json(TokenScope)),
     Column("created_at", Moment, nullable=False),
     Column("expires_at", Moment),
     Column("last_used_at", Moment),

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, insert, select, update
 
 from mailmine.model.ids import TokenId, UserId
+from mailmine.model.token_scope import TokenScope
 from mailmine.store.schema import tokens
 from mailmine.store.types import new_id
 
@@ -19,6 +20,10 @@ class Token:
     name: str
     token_hash: str
     """Lower-case hex of the SHA-256 of the token."""
+    is_further: bool
+    """Whether it is one beside the token that every user may have."""
+    scope: TokenScope | None
+    """What may be done by it, of what its user may do; None = all of that."""
     created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None
@@ -32,6 +37,8 @@ def add(
     *,
     at: datetime,
     expires_at: datetime | None = None,
+    is_further: bool = False,
+    scope: TokenScope | None = None,
 ) -> Token:
     """Keep a new token. Raises NotFound if there is no such user."""
     token = Token(
@@ -39,11 +46,13 @@ def add(
         user_id=user_id,
         name=name,
         token_hash=token_hash,
+        is_further=is_further,
+        scope=scope,
         created_at=at,
         expires_at=expires_at,
         last_used_at=None,
     )
-    tx.execute(insert(tokens).values(**asdict(token)))
+    tx.execute(insert(tokens).values(**(asdict(token) | {"scope": scope})))
     return token
 
 

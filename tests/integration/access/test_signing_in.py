@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from mailmine.access import first, passwords, secrets, sessions, signing, tokens
 from mailmine.access.throttle import FREE, Throttle
+from mailmine.model.token_scope import TokenScope
 from mailmine.store import events, users
 from mailmine.store.database import Database
 from mailmine.store.users import User
@@ -110,6 +112,56 @@ def test_a_new_token_ends_the_one_before(database: Database, admin: User) -> Non
         known = tokens.identify(tx, new, now=NOON)
     assert known is not None
     assert known.username == "admin"
+
+
+def test_further_tokens_stay_beside_it(database: Database, admin: User) -> None:
+    with database.write() as tx:
+        nightly = further(tx, admin, "nightly", None)
+        again = further(tx, admin, "nightly", None)
+        other = further(tx, admin, "other", None)
+        own = tokens.issue(tx, admin, "API", at=NOON)
+
+    with database.read() as tx:
+        assert tokens.identify(tx, nightly, now=NOON) is None
+        for token in (again, other, own):
+            assert tokens.identify(tx, token, now=NOON) is not None
+
+
+def further(tx: Connection, user: User, name: str, scope: TokenScope | None) -> str:
+    return tokens.issue_further(tx, user, name, at=NOON, expires_at=None, scope=scope)
+
+
+def test_a_scope_is_a_part_of_what_the_user_may_do(database: Database, admin: User) -> None:
+    scope = TokenScope(
+        global_permissions=frozenset({"tenant-admin"}),
+        project_permissions={
+            "sales": frozenset({"sources-read", "streams-read"}),
+            "other": frozenset({"sources-read"}),
+        },
+    )
+    with database.write() as tx:
+        bob = users.add(
+            tx,
+            username="bob",
+            email="",
+            password_hash=None,
+            global_permissions=frozenset(),
+            project_permissions={"sales": frozenset({"sources-read", "sources-admin"})},
+        )
+        of_bob = further(tx, bob, "narrow", scope)
+        of_admin = further(tx, admin, "narrow", scope)
+
+    with database.read() as tx:
+        narrow = tokens.identify(tx, of_bob, now=NOON)
+        assert narrow is not None
+        assert narrow.project_permissions == {"sales": frozenset({"sources-read"})}
+        assert narrow.global_permissions == frozenset()
+
+        # Who may do everything may do what the token says, and is no administrator by it.
+        admin_by_it = tokens.identify(tx, of_admin, now=NOON)
+        assert admin_by_it is not None
+        assert not admin_by_it.is_root
+        assert admin_by_it.project_permissions == scope.project_permissions
 
 
 def test_a_token_may_expire(database: Database, admin: User) -> None:

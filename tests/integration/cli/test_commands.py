@@ -262,3 +262,23 @@ def test_accounts_and_tokens(tmp_path: Path) -> None:
     assert mailmine("token", "revoke", "ann", folder=tmp_path).returncode == 0
     assert "ann" not in mailmine("token", "list", folder=tmp_path).stdout
     failed(mailmine("token", "create", "nobody", folder=tmp_path), "nobody")
+
+
+def test_a_further_token_for_one_purpose(tmp_path: Path) -> None:
+    assert mailmine("user", "add", "ann", "--admin", folder=tmp_path).returncode == 0
+    own = mailmine("token", "create", "ann", folder=tmp_path)
+    further = mailmine("token", "add", "ann", "nightly", "--days", "30", folder=tmp_path)
+    assert further.returncode == 0, further.stderr
+    assert own.stdout.strip().startswith("mailmine_")
+    assert further.stdout.strip().startswith("mailmine_")
+
+    listed = mailmine("token", "list", folder=tmp_path).stdout
+    assert listed.count("ann") == 2
+    assert "nightly" in listed
+    failed(
+        mailmine("token", "add", "ann", "x", "--may", "nowhere:sources-read", folder=tmp_path),
+        "nowhere",
+    )
+    failed(mailmine("token", "revoke", "ann", "daily", folder=tmp_path), "daily")
+    assert mailmine("token", "revoke", "ann", "nightly", folder=tmp_path).returncode == 0
+    assert mailmine("token", "list", folder=tmp_path).stdout.count("ann") == 1

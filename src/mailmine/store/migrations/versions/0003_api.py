@@ -108,6 +108,11 @@ def upgrade() -> None:
         sa.Column("content_hash", TEXT, nullable=False),
         sa.UniqueConstraint("source_id", "comment_id", "index"),
     )
+    op.add_column(
+        "tokens",
+        sa.Column("is_further", sa.Boolean(), nullable=False, server_default=sa.text("false")),
+    )
+    op.add_column("tokens", sa.Column("scope", TEXT))
     op.create_table(
         "quotas",
         sa.Column("kind", TEXT, primary_key=True),
