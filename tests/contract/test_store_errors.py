@@ -221,6 +221,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     folders.of_mailbox: lambda tx: folders.of_mailbox(tx, MAILBOX),
     folders.save_place: lambda tx: folders.save_place(tx, FOLDER, at=NOW, **PLACE),
     folders.save_tree: lambda tx: folders.save_tree(tx, MAILBOX, [seen("Inbox")], is_complete=True),
+    folders.start_anew: lambda tx: folders.start_anew(tx, FOLDER),
     folders.set_trouble: lambda tx: folders.set_trouble(tx, FOLDER, None),
     integrations.by_id: lambda tx: integrations.by_id(tx, INTEGRATION),
     integrations.get: lambda tx: integrations.get(tx, "p", "i"),

@@ -148,8 +148,14 @@ def save_place(
 
 
 def forget_place(tx: Connection, key: FolderKey) -> None:
-    """Let the folder be read from its beginning."""
+    """Let the folder be read from its beginning; what was synced stays so."""
     _set(tx, key, cursor=None, status=FolderStatus.IN_PROGRESS, last_change=None)
+
+
+def start_anew(tx: Connection, key: FolderKey) -> None:
+    """Let the folder be as if it had never been read: other mail of it is wanted, or somebody asks for it."""
+    forget_place(tx, key)
+    _set(tx, key, synced_until=None, last_synced_at=None)
 
 
 def set_trouble(tx: Connection, key: FolderKey, trouble: Trouble | None) -> None:

@@ -324,7 +324,7 @@ def read_anew(tx: Transaction, mailbox: Mailbox) -> None:
 def read_folder_anew(tx: Transaction, folder: FolderState) -> None:
     """Let one folder be read from its beginning."""
     rechecks.begin(tx, folder.key, rechecks.Kind.UNSEEN)
-    folders.forget_place(tx, folder.key)
+    folders.start_anew(tx, folder.key)
 
 
 def _enabled(

@@ -1,8 +1,10 @@
 """A town to ask about, and clients of its people."""
 
 import asyncio
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
@@ -63,3 +65,27 @@ def client_of(app: FastAPI, sales: Town) -> ClientOf:
 @pytest.fixture
 def reader(client_of: ClientOf) -> Client:
     return client_of("reader")
+
+
+@pytest.fixture(scope="module")
+def pattern(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Blobs, Town]:
+    """Found a town to be copied by whoever changes something in it."""
+    path = tmp_path_factory.mktemp("pattern") / "mailmine.db"
+    database, blobs = Database.open(f"sqlite:///{path}"), Blobs.in_memory()
+    database.migrate()
+    sales = asyncio.run(town.found(database, blobs))
+    database.close()
+    return path, blobs, sales
+
+
+@pytest.fixture
+def fresh(
+    pattern: tuple[Path, Blobs, Town], tmp_path: Path
+) -> Iterator[tuple[Database, Blobs, Town]]:
+    """Give a town of one's own."""
+    path, blobs, sales = pattern
+    for file in path.parent.glob("mailmine.db*"):
+        shutil.copy(file, tmp_path / file.name)
+    database = Database.open(f"sqlite:///{tmp_path / path.name}")
+    yield database, blobs, sales
+    database.close()

@@ -1,9 +1,5 @@
 """Every route against everybody who might call it: the table in api/rights.py, tried out."""
 
-import asyncio
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +12,6 @@ from mailmine.api.rights import RIGHTS, Open, Right, named
 from mailmine.store import batches, integrations, users
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
-from tests.integration.api import town
 from tests.integration.api.client import Client
 from tests.integration.api.conftest import KEYRING, ClientOf
 from tests.integration.api.town import NOON, Town, comment_id
@@ -257,30 +252,6 @@ async def state_of(client: Client) -> str:
     answer = await client.post(path, {"mailbox_name": "orders@example.com"})
     found: str = answer.json["keyed_sync_state_ids"][0]
     return found
-
-
-@pytest.fixture(scope="module")
-def pattern(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Blobs, Town]:
-    """Found a town to be copied by whoever changes something in it."""
-    path = tmp_path_factory.mktemp("pattern") / "mailmine.db"
-    database, blobs = Database.open(f"sqlite:///{path}"), Blobs.in_memory()
-    database.migrate()
-    sales = asyncio.run(town.found(database, blobs))
-    database.close()
-    return path, blobs, sales
-
-
-@pytest.fixture
-def fresh(
-    pattern: tuple[Path, Blobs, Town], tmp_path: Path
-) -> Iterator[tuple[Database, Blobs, Town]]:
-    """Give a town of one's own."""
-    path, blobs, sales = pattern
-    for file in path.parent.glob("mailmine.db*"):
-        shutil.copy(file, tmp_path / file.name)
-    database = Database.open(f"sqlite:///{tmp_path / path.name}")
-    yield database, blobs, sales
-    database.close()
 
 
 def token_of(database: Database, inside: frozenset[str], everywhere: frozenset[str]) -> str:
