@@ -6,16 +6,25 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
+import msgspec
 import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
 from msgspec import UNSET, Meta, Struct, UnsetType
 from sqlalchemy import Connection as Transaction
 
 from mailmine.access.permissions import Permission
-from mailmine.api import addresses, quotas
+from mailmine.api import addresses, definitions, quotas
 from mailmine.api.answers import ok
 from mailmine.api.asking import Asked, Asker, Data
 from mailmine.api.bodies import takes
+from mailmine.api.definitions import (
+    Definitions,
+    EntityDefs,
+    Flag,
+    GeneralFields,
+    LabelDefs,
+    LabelGroups,
+)
 from mailmine.api.errors import BadRequestError, InvalidError, NotFoundError, TakenError
 from mailmine.api.limits import Description, Title
 from mailmine.api.noting import note
@@ -42,14 +51,20 @@ SourceIds = Annotated[tuple[str, ...], Meta(max_length=1_024)]
 
 
 class DatasetSettings(Struct, frozen=True, rename={"flags": "_dataset_flags"}):
-    """What may be said of a dataset. Definitions of labels and fields are for models; they are taken and not kept."""
+    """What may be said of a dataset. What its labels and fields are called is kept; there is no model to find them."""
 
     source_ids: SourceIds | UnsetType = UNSET
     title: Title | UnsetType | None = UNSET
     description: Description | UnsetType | None = UNSET
     has_sentiment: bool | UnsetType | None = UNSET
     model_family: str | UnsetType | None = UNSET
-    flags: tuple[str, ...] | UnsetType | None = UNSET
+    flags: tuple[Flag, ...] | UnsetType | None = UNSET
+    entity_defs: EntityDefs | UnsetType | None = UNSET
+    general_fields: GeneralFields | UnsetType | None = UNSET
+    label_defs: LabelDefs | UnsetType | None = UNSET
+    label_groups: LabelGroups | UnsetType | None = UNSET
+    copy_annotations_from: str | UnsetType | None = UNSET
+    """The id of a dataset; its definitions are taken over where none are given."""
 
 
 class DatasetBody(Struct, frozen=True):
@@ -182,6 +197,7 @@ def create(
         for source_id in read:
             readers = sum(source_id in one.source_ids for one in every)
             quotas.check(tx, "datasets_per_source", readers + 1)
+        pattern = _pattern(tx, asker, given.copy_annotations_from)
         made = datasets.add(
             tx,
             project.id,
@@ -191,6 +207,7 @@ def create(
             has_sentiment=bool(given.has_sentiment),
             model_family=given.model_family or MODEL_FAMILY,
             flags=given.flags or (),
+            definitions=_definitions(given, pattern),
             source_ids=read,
             at=asker.at,
         )
@@ -224,6 +241,7 @@ def update(
             has_sentiment=before.has_sentiment
             if given.has_sentiment is UNSET
             else bool(given.has_sentiment),
+            definitions=_definitions(given, definitions.read(before.definitions)),
             updated_at=asker.at,
         )
         datasets.save(tx, after)
@@ -374,6 +392,28 @@ def find(tx: Transaction, address: str, asker: Asked) -> Dataset:
     )
 
 
+def _pattern(
+    tx: Transaction, asker: Asked, dataset_id: str | UnsetType | None
+) -> Definitions | None:
+    """Find the definitions of the dataset that is to be copied. Raises InvalidError."""
+    if not dataset_id:
+        return None
+    found = datasets.by_id(tx, DatasetId(dataset_id))
+    if found is None or not asker.identity.may(Permission.LABELS_READ, found.project):
+        raise InvalidError(f"copy_annotations_from: there is no dataset with the id {dataset_id}.")
+    return definitions.read(found.definitions)
+
+
+def _definitions(given: DatasetSettings, before: Definitions | None) -> Mapping[str, Any]:
+    """Say what labels and fields are called from now on: as given, else as before."""
+    said = {
+        name: value or ()
+        for name in Definitions.__struct_fields__
+        if (value := getattr(given, name)) is not UNSET
+    }
+    return definitions.written(msgspec.structs.replace(before or Definitions(), **said))
+
+
 def _sources(tx: Transaction, asker: Asked, given: Sequence[str]) -> tuple[SourceId, ...]:
     """Find the sources that a dataset is to read; who makes it must be allowed to read them."""
     for source_id in given:
@@ -489,10 +529,7 @@ def _json(dataset: Dataset) -> dict[str, object]:
         "model_family": dataset.model_family,
         "source_ids": dataset.source_ids,
         "has_sentiment": dataset.has_sentiment,
-        "entity_defs": [],
-        "general_fields": [],
-        "label_defs": [],
-        "label_groups": [],
+        **definitions.read(dataset.definitions).shown(),
         "_dataset_flags": dataset.flags,
         "_model_config": {"kind": "cm"},
     }

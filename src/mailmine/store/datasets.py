@@ -1,6 +1,6 @@
 """Datasets read the comments of some sources; streams read datasets."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -28,6 +28,8 @@ class Dataset:
     has_sentiment: bool
     model_family: str
     flags: tuple[str, ...]
+    definitions: Mapping[str, Any]
+    """What its labels and fields are called, as clients said."""
     source_ids: tuple[SourceId, ...]
     created_at: datetime
     updated_at: datetime
@@ -59,6 +61,7 @@ def add(
     has_sentiment: bool,
     model_family: str,
     flags: tuple[str, ...],
+    definitions: Mapping[str, Any],
     source_ids: Collection[SourceId],
     at: datetime,
 ) -> Dataset:
@@ -74,6 +77,7 @@ def add(
             has_sentiment=has_sentiment,
             model_family=model_family,
             flags=flags,
+            definitions=definitions,
             created_at=at,
             updated_at=at,
         )

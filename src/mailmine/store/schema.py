@@ -258,6 +258,8 @@ datasets = Table(
     Column("has_sentiment", Boolean, nullable=False),
     Column("model_family", Text, nullable=False),
     Column("flags", Json(tuple[str, ...]), nullable=False),
+    # As clients wrote them: what may stand there is the API's to check.
+    Column("definitions", Json(dict[str, Any]), nullable=False),
     *_times(),
     UniqueConstraint("project_id", "name"),
 )

@@ -469,6 +469,46 @@ async def test_datasets_and_streams(re: Client, fresh: tuple[Database, Blobs, To
     done(await re.delete(f"/api/v1/datasets/id:{dataset.id}"))
 
 
+async def test_definitions_of_a_dataset_come_back(re: Client) -> None:
+    said = {
+        "source_ids": [],
+        "_dataset_flags": ["qos"],
+        "label_defs": [
+            {"name": "Order > Late"},
+            {"name": "Thanks", "pretrained": {"id": "p1"}, "title": "Thank you"},
+        ],
+        "entity_defs": [
+            {"name": "order", "title": "Order", "trainable": True, "inherits_from": ["number"]}
+        ],
+        "general_fields": [{"api_name": "total", "field_type_name": "number"}],
+    }
+    base = "/api/v1/datasets/sales%2Fdefined"
+    first = (await re.put(base, {"dataset": said})).json["dataset"]
+    labels = [
+        {"name": "Order > Late", "title": "", "description": ""},
+        {
+            "name": "Thanks",
+            "title": "Thank you",
+            "description": "",
+            "pretrained": {"id": "p1", "name": "Thanks"},
+        },
+    ]
+    assert first["label_defs"] == labels
+    assert first["label_groups"] == [{"name": "default", "instructions": "", "label_defs": labels}]
+    (entity,) = first["entity_defs"]
+    assert entity.keys() >= {"id", "color", "inherits_from", "name", "title", "trainable"}
+    assert first["general_fields"] == [{"api_name": "total", "field_type_name": "number"}]
+
+    copied = {"source_ids": [], "copy_annotations_from": first["id"], "label_defs": []}
+    second = await re.put("/api/v1/datasets/sales%2Fcopy", {"dataset": copied})
+    assert second.json["dataset"]["entity_defs"] == first["entity_defs"]
+    assert second.json["dataset"]["label_defs"] == []
+    renamed = await re.post(base, {"dataset": {"title": "Defined"}})
+    assert renamed.json["dataset"]["label_defs"] == labels
+    wrong = await re.post(base, {"dataset": {"_dataset_flags": ["new"]}})
+    assert (wrong.status, "_dataset_flags" in wrong.json["message"]) == (422, True)
+
+
 async def test_integrations(re: Client) -> None:
     base = "/api/_private/integrations"
     assert read(await re.get(base), "integrations", list[Integration])

@@ -115,6 +115,7 @@ async def found(database: Database, blobs: Blobs) -> Town:
                 has_sentiment=False,
                 model_family="english",
                 flags=(),
+                definitions={},
                 source_ids=(source.id,),
                 at=NOON,
             ).id

@@ -62,6 +62,7 @@ def upgrade() -> None:
         sa.Column("has_sentiment", sa.Boolean(), nullable=False),
         sa.Column("model_family", TEXT, nullable=False),
         sa.Column("flags", TEXT, nullable=False),
+        sa.Column("definitions", TEXT, nullable=False),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("updated_at", MOMENT, nullable=False),
         sa.UniqueConstraint("project_id", "name"),
