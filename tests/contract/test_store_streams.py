@@ -23,7 +23,6 @@ from mailmine.store.database import Database
 from mailmine.store.streams import OTHERS, Stream, Updates
 from tests.contract.store_world import MINUTE, NOW, build, comment, comment_id
 
-
 EVERYTHING = CommentFilter()
 
 
