@@ -34,15 +34,16 @@ from mailmine.store.database import Database
 
 OPEN = (health.router,)
 GUARDED = (
+    # Routes are tried one after the other: first what is asked all the time.
+    comments.router,
+    streams.router,
     session.router,
     users.router,
     projects.router,
     buckets.router,
     emails.router,
     sources.router,
-    comments.router,
     attachments.router,
-    streams.router,
     datasets.router,
     integrations.router,
     quotas.router,

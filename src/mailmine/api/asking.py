@@ -2,17 +2,18 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, cast
 
-from fastapi import Depends, Request, Security
-from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
 
 from mailmine.access import sessions, tokens
 from mailmine.access.permissions import GlobalPermission, Identity, Permission
 from mailmine.access.secrets import Keyring
 from mailmine.api.errors import ForbiddenError, NotFoundError, UnauthenticatedError
+from mailmine.api.known import Known
 from mailmine.api.rights import RIGHTS, Open, Right
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
@@ -27,6 +28,7 @@ class Services:
     blobs: Blobs
     keyring: Keyring
     clock: Callable[[], datetime]
+    known: Known = field(default_factory=Known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,34 +80,36 @@ async def database(request: Request) -> Database:
     return services(request).database
 
 
-def asked(
-    request: Request,
-    bearer: Annotated[
-        HTTPAuthorizationCredentials | None, Security(HTTPBearer(auto_error=False))
-    ] = None,
-    alias: Annotated[
-        str | None, Security(APIKeyHeader(name="X-Auth-Token", auto_error=False))
-    ] = None,
-    cookie: Annotated[
-        str | None, Security(APIKeyCookie(name=sessions.COOKIE, auto_error=False))
-    ] = None,
-) -> Asked:
+async def asked(request: Request) -> Asked:
     """Find out who asks and whether he may; runs before every endpoint.
 
     Raises UnauthenticatedError or ForbiddenError. A page's session counts for reading only: other sites cannot make a
     browser send a token, but might make it send a cookie.
     """
     right = RIGHTS[f"{request.method} {request.scope['route'].path}"]
-    token = bearer.credentials if bearer else alias
-    if request.method != "GET":
-        cookie = None
-    identity = _identify(request, token, cookie)
+    known = services(request)
+    now = known.clock()
+    token = _token(request)
+    identity = known.known.get(token) if token else None
+    if identity is None:
+        cookie = request.cookies.get(sessions.COOKIE) if request.method == "GET" else None
+        identity = await run_in_threadpool(_identify, known, token, cookie, now)
+        if token:
+            known.known.keep(token, identity)
     if not _is_given(right, identity):
         raise ForbiddenError(
             f"You need {_name(right)}{'' if _is_global(right) else ' in a project'}."
         )
     address = request.client.host if request.client else ""
-    return Asked(identity, right, services(request).clock(), address)
+    return Asked(identity, right, now, address)
+
+
+def _token(request: Request) -> str | None:
+    """Read the API token (RFC 6750, 2.1), or the header that old clients send it in."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token.strip():
+        return token.strip()
+    return request.headers.get("X-Auth-Token")
 
 
 def _is_given(right: Right, identity: Identity) -> bool:
@@ -127,16 +131,14 @@ def _is_global(right: Right) -> bool:
     return isinstance(right, GlobalPermission)
 
 
-def _identify(request: Request, token: str | None, cookie: str | None) -> Identity:
-    known = services(request)
-    now = known.clock()
+def _identify(known: Services, token: str | None, cookie: str | None, now: datetime) -> Identity:
+    if not token and not cookie:
+        raise UnauthenticatedError("Send your API token: `Authorization: Bearer <token>`.")
     with known.database.read() as tx:
         if token:
             identity = tokens.identify(tx, token, now=now)
-        elif cookie:
-            identity = sessions.identify(tx, cookie, now=now)
         else:
-            raise UnauthenticatedError("Send your API token: `Authorization: Bearer <token>`.")
+            identity = sessions.identify(tx, cookie or "", now=now)
     if identity is None:
         raise UnauthenticatedError(
             "The API token is not valid, or no more: a new token ends the one before it."

@@ -52,10 +52,9 @@ def read_all(
     place = continuation.read(after)
     since, until = _utc(from_timestamp), _utc(to_timestamp)
     with data.read() as tx:
-        found = comments.page(
+        found = comments.json_page(
             tx,
             sources.find(tx, source, asker).id,
-            newest_first=False,
             after=place,
             limit=limit + 1,
             since=since,
@@ -64,8 +63,8 @@ def read_all(
     shown = found[:limit]
     return ok(
         request,
-        comments=[_shown(comment.json, include_markup=include_markup) for comment in shown],
-        continuation=continuation.write(shown[-1].time_key) if len(found) > limit else None,
+        comments=[_shown(json, include_markup=include_markup) for _, json in shown],
+        continuation=continuation.write(shown[-1][0]) if len(found) > limit else None,
     )
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection as Transaction
 from mailmine.access.permissions import Permission
 from mailmine.api import quotas
 from mailmine.api.answers import ok
-from mailmine.api.asking import Asked, Asker, Data
+from mailmine.api.asking import Asked, Asker, Data, services
 from mailmine.api.bodies import takes
 from mailmine.api.errors import InvalidError, NotFoundError, TakenError
 from mailmine.api.limits import Description, Title, check_name
@@ -89,6 +89,7 @@ def create(
             permissions = {**user.project_permissions, project: frozenset(map(str, Permission))}
             users.save(tx, replace(user, project_permissions=permissions))
         note(tx, asker, "project_created", project=project)
+    services(request).known.forget()
     return ok(request, project=_json(made))
 
 
@@ -131,6 +132,7 @@ def remove(
             f"Project contains child resources but force deletion was not requested: {{{listed}}}"
         )
     _remove(data, asker, found)
+    services(request).known.forget()
     return ok(request)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection as Transaction
 from mailmine.access.permissions import Permission
 from mailmine.api import quotas
 from mailmine.api.answers import ok
-from mailmine.api.asking import Asked, Asker, Data
+from mailmine.api.asking import Asked, Asker, Data, services
 from mailmine.api.bodies import takes
 from mailmine.api.errors import ForbiddenError, InvalidError, NotFoundError, TakenError
 from mailmine.api.limits import Anything
@@ -132,6 +132,7 @@ def update(
         after = replace(before, project_permissions=permissions, global_permissions=everywhere)
         users.save(tx, after)
         note(tx, asker, "user_changed", user=after.username)
+    services(request).known.forget()
     return ok(request, user=json(after))
 
 
@@ -149,6 +150,7 @@ def remove(request: Request, user_id: str, asker: Asker, data: Data) -> Response
         sessions.remove_of_user(tx, found.id)
         users.remove(tx, found.id)
         note(tx, asker, "user_removed", user=found.username)
+    services(request).known.forget()
     return ok(request)
 
 

@@ -10,6 +10,7 @@ long as another comment has that number. It is unique, so pages neither skip nor
 while others arrive; in SQLite it is also the row number in the search index.
 """
 
+import functools
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -160,17 +161,72 @@ def page(
 
     `after` is the `time_key` of the last comment of the page before. Both bounds are inclusive.
     """
+    query = _paging(
+        whole=True,
+        newest_first=newest_first,
+        since=since is not None,
+        until=until is not None,
+        after=after is not None,
+    )
+    return stored(tx.execute(query, _bounds(source_id, after, limit, since, until)))
+
+
+def json_page(
+    tx: Connection,
+    source_id: SourceId,
+    *,
+    after: int | None,
+    limit: int,
+    since: datetime | None,
+    until: datetime | None,
+) -> Sequence[tuple[int, bytes]]:
+    """List the next `limit` comments, oldest first, as time key and JSON: all that a list for clients shows."""
+    query = _paging(
+        whole=False,
+        newest_first=False,
+        since=since is not None,
+        until=until is not None,
+        after=after is not None,
+    )
+    found = tx.execute(query, _bounds(source_id, after, limit, since, until))
+    return [(row[0], row[1]) for row in found]
+
+
+@functools.cache
+def _paging(
+    *, whole: bool, newest_first: bool, since: bool, until: bool, after: bool
+) -> Select[Any]:
+    """Make the query of a page, once: making it costs more than running it."""
     key = comments.c.time_key
-    query = select(*COLUMNS).where(comments.c.source_id == source_id)
+    query = select(*COLUMNS) if whole else select(key, comments.c.json)
+    query = query.where(comments.c.source_id == bindparam("source"))
     # The keys bound the search to the second, the timestamps decide within it.
+    if since:
+        since_at = bindparam("since", type_=comments.c.timestamp.type)
+        query = query.where(key >= bindparam("first"), comments.c.timestamp >= since_at)
+    if until:
+        until_at = bindparam("until", type_=comments.c.timestamp.type)
+        query = query.where(key < bindparam("end"), comments.c.timestamp <= until_at)
+    if after:
+        query = query.where(key < bindparam("after") if newest_first else key > bindparam("after"))
+    return query.order_by(key.desc() if newest_first else key).limit(bindparam("most"))
+
+
+def _bounds(
+    source_id: SourceId,
+    after: int | None,
+    limit: int,
+    since: datetime | None,
+    until: datetime | None,
+) -> dict[str, Any]:
+    bounds: dict[str, Any] = {"source": source_id, "most": limit}
     if since is not None:
-        query = query.where(key >= _first_slot(since), comments.c.timestamp >= since)
+        bounds |= {"since": since, "first": _first_slot(since)}
     if until is not None:
-        query = query.where(key < _first_slot(until) + SLOTS, comments.c.timestamp <= until)
+        bounds |= {"until": until, "end": _first_slot(until) + SLOTS}
     if after is not None:
-        query = query.where(key < after if newest_first else key > after)
-    query = query.order_by(key.desc() if newest_first else key).limit(limit)
-    return stored(tx.execute(query))
+        bounds["after"] = after
+    return bounds
 
 
 def span(tx: Connection, source_id: SourceId) -> tuple[int, int] | None:
@@ -223,11 +279,17 @@ def following(
     tx: Connection, source_id: SourceId, order: Order, *, after: int, limit: int
 ) -> tuple[Placed, ...]:
     """List the next `limit` comments of a source behind the place `after`; what commits later comes later."""
-    place = comments.c[order]
-    query = select(place.label("place"), comments.c.source_id, comments.c.json)
-    query = query.where(comments.c.source_id == source_id, place > after)
-    rows = tx.execute(query.order_by(place).limit(limit))
-    return tuple(Placed(row.place, SourceId(row.source_id), row.json) for row in rows)
+    rows = tx.execute(_FOLLOWING[order], {"source": source_id, "after": after, "most": limit})
+    return tuple(Placed(row[0], source_id, row[1]) for row in rows)
+
+
+_FOLLOWING = {
+    order: select(comments.c[order], comments.c.json)
+    .where(comments.c.source_id == bindparam("source"), comments.c[order] > bindparam("after"))
+    .order_by(comments.c[order])
+    .limit(bindparam("most"))
+    for order in Order
+}
 
 
 def count_following(tx: Connection, source_id: SourceId, order: Order, *, after: int) -> int:

@@ -158,7 +158,7 @@ async def test_our_own_faults_are_told_without_their_details(
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(comments, "page", fail)
+    monkeypatch.setattr(comments, "json_page", fail)
     with capture_logs() as logs:
         answer = await reader.get(LIST)
 
