@@ -31,6 +31,7 @@ from mailmine.api.rights import RIGHTS, named
 from mailmine.api.transport import Transport
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
+from mailmine.sync.refinery import Here, Refinery
 
 OPEN = (health.router,)
 GUARDED = (
@@ -65,9 +66,13 @@ def create(
     blobs: Blobs,
     keyring: Keyring,
     *,
+    refinery: Refinery | None = None,
     clock: Callable[[], datetime] = utc_now,
 ) -> FastAPI:
-    """Make the application. Where clients see it under a path prefix, it is mounted there."""
+    """Make the application. Where clients see it under a path prefix, it is mounted there.
+
+    `refinery` refines what clients upload; without, that is done in this process.
+    """
     app = FastAPI(
         title="mailmine",
         version=mailmine.__version__,
@@ -87,7 +92,7 @@ def create(
             }.items()
         },
     )
-    app.state.services = Services(database, blobs, keyring, clock)
+    app.state.services = Services(database, blobs, keyring, refinery or Here(), clock)
     errors.install(app)
     app.add_middleware(Transport)
     for router in OPEN:

@@ -18,6 +18,7 @@ from mailmine.api.rights import RIGHTS, Open, Right
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
 from mailmine.store.errors import StoreError
+from mailmine.sync.refinery import Refinery
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Services:
     database: Database
     blobs: Blobs
     keyring: Keyring
+    refinery: Refinery
     clock: Callable[[], datetime]
     known: Known = field(default_factory=Known)
 

@@ -72,8 +72,9 @@ def _of_nothing(decoder: "msgspec.json.Decoder[T]") -> T:
 
 def words(error: msgspec.ValidationError, *, within: str = "") -> str:
     """Say what is wrong with a body, and where. `within` is the place that was looked at."""
-    what, _, where = str(error).partition(" - at `$")
-    place = (within + where.rstrip("`")).lstrip(".")
+    what, _, where = str(error).partition(" - at ")
+    # As msgspec writes it: `$.a[0]`, or `key` in `$.a` for the name of a field.
+    place = (within + where.rpartition("`$")[2].rstrip("`")).lstrip(".")
     return f"{place}: {what}." if place else f"{what}."
 
 

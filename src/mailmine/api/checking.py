@@ -10,16 +10,20 @@ from mailmine.api.errors import BadRequestError, InvalidError
 
 PIECE = 500
 """Comments that are checked and written at a time; a request is one transaction all the same."""
+PIECE_OF_EMAILS = 100
+"""Emails that are refined and written at a time."""
 
 T = TypeVar("T")
 
 
-def pieces(raw: Sequence[msgspec.Raw], shape: type[T], field: str) -> Iterator[list[T]]:
+def pieces(
+    raw: Sequence[msgspec.Raw], shape: type[T], field: str, size: int = PIECE
+) -> Iterator[list[T]]:
     """Check what a client put, piece by piece. Raises InvalidError that says where something is wrong."""
     decode: Callable[[msgspec.Raw], T] = msgspec.json.Decoder(shape).decode
-    for start in range(0, len(raw), PIECE):
+    for start in range(0, len(raw), size):
         piece: list[T] = []
-        for index, one in enumerate(raw[start : start + PIECE], start):
+        for index, one in enumerate(raw[start : start + size], start):
             try:
                 piece.append(decode(one))
             except msgspec.ValidationError as error:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from operator import itemgetter
 from typing import Annotated
 
 import orjson
@@ -12,13 +13,16 @@ from mailmine.api import continuation, quotas, sources, uploads
 from mailmine.api.answers import ok
 from mailmine.api.asking import Asker, Data, services
 from mailmine.api.bodies import BULK, takes
-from mailmine.api.checking import pieces
+from mailmine.api.checking import PIECE_OF_EMAILS, pieces
 from mailmine.api.errors import BadRequestError, InvalidError, NotFoundError, TakenError
+from mailmine.api.refining import refined
+from mailmine.api.spool import Spool
 from mailmine.api.uploads import CommentsBody, DocumentsBody
 from mailmine.model.comment import Comment
+from mailmine.model.email import Email
 from mailmine.model.ids import CommentId, ContentHash, SourceId
 from mailmine.model.wire import without_markup
-from mailmine.refine import VERSION, identity, refine
+from mailmine.refine import Refined, identity
 from mailmine.store import comment_attachments, comments
 from mailmine.store.comments import Counts, NewComment
 from mailmine.sync import uploading
@@ -104,14 +108,14 @@ def create(
         for piece in pieces(wanted.comments, uploads.NewComment, "comments"):
             new = [_made(one.comment()) for one in piece]
             ids = [one.comment.id for one in new]
+            if len(set(ids)) < len(ids) or seen.intersection(ids):
+                raise InvalidError("comments: two of these comments have the same id.")
             there = comments.existing(tx, found.id, ids)
             if there:
                 raise TakenError(
                     f"{len(there)} of these comments are there already, {min(there)} among them: "
                     "sync them instead, which changes what is there."
                 )
-            if len(set(ids)) < len(ids) or seen.intersection(ids):
-                raise InvalidError("comments: two of these comments have the same id.")
             seen.update(ids)
             comments.put(tx, found.id, new, at=asker.at)
         quotas.check_comments(tx, found.id)
@@ -141,7 +145,7 @@ def sync(
 
 
 @router.post("/api/v1/sources/{source:address}/sync-raw-emails")
-def sync_raw_emails(
+async def sync_raw_emails(
     request: Request,
     source: str,
     asker: Asker,
@@ -154,19 +158,32 @@ def sync_raw_emails(
     del no_charge
     sources.check_tag(wanted.transform_tag)
     overriding = frozenset(wanted.override_user_properties or ())
-    with data.read() as tx:
-        found = sources.find(tx, source, asker)
+
+    def check() -> SourceId:
+        with data.read() as tx:
+            return sources.find(tx, source, asker).id
+
+    source_id = await run_in_threadpool(check)
     counts = Counts(new=0, updated=0, unchanged=0)
     shown: list[orjson.Fragment] = []
-    with data.write() as tx:
-        for piece in pieces(wanted.documents, uploads.Document, "documents"):
-            new = [_refined(one, overriding) for one in piece]
-            counts = _sum(counts, comments.put(tx, found.id, new, at=asker.at))
-            if wanted.include_comments:
-                ids = [one.comment.id for one in new]
-                every = (comments.get(tx, found.id, one) for one in ids)
-                shown += [orjson.Fragment(one.json) for one in every if one is not None]
-        quotas.check_comments(tx, found.id)
+
+    def write(spool: Spool[NewComment]) -> None:
+        nonlocal counts
+        with data.write() as tx:
+            for new in spool:
+                counts = _sum(counts, comments.put(tx, source_id, new, at=asker.at))
+                if wanted.include_comments:
+                    every = (comments.get(tx, source_id, one.comment.id) for one in new)
+                    shown.extend(orjson.Fragment(one.json) for one in every if one is not None)
+            quotas.check_comments(tx, source_id)
+
+    with Spool(NewComment) as spool:
+        read = pieces(wanted.documents, uploads.Document, "documents", PIECE_OF_EMAILS)
+        with_email = ([(one, one.raw_email.email()) for one in piece] for piece in read)
+        refinery = services(request).refinery
+        async for piece in refined(with_email, itemgetter(1), refinery, field="documents"):
+            spool.add([_made_of(*one, words, overriding) for one, words in piece])
+        await run_in_threadpool(write, spool)
     told: dict[str, object] = {"comments": shown} if wanted.include_comments else {}
     return ok(request, new=counts.new, updated=counts.updated, unchanged=counts.unchanged, **told)
 
@@ -255,16 +272,17 @@ def _made(comment: Comment) -> NewComment:
     return NewComment(comment=comment, email_key=None, refined=0)
 
 
-def _refined(document: uploads.Document, overriding: frozenset[str]) -> NewComment:
+def _made_of(
+    document: uploads.Document, email: Email, words: Refined, overriding: frozenset[str]
+) -> NewComment:
     """Make the comment of a document. What we found out counts, unless the client says that its word does."""
-    email = document.raw_email.email()
     comment_id = CommentId(document.comment_id) if document.comment_id else identity.of(email)
-    comment = uploading.own_comment(email, refine(email, whole=False), comment_id)
+    comment = uploading.own_comment(email, words, comment_id)
     given = uploads.checked(document.user_properties or {})
     ours = comment.user_properties
     properties = {**given, **ours, **{name: given[name] for name in given if name in overriding}}
     return NewComment(
-        comment=replace(comment, user_properties=properties), email_key=None, refined=VERSION
+        comment=replace(comment, user_properties=properties), email_key=None, refined=words.version
     )
 
 

@@ -1,9 +1,11 @@
 """Raw emails of a bucket: put, listed, found by their id."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from operator import attrgetter
 from typing import Annotated
 
-import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
 from msgspec import Meta, Struct
 from sqlalchemy import Connection as Transaction
@@ -13,12 +15,14 @@ from mailmine.api import buckets, continuation
 from mailmine.api.answers import ok
 from mailmine.api.asking import Asker, Data, services
 from mailmine.api.bodies import BULK, takes
-from mailmine.api.checking import pieces
+from mailmine.api.checking import PIECE_OF_EMAILS, pieces
+from mailmine.api.refining import refined
+from mailmine.api.spool import Spool
 from mailmine.api.uploads import EmailsBody, NewEmail, utc
 from mailmine.model.email import Metadata
 from mailmine.model.ids import EmailKey, MessageId
 from mailmine.model.wire import timestamp
-from mailmine.refine import Refined, composing, identity, mime, refine
+from mailmine.refine import Refined, composing, identity, mime
 from mailmine.refine.comment import UNDATED
 from mailmine.store import copies, emails, uploads
 from mailmine.store.blobs import Blobs
@@ -56,15 +60,19 @@ async def put(
             buckets.find(tx, bucket, asker)
 
     await run_in_threadpool(check)
-    new: list[Uploaded] = []
-    for piece in await run_in_threadpool(_checked, wanted.emails):
-        new += [await _kept(one, blobs) for one in piece]
 
-    def write() -> None:
+    def write(spool: Spool[Uploaded]) -> None:
         with data.write() as tx:
-            uploading.take_in(tx, buckets.find(tx, bucket, asker).id, new, at=asker.at)
+            bucket_id = buckets.find(tx, bucket, asker).id
+            for new in spool:
+                uploading.take_in(tx, bucket_id, new, at=asker.at)
 
-    await run_in_threadpool(write)
+    with Spool(Uploaded) as spool:
+        read = map(_understood, pieces(wanted.emails, NewEmail, "emails", PIECE_OF_EMAILS))
+        refinery = services(request).refinery
+        async for piece in refined(read, attrgetter("parsed.email"), refinery, field="emails"):
+            spool.add([await _kept(one, words, blobs) for one, words in piece])
+        await run_in_threadpool(write, spool)
     return ok(request)
 
 
@@ -122,32 +130,37 @@ async def read(
     return ok(request, emails=told)
 
 
-def _checked(raw: Sequence[msgspec.Raw]) -> list[list[tuple[NewEmail, Metadata | None]]]:
-    return [
-        [(one, one.metadata.metadata() if one.metadata else None) for one in piece]
-        for piece in pieces(raw, NewEmail, "emails")
-    ]
+@dataclass(frozen=True, slots=True)
+class _Understood:
+    """An email that a client put, read."""
+
+    given: NewEmail
+    metadata: Metadata | None
+    timestamp: datetime
+    raw: bytes
+    parsed: mime.Parsed
 
 
-async def _kept(new: tuple[NewEmail, Metadata | None], blobs: Blobs) -> Uploaded:
-    """Keep the contents of an email, which are named by their hash, and refine it."""
-    given, metadata = new
-    raw = given.mime_content.encode("utf-8", "surrogatepass")
+def _understood(piece: Sequence[NewEmail]) -> list[_Understood]:
+    understood: list[_Understood] = []
+    for one in piece:
+        raw = one.mime_content.encode("utf-8", "surrogatepass")
+        metadata = one.metadata.metadata() if one.metadata else None
+        understood.append(_Understood(one, metadata, utc(one.timestamp), raw, mime.parse(raw)))
+    return understood
 
-    def understand() -> tuple[mime.Parsed, Refined]:
-        parsed = mime.parse(raw)
-        return parsed, refine(parsed.email, whole=False)
 
-    parsed, refined = await run_in_threadpool(understand)
-    contents = [(await blobs.put_bytes(one), len(one)) for one in parsed.contents]
+async def _kept(one: _Understood, words: Refined, blobs: Blobs) -> Uploaded:
+    """Keep the contents of an email, which are named by their hash."""
+    contents = [(await blobs.put_bytes(each), len(each)) for each in one.parsed.contents]
     return Uploaded(
-        id=given.id,
-        mailbox=given.mailbox,
-        timestamp=utc(given.timestamp),
-        metadata=metadata,
-        email=parsed.email,
-        raw=await blobs.put_bytes(raw),
-        refined=refined,
+        id=one.given.id,
+        mailbox=one.given.mailbox,
+        timestamp=one.timestamp,
+        metadata=one.metadata,
+        email=one.parsed.email,
+        raw=await blobs.put_bytes(one.raw),
+        refined=words,
         contents=contents,
     )
 

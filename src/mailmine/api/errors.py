@@ -26,6 +26,7 @@ from starlette.exceptions import HTTPException
 from structlog import get_logger
 
 from mailmine.store.errors import Conflict, DatabaseUnavailable, NotFound as NotStored, StoreError
+from mailmine.sync.refinery import RefineryBroken
 
 _log = get_logger(__name__)
 
@@ -142,6 +143,7 @@ def install(app: FastAPI) -> None:
     app.exception_handler(HTTPException)(_http_exception)
     app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(StoreError)(_store_error)
+    app.exception_handler(RefineryBroken)(_refinery_broken)
 
 
 def _api_error(_: Request, error: ApiError) -> Response:
@@ -166,6 +168,15 @@ def _invalid(_: Request, error: RequestValidationError) -> Response:
         for fault in error.errors()
     )
     return failure(HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(faults))
+
+
+def _refinery_broken(_: Request, error: RefineryBroken) -> Response:
+    _log.error("refinery_broken", error=str(error))
+    return failure(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "Emails cannot be refined at the moment. Try again shortly.",
+        {"Retry-After": RETRY_AFTER},
+    )
 
 
 def _store_error(request: Request, error: StoreError) -> Response:

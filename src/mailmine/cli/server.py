@@ -20,7 +20,7 @@ from mailmine.api import app as api
 from mailmine.cli.errors import Failed
 from mailmine.cli.installation import Installation
 from mailmine.sync.filling import Filling
-from mailmine.sync.refinery import Apart
+from mailmine.sync.refinery import Apart, Refinery
 from mailmine.sync.runner import Runner
 from mailmine.sync.settings import SyncSettings
 from mailmine.web import app as web
@@ -98,8 +98,9 @@ class Server:
     async def _serve(self, listener: socket.socket, when_listening: Callable[[], None]) -> None:
         here = self._here
         pages = web.create(here.database)
+        refinery = Apart()
         front = Front(
-            api.create(here.database, here.blobs, here.keyring),
+            api.create(here.database, here.blobs, here.keyring, refinery=refinery),
             pages,
             here.settings.root_path,
         )
@@ -121,7 +122,7 @@ class Server:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         serving = asyncio.create_task(uvicorn_server.serve(sockets=[listener]))
-        syncing = asyncio.create_task(self._sync(stop))
+        syncing = asyncio.create_task(self._sync(stop, refinery))
         stopping = asyncio.create_task(stop.wait())
         when_listening()
         await asyncio.wait({serving, syncing, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -129,9 +130,10 @@ class Server:
         pages.state.site.live.stop()
         uvicorn_server.should_exit = True
         await asyncio.gather(serving, syncing)
+        await refinery.aclose()
         log.info("stopped")
 
-    async def _sync(self, stop: asyncio.Event) -> None:
+    async def _sync(self, stop: asyncio.Event, refinery: Refinery) -> None:
         if not self._syncs:
             await stop.wait()
             return
@@ -142,5 +144,5 @@ class Server:
             refinery=Apart(),
             settings=SyncSettings(poll_interval=self._here.settings.poll_interval),
         )
-        filling = Filling(self._here.database, refinery=Apart())
+        filling = Filling(self._here.database, refinery=refinery)
         await asyncio.gather(runner.run(stop), filling.run(stop))

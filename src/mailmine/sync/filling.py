@@ -49,7 +49,6 @@ class Filling:
                         continue
         finally:
             self._desk.close()
-            await self._refinery.aclose()
 
     async def step(self) -> bool:
         """Do a piece of each source that waits; whether there was any."""

@@ -1,0 +1,231 @@
+"""Integrations made and changed through the API: what stays, what goes, and that no secret comes back."""
+
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from mailmine.access import credentials
+from mailmine.api import app as api
+from mailmine.model.ids import IntegrationId
+from mailmine.model.integration import AccessType, AuthType, Backend, DisabledReason, Trouble
+from mailmine.store import buckets, integrations, mailboxes, sources
+from mailmine.store.blobs import Blobs
+from mailmine.store.database import Database
+from tests.integration.api.client import Client
+from tests.integration.api.conftest import KEYRING
+from tests.integration.api.test_rights import token_of
+from tests.integration.api.town import NOON, Town
+
+HERE = "/api/_private/integrations/sales/office"
+GRAPH = {"type": "client_secret", "tenant_id": "t", "client_id": "c", "secret": "hush"}
+SECRET = "hush"
+
+
+def box(email: str, bucket: str = "inbox", **fields: Any) -> dict[str, Any]:
+    return {
+        "email": email,
+        "bucket_specification": {"project_name": "sales", "name": bucket},
+        **fields,
+    }
+
+
+def body(*boxes: dict[str, Any], auth: Any = None, **fields: Any) -> dict[str, Any]:
+    configuration: dict[str, Any] = {"auth": auth, "mailboxes": list(boxes)}
+    return {"integration": {"configuration": configuration, **fields}}
+
+
+@pytest.fixture
+def app(fresh: tuple[Database, Blobs, Town]) -> FastAPI:
+    database, blobs, _ = fresh
+    return api.create(database, blobs, KEYRING, clock=lambda: NOON)
+
+
+@pytest.fixture
+def root(app: FastAPI, fresh: tuple[Database, Blobs, Town]) -> Client:
+    return Client(app, fresh[2].tokens["root"])
+
+
+@pytest.fixture
+def database(fresh: tuple[Database, Blobs, Town]) -> Database:
+    return fresh[0]
+
+
+async def made(root: Client, wanted: dict[str, Any]) -> dict[str, Any]:
+    answer = await root.put(HERE, wanted)
+    assert answer.status == 200, answer.json
+    told: dict[str, Any] = answer.json["integration"]
+    return told
+
+
+async def test_one_for_exchange_online_by_graph(root: Client, database: Database) -> None:
+    told = await made(root, body(box("a@example.com"), auth=GRAPH, backend="graph", title="Office"))
+
+    assert (told["enabled"], told["disabled_reason"], told["backend"]) == (True, None, "graph")
+    auth = told["configuration"]["auth"]
+    assert auth["has_secret"]
+    assert auth["endpoint"] == "https://graph.microsoft.com"
+    assert "secret" not in auth
+    with database.read() as tx:
+        kept = integrations.get(tx, "sales", "office")
+        assert kept is not None
+        assert (kept.connection.backend, kept.connection.auth) == (
+            Backend.GRAPH,
+            AuthType.CLIENT_SECRET,
+        )
+        assert credentials.of(tx, KEYRING, kept.id) == SECRET
+        # Whoever wants comments of the bucket makes a source.
+        assert [one.name for one in sources.list_all(tx, "sales")] == ["mail"]
+
+
+async def test_an_application_by_ews_impersonates(root: Client) -> None:
+    told = await made(root, body(auth=GRAPH))
+    auth = told["configuration"]["auth"]
+    assert auth["access"] == AccessType.IMPERSONATION
+    assert auth["endpoint"] == "https://outlook.office365.com/EWS/Exchange.asmx"
+
+
+@pytest.mark.parametrize(
+    ("auth", "words"),
+    [
+        ({"type": "client_secret", "secret": "x"}, "tenant and client_id"),
+        ({"type": "basic", "endpoint": "https://e.example.com/EWS"}, "username"),
+        ({"type": "password"}, "configuration.auth.type"),
+        ({**GRAPH, "type": "ntlm", "username": "u", "backend": "graph"}, None),
+        ({"type": "basic", "username": "u", "endpoint": "ftp://e"}, "endpoint"),
+        ({"type": "basic", "username": "u", "endpoint": "https://u:p@e/EWS"}, "names an account"),
+    ],
+)
+async def test_what_cannot_be_meant_is_told(
+    auth: dict[str, Any], words: str | None, root: Client, database: Database
+) -> None:
+    wanted = body(auth=auth)
+    if backend := auth.pop("backend", None):
+        wanted["integration"]["backend"] = backend
+    answer = await root.put(HERE, wanted)
+    assert answer.status == 422
+    assert (words or "Microsoft Graph takes no auth") in answer.json["message"]
+    with database.read() as tx:
+        assert integrations.get(tx, "sales", "office") is None
+
+
+async def test_a_mailbox_that_is_not_in_the_list_is_read_no_more(
+    root: Client, database: Database
+) -> None:
+    await made(root, body(box("a@example.com"), box("b@example.com", "new"), auth=GRAPH))
+    with database.read() as tx:
+        assert buckets.get(tx, "sales", "new") is not None
+    answer = await root.post(HERE, body(box("B@example.com", "new", folder_denylist=[["Junk"]])))
+    (left,) = answer.json["integration"]["configuration"]["mailboxes"]
+    assert (left["email"], left["folder_denylist"]) == ("B@example.com", [["Junk"]])
+
+    only_title = await root.post(HERE, {"integration": {"title": "Office"}})
+    told = only_title.json["integration"]
+    assert (told["title"], len(told["configuration"]["mailboxes"])) == ("Office", 1)
+
+
+async def test_keys_that_a_client_does_not_know_stay(root: Client) -> None:
+    first = await made(
+        root, body(box("a@example.com", sync_attachments=True), auth=GRAPH, backend="graph")
+    )
+    # As clients of Communications Mining send back what they know of it.
+    known = {
+        "title": first["title"],
+        "enabled": first["enabled"],
+        "configuration": {
+            "mailboxes": [
+                {
+                    key: first["configuration"]["mailboxes"][0][key]
+                    for key in ("email", "enabled", "bucket_specification")
+                }
+            ]
+        },
+    }
+    second = (await root.post(HERE, {"integration": known})).json["integration"]
+    assert second["backend"] == "graph"
+    assert second["configuration"] == first["configuration"]
+    # And as it is shown.
+    third = (await root.post(HERE, {"integration": second})).json["integration"]
+    assert third["configuration"] == first["configuration"]
+
+
+async def test_a_secret_is_not_sent_where_it_was_not_meant_for(
+    root: Client, database: Database
+) -> None:
+    await made(
+        root,
+        body(
+            auth={"type": "basic", "username": "u", "secret": "hush", "endpoint": "https://a.x/EWS"}
+        ),
+    )
+    moved = body(auth={"endpoint": "https://b.x/EWS"})
+    answer = await root.post(HERE, moved)
+    assert (answer.status, "secret" in answer.json["message"]) == (422, True)
+    with database.read() as tx:
+        kept = integrations.get(tx, "sales", "office")
+        assert kept is not None
+        assert kept.connection.endpoint == "https://a.x/EWS"
+
+    moved["integration"]["configuration"]["auth"]["secret"] = "other"
+    assert (await root.post(HERE, moved)).status == 200
+    with database.read() as tx:
+        assert credentials.of(tx, KEYRING, kept.id) == "other"
+
+
+async def test_without_a_secret_it_stays_off_until_there_is_one(root: Client) -> None:
+    auth = {name: value for name, value in GRAPH.items() if name != "secret"}
+    told = await made(root, body(auth=auth, enabled=True))
+    assert (told["enabled"], told["disabled_reason"]) == (False, "sync_error")
+    assert "secret" in told["disabled_detail"]["message"]
+
+    mended = await root.post(HERE, {"integration": {"configuration": {"auth": {"secret": "hush"}}}})
+    told = mended.json["integration"]
+    assert (told["enabled"], told["disabled_reason"], told["trouble"]) == (True, None, None)
+
+
+async def test_off_and_on_again(root: Client, database: Database) -> None:
+    told = await made(root, body(box("a@example.com"), auth=GRAPH))
+    off = (await root.post(HERE, {"integration": {"enabled": False}})).json["integration"]
+    assert (off["enabled"], off["disabled_reason"]) == (False, "user")
+    on = (await root.post(HERE, {"integration": {"enabled": True}})).json["integration"]
+    assert (on["enabled"], on["disabled_reason"]) == (True, None)
+
+    with database.write() as tx:
+        (mailbox,) = mailboxes.of_integration(tx, IntegrationId(told["id"]))
+        mailboxes.set_enabled(
+            tx,
+            mailbox.id,
+            enabled=False,
+            reason=DisabledReason.SYNC_ERROR,
+            trouble=Trouble(code="ErrorNonExistentMailbox", message="Gone.", since=NOON),
+        )
+    kept = await root.post(HERE, body(box("a@example.com", enabled=False)))
+    (told,) = kept.json["integration"]["configuration"]["mailboxes"]
+    assert (told["enabled"], told["disabled_reason"]) == (False, "sync_error")
+    again = await root.post(HERE, body(box("a@example.com", enabled=True)))
+    (told,) = again.json["integration"]["configuration"]["mailboxes"]
+    assert (told["enabled"], told["disabled_reason"], told["trouble"]) == (True, None, None)
+
+
+async def test_who_fills_a_bucket_must_be_allowed_to(
+    app: FastAPI, fresh: tuple[Database, Blobs, Town]
+) -> None:
+    database, _, _ = fresh
+    token = token_of(database, frozenset({"integrations-write"}), frozenset())
+    client = Client(app, token)
+    answer = await client.put(HERE, body(box("a@example.com"), auth=GRAPH))
+    assert (answer.status, "buckets-append" in answer.json["message"]) == (403, True)
+    foreign = box("a@example.com")
+    foreign["bucket_specification"]["project_name"] = "finance"
+    answer = await client.put(HERE, body(foreign, auth=GRAPH))
+    # To him that project does not exist.
+    assert (answer.status, "no project finance" in answer.json["message"]) == (404, True)
+
+
+async def test_removing_one_leaves_its_emails(root: Client, database: Database) -> None:
+    told = await made(root, body(box("a@example.com"), auth=GRAPH))
+    assert (await root.delete(HERE)).status == 200
+    assert (await root.get(HERE)).status == 404
+    with database.read() as tx:
+        assert not credentials.is_given(tx, IntegrationId(told["id"]))
+        assert buckets.get(tx, "sales", "inbox") is not None

@@ -1,0 +1,288 @@
+"""What clients put: its limits, its forms, and that a request counts wholly or not at all."""
+
+import gzip
+import zlib
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from mailmine.api import app as api, bodies
+from mailmine.store import comments, events
+from mailmine.store.blobs import Blobs
+from mailmine.store.database import Database
+from mailmine.sync.refinery import RefineryBroken
+from tests.integration.api.client import Client
+from tests.integration.api.conftest import KEYRING
+from tests.integration.api.town import NOON, Town
+
+PUT = "/api/_private/sources/sales/mail/comments"
+SYNC = "/api/v1/sources/sales/mail/sync"
+RAW = "/api/v1/sources/sales/mail/sync-raw-emails"
+
+
+def comment(number: int = 0, **fields: Any) -> dict[str, Any]:
+    return {
+        "id": f"{number:06x}",
+        "timestamp": "2026-01-01T00:00:00Z",
+        "messages": [{"body": {"text": f"Body {number}"}}],
+        **fields,
+    }
+
+
+@pytest.fixture
+def app(fresh: tuple[Database, Blobs, Town]) -> FastAPI:
+    database, blobs, _ = fresh
+    return api.create(database, blobs, KEYRING, clock=lambda: NOON)
+
+
+@pytest.fixture
+def root(app: FastAPI, fresh: tuple[Database, Blobs, Town]) -> Client:
+    return Client(app, fresh[2].tokens["root"])
+
+
+def count(fresh: tuple[Database, Blobs, Town]) -> int:
+    database, _, sales = fresh
+    with database.read() as tx:
+        return comments.count(tx, sales.source) - 300
+
+
+async def test_thousands_at_once(root: Client, fresh: tuple[Database, Blobs, Town]) -> None:
+    many = [comment(number) for number in range(16_384)]
+    assert (await root.put(PUT, {"comments": many})).json == {"status": "ok"}
+    assert count(fresh) == 16_384
+
+    one_more = await root.post(SYNC, {"comments": [*many, comment(16_384)]})
+    assert (one_more.status, "16384" in one_more.json["message"]) == (422, True)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status", "words"),
+    [
+        ({"timestamp": "yesterday"}, 422, "comments[700].timestamp"),
+        ({"messages": [{"body": {}}]}, 422, "comments[700].messages[0].body"),
+        ({"user_properties": {"Team": "x"}}, 422, "comments[700].user_properties"),
+        ({"user_properties": {"number:Team": "x"}}, 422, "number:Team"),
+        ({"user_properties": {"string:Team": None}}, 422, "comments[700].user_properties"),
+        ({"id": "a/b"}, 422, "comments[700].id"),
+        ({"messages": [{"body": {"text": "x" * 65_537}}]}, 422, "65536"),
+        ({"id": "000001"}, 422, "same id"),
+    ],
+)
+async def test_one_that_is_wrong_keeps_all_others_out(
+    wrong: dict[str, Any],
+    status: int,
+    words: str,
+    root: Client,
+    fresh: tuple[Database, Blobs, Town],
+) -> None:
+    many = [comment(number) for number in range(800)]
+    many[700] |= wrong
+    answer = await root.put(PUT, {"comments": many})
+    assert answer.status == status
+    assert words in answer.json["message"]
+    assert count(fresh) == 0
+
+
+@pytest.mark.parametrize("coding", ["gzip", "x-gzip", "deflate"])
+async def test_packed_bodies(
+    coding: str, root: Client, fresh: tuple[Database, Blobs, Town]
+) -> None:
+    body = b'{"comments":[%s]}' % b",".join(
+        b'{"id":"%x","timestamp":"2026-01-01T00:00:00Z","messages":[]}' % number
+        for number in range(1000)
+    )
+    packed = zlib.compress(body) if coding == "deflate" else gzip.compress(body)
+    answer = await root.send("PUT", PUT, packed, content_encoding=coding)
+    assert answer.status == 200
+    assert count(fresh) == 1000
+
+
+@pytest.mark.parametrize(
+    ("body", "coding", "status", "word"),
+    [
+        (b"", "", 400, "no body"),
+        (b"{", "", 400, "JSON"),
+        (b"\xff\xfe", "", 400, "JSON"),
+        (b'{"comments": 1}', "", 422, "comments"),
+        (b'{"other": []}', "", 422, "comments"),
+        (b"not packed", "gzip", 400, "packed"),
+        (gzip.compress(b'{"comments":[]}')[:-9], "gzip", 400, "ended"),
+        (b"{}", "br", 415, "gzip"),
+    ],
+)
+async def test_bodies_that_are_not_understood(
+    body: bytes, coding: str, status: int, word: str, root: Client
+) -> None:
+    headers = {"content_encoding": coding} if coding else {}
+    answer = await root.send("PUT", PUT, body, **headers)
+    assert answer.status == status, answer.json
+    assert word in answer.json["message"]
+
+
+async def test_a_body_that_is_too_long_is_refused_before_it_is_read(root: Client) -> None:
+    path = "/api/v1/sources/sales/mail"
+    told = await root.send("POST", path, b"{}", content_length=str(bodies.SMALL + 1))
+    assert told.status == 413
+    unsaid = await root.ask("POST", path, b" " * (bodies.SMALL + 1))
+    assert unsaid.status == 413
+    # A few kilobytes that would become gigabytes.
+    bomb = gzip.compress(b" " * (bodies.SMALL + 1))
+    packed = await root.send("POST", path, bomb, content_encoding="gzip")
+    assert packed.status == 413
+    assert f"{bodies.SMALL:,} bytes" in packed.json["message"]
+
+
+async def test_markup_is_kept_and_given_where_it_is_asked_for(root: Client) -> None:
+    body = {"text": "Hello", "text_markup": [{"bold": True}], "translated_from": "Hallo"}
+    put = await root.put(PUT, {"comments": [comment(messages=[{"body": body}])]})
+    assert put.status == 200
+    path = "/api/v1/sources/sales/mail/comments/000000"
+    plain = (await root.get(path)).json["comment"]["messages"][0]["body"]
+    assert plain == {"text": "Hello", "translated_from": "Hallo"}
+    marked = (await root.get(f"{path}?include_markup=true")).json["comment"]["messages"][0]["body"]
+    assert marked == body
+
+
+async def test_raw_emails_of_which_one_cannot_be_read(
+    root: Client, fresh: tuple[Database, Blobs, Town]
+) -> None:
+    good = {"raw_email": {"headers": {"raw": "Message-ID: <a@x>"}, "body": {"plain": "Hi"}}}
+    lacking = {"raw_email": {"headers": {"raw": "Message-ID: <b@x>"}, "body": {}}}
+    body = {"documents": [good, lacking], "transform_tag": "generic.0.CONVKER5"}
+    answer = await root.post(RAW, body)
+    assert (answer.status, "plain" in answer.json["message"]) == (422, True)
+    tag = await root.post(RAW, {"documents": [good], "transform_tag": "nonsense"})
+    assert (tag.status, "transform tag" in tag.json["message"]) == (422, True)
+    assert count(fresh) == 0
+
+
+async def test_what_a_client_says_of_a_raw_email(root: Client) -> None:
+    document = {
+        "raw_email": {
+            "headers": {
+                "parsed": {
+                    "Message-ID": "<a@x>",
+                    "From": "ann@example.com",
+                    "Received": ["one", "two"],
+                }
+            },
+            "body": {"plain": "Hi"},
+        },
+        "user_properties": {"string:Sender": "their word", "string:Message ID": "their word"},
+        "comment_id": "mine",
+    }
+    body = {
+        "documents": [document],
+        "transform_tag": "generic.0.CONVKER5",
+        "include_comments": True,
+        "override_user_properties": ["string:Sender"],
+    }
+    (made,) = (await root.post(RAW, body)).json["comments"]
+    assert made["id"] == "mine"
+    assert made["user_properties"]["string:Sender"] == "their word"
+    assert made["user_properties"]["string:Message ID"] == "<a@x>"
+
+
+class Broken:
+    """A refinery that cannot be started."""
+
+    async def start(self) -> None:
+        raise RefineryBroken("No process.")
+
+    async def refine(self, emails: object) -> list[Any]:
+        del emails
+        raise RefineryBroken("No process.")
+
+    async def aclose(self) -> None:
+        pass
+
+
+class Choking:
+    """A refinery that the second email of each piece ends."""
+
+    async def start(self) -> None:
+        pass
+
+    async def refine(self, emails: object) -> list[Any]:
+        del emails
+        return [None]
+
+    async def aclose(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("refinery", "status", "word"),
+    [(Broken(), 503, "shortly"), (Choking(), 422, "documents[0]")],
+)
+async def test_emails_that_cannot_be_refined(
+    refinery: Any, status: int, word: str, fresh: tuple[Database, Blobs, Town]
+) -> None:
+    database, blobs, sales = fresh
+    app = api.create(database, blobs, KEYRING, refinery=refinery, clock=lambda: NOON)
+    good = {"raw_email": {"headers": {"raw": "Message-ID: <a@x>"}, "body": {"plain": "Hi"}}}
+    body = {"documents": [good], "transform_tag": "generic.0.CONVKER5"}
+    answer = await Client(app, sales.tokens["root"]).post(RAW, body)
+    assert (answer.status, word in answer.json["message"]) == (status, True)
+
+
+async def test_emails_of_a_request_count_wholly_or_not_at_all(
+    root: Client, fresh: tuple[Database, Blobs, Town]
+) -> None:
+    path = "/api/_private/buckets/sales/inbox"
+    email = {
+        "id": "<{}@x>",
+        "mailbox": "a@example.com",
+        "timestamp": "2026-01-01T00:00:00Z",
+        "mime_content": "Subject: x\n\nHello",
+    }
+    many = [{**email, "id": f"<{number}@x>"} for number in range(150)]
+    wrong = [*many, {**email, "id": "<w@x>", "metadata": {"received_at": "never"}}]
+    answer = await root.put(f"{path}/emails", {"emails": wrong})
+    assert (answer.status, "received_at" in answer.json["message"]) == (422, True)
+    statistics = f"{path}/statistics"
+    assert (await root.get(statistics)).json["statistics"]["count"]["value"] == 1
+    assert (await root.put(f"{path}/emails", {"emails": many})).status == 200
+    assert (await root.get(statistics)).json["statistics"]["count"]["value"] == 151
+    # The same again, with another text: still one, and its comment says the new words.
+    again = {**many[0], "mime_content": "Subject: x\n\nGoodbye"}
+    assert (await root.put(f"{path}/emails", {"emails": [again]})).status == 200
+    assert (await root.get(statistics)).json["statistics"]["count"]["value"] == 151
+    told = await root.get(f"/api/v1/sources/sales/mail/comments/{b'<0@x>'.hex()}")
+    assert told.json["comment"]["messages"][0]["body"]["text"] == "Goodbye"
+    assert count(fresh) == 150
+
+
+async def test_a_quota_of_comments_keeps_all_out(
+    root: Client, fresh: tuple[Database, Blobs, Town]
+) -> None:
+    limit = await root.post("/api/_private/quotas/x/comments_per_source", {"hard_limit": 305})
+    assert limit.status == 200
+    many = [comment(number) for number in range(6)]
+    answer = await root.put(PUT, {"comments": many})
+    assert (answer.status, "quota" in answer.json["message"]) == (422, True)
+    assert count(fresh) == 0
+    assert (await root.put(PUT, {"comments": many[:5]})).status == 200
+
+
+async def test_every_change_is_written_down_and_no_secret_with_it(
+    root: Client, fresh: tuple[Database, Blobs, Town]
+) -> None:
+    auth = {
+        "type": "basic",
+        "username": "svc",
+        "secret": "hush-hush",
+        "endpoint": "https://e.x/EWS",
+    }
+    made = await root.put(
+        "/api/_private/integrations/sales/more", {"integration": {"configuration": {"auth": auth}}}
+    )
+    assert made.status == 200
+    assert (await root.delete("/api/_private/integrations/sales/more")).status == 200
+    with fresh[0].read() as tx:
+        written = events.page(tx, before=None, limit=100)
+    assert {"integration_created", "integration_removed"} <= {one.kind for one in written}
+    assert "hush-hush" not in repr(written)
+    by_person = [one for one in written if one.kind.startswith("integration_")]
+    assert all(one.user_id and one.detail["from"] == "127.0.0.1" for one in by_person)
