@@ -3,15 +3,18 @@
 import multiprocessing
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, make_url, text
 
-from mailmine.store import migrations, schema
+from mailmine.model.ids import SourceId
+from mailmine.store import comments, migrations, schema
 from mailmine.store.database import Database
 from mailmine.store.errors import DatabaseUnavailable
 from tests import postgresql
+from tests.contract.store_world import MINUTE, NOW, comment
 
 SHAPE = {
     "sqlite": (
@@ -100,3 +103,76 @@ def test_a_database_of_a_newer_version_is_left_alone(database: Database) -> None
         head = text("UPDATE alembic_version SET version_num = :head")
         tx.execute(head, {"head": HEAD})
     database.migrate()
+
+
+ROWS = 5
+OF_BEFORE: dict[str, dict[str, Any]] = {
+    "projects": {
+        "id": "p",
+        "name": "acme",
+        "title": "",
+        "description": "",
+        "created_at": 1,
+        "updated_at": 1,
+    },
+    "sources": {
+        "id": "s",
+        "project_id": "p",
+        "name": "mail",
+        "title": "",
+        "description": "",
+        "language": "en",
+        "should_translate": False,
+        "kind": "unknown",
+        "created_at": 1,
+        "updated_at": 1,
+    },
+    "comments": {
+        "source_id": "s",
+        "comment_id": str,
+        "time_key": lambda row: 100 - row,
+        "timestamp": 1,
+        "refined": 1,
+        # A clock that was set back meanwhile.
+        "created_at": lambda row: 1_700_000_000_000_000 - row,
+        "updated_at": 1,
+        "json": lambda row: b"%d" % row,
+    },
+}
+"""Rows as the second version of the schema had them."""
+
+
+def test_comments_of_before_are_put_in_the_order_in_which_they_came(
+    empty_urls: tuple[str, str],
+) -> None:
+    """An installation of before streams: they read from the first comment, and new ones come behind."""
+    url, _ = empty_urls
+    engine = create_engine(make_url(url).set(drivername=DRIVERS[make_url(url).drivername]))
+    with engine.begin() as connection:
+        migrations.upgrade(connection, "0002")
+        for table, columns in OF_BEFORE.items():
+            names = ", ".join(f'"{name}"' for name in columns)
+            values = ", ".join(f":{name}" for name in columns)
+            for row in range(ROWS if table == "comments" else 1):
+                of_row = {
+                    name: value(row) if callable(value) else value
+                    for name, value in columns.items()
+                }
+                connection.execute(text(f"INSERT INTO {table} ({names}) VALUES ({values})"), of_row)  # noqa: S608
+    engine.dispose()
+    migrate(url)
+
+    database = Database.open(url)
+    with database.read() as tx:
+        order = comments.following(
+            tx, SourceId("s"), comments.Order.ARRIVAL, after=0, limit=2 * ROWS
+        )
+    assert [one.json for one in order] == [b"%d" % row for row in range(ROWS)]
+    with database.write() as tx:
+        comments.put(tx, SourceId("s"), [comment("new")], at=NOW - 1000 * MINUTE)
+    with database.read() as tx:
+        (last,) = comments.following(
+            tx, SourceId("s"), comments.Order.ARRIVAL, after=order[-1].place, limit=10
+        )
+    assert b"Hello" in last.json
+    database.close()

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, text
 from mailmine.store.errors import DatabaseUnavailable
 
 
-def upgrade(tx: Connection) -> None:
-    """Bring the schema up to date within `tx`; other processes that want the same wait.
+def upgrade(tx: Connection, to: str = "head") -> None:
+    """Bring the schema up to date (or to a revision) within `tx`; other processes that want the same wait.
 
     SQLite lets one process write at a time anyway. PostgreSQL takes a lock until the end of `tx`.
     Raises DatabaseUnavailable for a database of a newer version.
@@ -22,7 +22,7 @@ def upgrade(tx: Connection) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.attributes["connection"] = tx
     try:
-        command.upgrade(config, "head")
+        command.upgrade(config, to)
     except CommandError as error:
         raise DatabaseUnavailable(
             "This database was written by a newer mailmine. Install that version, or name another database."

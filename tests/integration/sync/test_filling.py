@@ -1,0 +1,149 @@
+"""A new source on a bucket that has emails: its comments are made in the background, from what is kept."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from mailmine.model.email import Email
+from mailmine.model.ids import MessageId
+from mailmine.refine import Refined, identity
+from mailmine.store import buckets, comments, emails, fills, projects, sources
+from mailmine.store.buckets import Bucket
+from mailmine.store.database import Database
+from mailmine.store.emails import NewEmail
+from mailmine.store.sources import Source
+from mailmine.sync.filling import PIECE, Filling
+from mailmine.sync.refinery import Here
+from tests.contract.store_world import NOW, comment
+from tests.integration.sync.test_runner import until
+
+EMAILS = PIECE * 2 + 30
+
+
+@pytest.fixture
+def opened(database_url: str) -> Iterator[Database]:
+    database = Database.open(database_url)
+    database.migrate()
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def bucket(opened: Database) -> Bucket:
+    with opened.write() as tx:
+        project = projects.ensure(tx, "acme")
+        bucket = buckets.ensure(tx, project.id, "mail")
+        emails.put(tx, bucket.id, [new(number) for number in range(EMAILS)], at=NOW)
+    return bucket
+
+
+def new(number: int) -> NewEmail:
+    email = Email(
+        message_id=MessageId(f"<{number}@acme.example>"), subject="Order", text=f"Number {number}"
+    )
+    return NewEmail(
+        comment_id=identity.of(email), fingerprint=identity.fingerprint(email), email=email
+    )
+
+
+def begin(database: Database, bucket: Bucket, name: str = "new") -> Source:
+    with database.write() as tx:
+        source = sources.ensure(tx, bucket.project_id, name, bucket_id=bucket.id)
+        fills.begin(tx, source.id, bucket.id, at=NOW)
+    return source
+
+
+def count(database: Database, source: Source) -> int:
+    with database.read() as tx:
+        return comments.count(tx, source.id)
+
+
+def progress(database: Database, source: Source) -> tuple[int, int] | None:
+    with database.read() as tx:
+        fill = fills.of_source(tx, source.id)
+    return None if fill is None else (fill.done, fill.total)
+
+
+async def test_it_goes_piece_by_piece_and_says_how_far_it_is(
+    opened: Database, bucket: Bucket
+) -> None:
+    source = begin(opened, bucket)
+    assert progress(opened, source) == (0, EMAILS)
+    filling = Filling(opened, refinery=Here())
+    seen = []
+    while await filling.step():
+        seen.append((count(opened, source), progress(opened, source)))
+    assert seen == [
+        (PIECE, (PIECE, EMAILS)),
+        (2 * PIECE, (2 * PIECE, EMAILS)),
+        (EMAILS, (EMAILS, EMAILS)),
+        (EMAILS, None),
+    ]
+    with opened.read() as tx:
+        first = comments.get(tx, source.id, new(0).comment_id)
+    assert first is not None
+    assert first.comment.messages[0].body == "Number 0"
+
+
+async def test_two_sources_have_their_turns(opened: Database, bucket: Bucket) -> None:
+    one, other = begin(opened, bucket), begin(opened, bucket, "other")
+    await Filling(opened, refinery=Here()).step()
+    assert (count(opened, one), count(opened, other)) == (PIECE, PIECE)
+
+
+async def test_what_is_there_already_stays(opened: Database, bucket: Bucket) -> None:
+    source = begin(opened, bucket)
+    newer = comment("x", "A newer copy")
+    with opened.write() as tx:
+        said = comments.NewComment(
+            comment=type(newer.comment)(
+                id=new(0).comment_id, timestamp=NOW, messages=newer.comment.messages
+            ),
+            email_key=None,
+            refined=1,
+        )
+        comments.put(tx, source.id, [said], at=NOW)
+    filling = Filling(opened, refinery=Here())
+    while await filling.step():
+        pass
+    with opened.read() as tx:
+        kept = comments.get(tx, source.id, new(0).comment_id)
+    assert kept is not None
+    assert kept.comment.messages[0].body == "A newer copy"
+    assert count(opened, source) == EMAILS
+
+
+async def test_it_goes_on_where_another_process_stopped(opened: Database, bucket: Bucket) -> None:
+    source = begin(opened, bucket)
+    await Filling(opened, refinery=Here()).step()
+    other = Filling(opened, refinery=Here())
+    while await other.step():
+        pass
+    assert (count(opened, source), progress(opened, source)) == (EMAILS, None)
+
+
+async def test_a_source_that_goes_meanwhile(opened: Database, bucket: Bucket) -> None:
+    source = begin(opened, bucket)
+
+    class Slow(Here):
+        async def refine(self, emails: Sequence[Email]) -> list[Refined | None]:
+            with opened.write() as tx:
+                sources.remove(tx, source.id)
+            return await super().refine(emails)
+
+    filling = Filling(opened, refinery=Slow())
+    await filling.step()
+    assert not await filling.step()
+
+
+async def test_it_runs_beside_everything_else_until_it_is_told_to_stop(
+    opened: Database, bucket: Bucket
+) -> None:
+    stop = asyncio.Event()
+    running = asyncio.create_task(Filling(opened, refinery=Here(), look=0.01).run(stop))
+    source = begin(opened, bucket)
+    await until(lambda: progress(opened, source) is None)
+    stop.set()
+    await running
+    assert count(opened, source) == EMAILS
