@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Literal
+from typing import Any
 
 from fastapi import Depends, FastAPI
-from pydantic import BaseModel
 
 import mailmine
 from mailmine.access.secrets import Keyring
@@ -15,10 +14,12 @@ from mailmine.api import (
     buckets,
     comments,
     datasets,
+    docs,
     emails,
     errors,
     health,
     integrations,
+    openapi,
     projects,
     quotas,
     session,
@@ -54,11 +55,9 @@ PREFIXES = ("/api", "/auth", "/health")
 """The paths that are ours; whatever is served beside us may have all others."""
 
 
-class Failure(BaseModel):
-    """What every failure is told as."""
-
-    status: Literal["error"]
-    message: str
+def describe() -> dict[str, Any]:
+    """Describe the API (OpenAPI 3.1), without a database."""
+    return openapi.document((*OPEN, *GUARDED))
 
 
 def create(
@@ -76,26 +75,17 @@ def create(
     app = FastAPI(
         title="mailmine",
         version=mailmine.__version__,
-        openapi_url="/api/openapi.json",
-        # Pages of documentation would load scripts of third parties.
+        # Described by `openapi`, shown by `docs`: the framework's own pages would load scripts of third parties.
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        responses={
-            status: {"model": Failure, "description": description}
-            for status, description in {
-                400: "The request is not understood.",
-                401: "No valid token.",
-                403: "A permission is missing.",
-                404: "Not found.",
-                422: "A parameter is not valid.",
-            }.items()
-        },
     )
     app.state.services = Services(database, blobs, keyring, refinery or Here(), clock)
+    app.state.describe = describe
     errors.install(app)
     app.add_middleware(Transport)
-    for router in OPEN:
+    for router in (docs.router, *OPEN):
         app.include_router(router)
     for router in GUARDED:
         # Not left to the endpoints: a route cannot forget to ask who calls it.

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from mailmine import __version__
-from mailmine.cli import check, demo, import_, key, refine, serve, simulate, token, user
+from mailmine.cli import check, demo, import_, key, openapi, refine, serve, simulate, token, user
 from mailmine.cli.errors import in_words
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command()(serve.serve)
 app.command()(simulate.simulate)
 app.command()(refine.refine)
 app.command()(check.check)
+app.command()(openapi.openapi)
 app.command("import")(import_.import_)
 app.add_typer(user.app, name="user")
 app.add_typer(token.app, name="token")

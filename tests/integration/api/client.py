@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+import msgspec
 import orjson
 from starlette.types import ASGIApp, Message, Scope
+
+from mailmine.api.shapes import ANSWERS, envelope
 
 PIECE = 64 << 10
 """Bytes that arrive at once."""
@@ -20,6 +23,8 @@ class Answer:
     status: int
     headers: dict[str, str]
     body: bytes
+    route: str = ""
+    """The route that gave it, as api/rights.py names it."""
 
     @property
     def json(self) -> Any:
@@ -98,8 +103,19 @@ class Client:
             got.append(message)
 
         await self.app(scope, receive, send)
-        return Answer(
+        answer = Answer(
             got[0]["status"],
             {name.decode().lower(): value.decode() for name, value in got[0]["headers"]},
             b"".join(message.get("body", b"") for message in got[1:]),
+            f"{method} {scope['route'].path}" if "route" in scope else "",
         )
+        described(answer)
+        return answer
+
+
+def described(answer: Answer) -> None:
+    """Hold an answer against what the description of the API says of it."""
+    fields = ANSWERS.get(answer.route)
+    if fields is None or answer.status != 200 or "json" not in answer.headers["content-type"]:
+        return
+    msgspec.convert(answer.json, envelope("Answer", fields))

@@ -298,6 +298,8 @@ async def test_its_permissions_alone_are_enough(
         assert answer.status == 422
     else:
         assert answer.status == 200, answer.json
+    # So its answer was held against its description, by the client.
+    assert answer.route == route
 
 
 @pytest.mark.parametrize("route", PERMITTED)
