@@ -109,7 +109,8 @@ BY_NAME: dict[str, Any] = {
     "override_user_properties": None,
     "reviewed": None,
     "sources": None,
-    "messages.from": {"one_of": ["ann@example.com"]},
+    "StreamResult.continuation": "AQ88XnqbHS9AAAZM_X0ndAA",
+    "streams_results_answer.continuation": "AQ88XnqbHS9AAAZM_X0ndAA",
 }
 """What a field of this name holds; `shape.field` counts before `field`."""
 
@@ -242,6 +243,8 @@ def _takes(info: inspect.Type, known: Any) -> bool:
         return not any(isinstance(one, inspect.StructType) for one in info.types)
     if isinstance(info, inspect.ListType | inspect.VarTupleType):
         return isinstance(known, list)
+    if isinstance(info, inspect.StrType):
+        return isinstance(known, str)
     if isinstance(info, inspect.LiteralType):
         return known in info.values
     if isinstance(info, inspect.EnumType):
