@@ -143,10 +143,11 @@ def _identify(request: Request, token: str | None, cookie: str | None) -> Identi
             if token
             else "You are not signed in any more."
         )
-    if identity.unnoted_token is not None:
+    if identity.unnoted_token is not None or identity.unnoted_session is not None:
         # Reading goes on while nothing can be written.
         with suppress(StoreError), known.database.write() as tx:
             tokens.note_use(tx, identity, at=now)
+            sessions.note_use(tx, identity, at=now)
     return identity
 
 
