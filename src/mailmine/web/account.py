@@ -67,9 +67,7 @@ def _change(request: Request, change: Change) -> Response:
     """Make a change for who asks, and show the page again; who has no session (any more) is sent to sign in."""
     site: Site = request.app.state.site
     with site.database.write() as tx:
-        identity = identify(request, tx)
-        if identity is not None:
+        if identity := identify(request, tx):
             change(tx, identity)
-    if identity is None:
-        return RedirectResponse(path(request, "sign_in"), status_code=303)
-    return RedirectResponse(path(request, "account"), status_code=303)
+        is_signed_in = identify(request, tx) is not None
+    return RedirectResponse(path(request, "account" if is_signed_in else "sign_in"), 303)

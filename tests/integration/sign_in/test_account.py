@@ -85,7 +85,7 @@ async def test_ending_this_one_signs_out(world: World) -> None:
     ana = world.add("ana")
     other, this = await browser_of(world, ana), await browser_of(world, ana)
     first, _ = await this.handles()
-    assert await this.post("/account/end", session=first) == (303, "/account")
+    assert await this.post("/account/end", session=first) == (303, "/sign-in")
     assert await this.page() == ""
     assert await this.post("/account/end", session=first) == (303, "/sign-in")
     assert await other.page() != ""
