@@ -24,6 +24,7 @@ PAGES = [
     f"{ORDERS}/comments/{identity.comment_id(letters.HOSTILE_ID)}",
     "/sources/nordwind/support",
     "/sources/nordwind/press",
+    "/account",
 ]
 
 LUMINANCE = """() => {

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import Connection
 
 from mailmine.model.ids import IntegrationId, MailboxId, UserId
-from mailmine.store import events, secrets, sessions, settings, tokens, users
+from mailmine.store import events, identities, secrets, sessions, settings, tokens, users
 from mailmine.store.database import Database
-from mailmine.store.errors import NotFound
+from mailmine.store.errors import Conflict, NotFound
 from tests.contract.store_world import MINUTE, NOW
 
 
@@ -67,12 +67,39 @@ def test_a_session_lives_until_it_ends(database: Database) -> None:
         user = ana(tx)
         session = sessions.add(tx, "h", user.id, at=NOW, expires_at=NOW + MINUTE)
         assert sessions.by_hash(tx, "h") == session
-        sessions.touch(tx, "h", NOW + MINUTE, expires_at=NOW + 2 * MINUTE)
-        later = replace(session, last_seen_at=NOW + MINUTE, expires_at=NOW + 2 * MINUTE)
-        assert sessions.by_hash(tx, "h") == later
-        assert sessions.remove_expired(tx, NOW + MINUTE) == 0
-        assert sessions.remove_expired(tx, NOW + 2 * MINUTE) == 1
+        sessions.touch(tx, "h", NOW + MINUTE / 2)
+        assert sessions.by_hash(tx, "h") == replace(session, last_seen_at=NOW + MINUTE / 2)
+        assert sessions.remove_expired(tx, NOW + MINUTE / 2) == 0
+        assert sessions.remove_expired(tx, NOW + MINUTE) == 1
         assert sessions.by_hash(tx, "h") is None
+
+
+def test_the_sessions_of_a_user_are_listed_while_they_live(database: Database) -> None:
+    with database.write() as tx:
+        user = ana(tx)
+        for name, minutes in [("a", 1), ("b", 2), ("c", 3)]:
+            sessions.add(tx, name, user.id, at=NOW, expires_at=NOW + minutes * MINUTE)
+        sessions.touch(tx, "c", NOW + MINUTE)
+        living = sessions.of_user(tx, user.id, now=NOW + MINUTE)
+        assert [session.id_hash for session in living] == ["c", "b"]
+        assert sessions.of_user(tx, UserId("0" * 16), now=NOW) == ()
+
+
+def test_an_identity_is_that_of_one_user_and_goes_with_him(database: Database) -> None:
+    with database.write() as tx:
+        user = ana(tx)
+        identity = identities.UserIdentity(issuer="https://a", subject="7", user_id=user.id)
+        identities.add(tx, identity)
+        assert identities.get(tx, "https://a", "7") == identity
+        assert identities.get(tx, "https://b", "7") is None
+        assert identities.get(tx, "https://A", "7") is None
+    with pytest.raises(Conflict), database.write() as tx:
+        identities.add(tx, identity)
+    with pytest.raises(NotFound), database.write() as tx:
+        identities.add(tx, replace(identity, subject="8", user_id=UserId("0" * 16)))
+    with database.write() as tx:
+        users.remove(tx, user.id)
+        assert identities.get(tx, "https://a", "7") is None
 
 
 def test_all_sessions_of_a_user_end_at_once(database: Database) -> None:

@@ -53,6 +53,7 @@ from mailmine.store import (
     failures,
     fills,
     folders,
+    identities,
     integrations,
     mailboxes,
     migrations,
@@ -98,6 +99,7 @@ SOMEBODY = users.User(
     created_at=NOW,
     is_enabled=True,
 )
+IDENTITY = identities.UserIdentity(issuer="i", subject="s", user_id=USER)
 COPY = copies.NewCopy(
     mailbox_id=MAILBOX, folder_key=FOLDER, item_id=ITEM, email_key=KEY, metadata=Metadata()
 )
@@ -224,6 +226,8 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     folders.save_tree: lambda tx: folders.save_tree(tx, MAILBOX, [seen("Inbox")], is_complete=True),
     folders.start_anew: lambda tx: folders.start_anew(tx, FOLDER),
     folders.set_trouble: lambda tx: folders.set_trouble(tx, FOLDER, None),
+    identities.add: lambda tx: identities.add(tx, IDENTITY),
+    identities.get: lambda tx: identities.get(tx, "i", "s"),
     integrations.by_id: lambda tx: integrations.by_id(tx, INTEGRATION),
     integrations.get: lambda tx: integrations.get(tx, "p", "i"),
     integrations.list_all: integrations.list_all,
@@ -271,7 +275,8 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     sessions.remove: lambda tx: sessions.remove(tx, "h"),
     sessions.remove_expired: lambda tx: sessions.remove_expired(tx, NOW),
     sessions.remove_of_user: lambda tx: sessions.remove_of_user(tx, USER),
-    sessions.touch: lambda tx: sessions.touch(tx, "h", NOW, expires_at=NOW),
+    sessions.of_user: lambda tx: sessions.of_user(tx, USER, now=NOW),
+    sessions.touch: lambda tx: sessions.touch(tx, "h", NOW),
     settings.get: lambda tx: settings.get(tx, "a"),
     settings.put: lambda tx: settings.put(tx, "a", "b"),
     sources.by_id: lambda tx: sources.by_id(tx, SOURCE),

@@ -5,8 +5,11 @@ What other rooms use:
 - `first.administrator(tx, at=…)` makes the first account of a new installation, with a password to print once.
 - `signing.sign_in(database, throttle, …)` lets a person in by username and password, or raises `SignInError`,
   whose text is for the person; `signing.sign_out(database, token)` ends the session.
+- `single_sign_on.SingleSignOn(registration, keyring)` does so by a provider of OpenID Connect (`oidc`, `id_token`, `roles`):
+  `begin`, and when the person is back `recall`, `person` and `admit`; each may raise `oidc.Refused`, a `SignInError`.
 - `sessions.identify(tx, token, now=…)` tells whose session a cookie names; `sessions.COOKIE` is its name and
   `sessions.cookie(token, secure=…)` all arguments of Starlette's `set_cookie`.
+  `sessions.shown(…)`, `end_by_handle` and `end_others` are for their owner.
 - `tokens.issue(tx, user, name, at=…)` makes an API token, shown once; `tokens.identify(tx, token, now=…)` tells whose it is.
 - `permissions.Identity` is who asks: `may(permission, project)`, `sees(project)`, `projects_with(permission)`;
   `Permission` and `GlobalPermission` are the names on the wire.

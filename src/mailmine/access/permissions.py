@@ -67,9 +67,17 @@ class Identity:
     """By the name of the project."""
     unnoted_token: TokenId | None = None
     """The API token he came with, where its use ought to be noted now (`tokens.note_use`)."""
+    unnoted_session: str | None = None
+    """The hash of the session he came with, where its use ought to be noted now (`sessions.note_use`)."""
 
     @classmethod
-    def of(cls, user: User, *, unnoted_token: TokenId | None = None) -> "Identity":
+    def of(
+        cls,
+        user: User,
+        *,
+        unnoted_token: TokenId | None = None,
+        unnoted_session: str | None = None,
+    ) -> "Identity":
         """Make it of a stored user."""
         return cls(
             user_id=user.id,
@@ -79,6 +87,7 @@ class Identity:
             global_permissions=user.global_permissions,
             project_permissions=user.project_permissions,
             unnoted_token=unnoted_token,
+            unnoted_session=unnoted_session,
         )
 
     @property

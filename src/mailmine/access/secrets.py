@@ -9,6 +9,7 @@ import base64
 import binascii
 import contextlib
 import hashlib
+import hmac
 import os
 import secrets
 import tempfile
@@ -77,6 +78,10 @@ class Keyring:
     def key_id(self) -> str:
         """Name of the key that seals now."""
         return _key_id(self.keys[0])
+
+    def derive(self, purpose: str) -> bytes:
+        """Make a key for one purpose, from which the keys here cannot be found."""
+        return hmac.digest(self.keys[0], f"mailmine:{purpose}".encode(), "sha256")
 
     def seal(self, name: str, text: str) -> tuple[bytes, str]:
         """Encrypt `text`, so that it opens under this `name` only; gives the ciphertext and the key's id."""

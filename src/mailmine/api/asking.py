@@ -147,10 +147,11 @@ def _identify(known: Services, token: str | None, cookie: str | None, now: datet
             if token
             else "You are not signed in any more."
         )
-    if identity.unnoted_token is not None:
+    if identity.unnoted_token is not None or identity.unnoted_session is not None:
         # Reading goes on while nothing can be written.
         with suppress(StoreError), known.database.write() as tx:
             tokens.note_use(tx, identity, at=now)
+            sessions.note_use(tx, identity, at=now)
     return identity
 
 

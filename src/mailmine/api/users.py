@@ -182,7 +182,7 @@ def json(user: User) -> dict[str, object]:
         "organisation_permissions": {
             project: sorted(given) for project, given in user.project_permissions.items()
         },
-        "sso_global_permissions": [],
+        "sso_global_permissions": sorted(user.sso_global_permissions & user.global_permissions),
         "verified": True,
     }
 

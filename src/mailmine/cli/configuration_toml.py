@@ -62,13 +62,13 @@ def parse(text: str, path: Path) -> Configuration:
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{path} is not TOML: {error}") from error
     except ValidationError as error:
-        raise ConfigurationError(f"{path}: {_mistakes(error)}") from error
+        raise ConfigurationError(f"{path}: {mistakes(error)}") from error
     return Configuration(
         integrations=tuple(_integration(each, path.parent) for each in file.integration)
     )
 
 
-def _mistakes(error: ValidationError) -> str:
+def mistakes(error: ValidationError) -> str:
     """Name each mistake by its place; what was written is not repeated, since it may be a secret."""
     return "; ".join(
         f"{_place(mistake['loc'])}: {mistake['msg']}"

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from mailmine.access import first
 from mailmine.access.first import FirstAdministrator
 from mailmine.api import app as api
+from mailmine.cli import single_sign_on
 from mailmine.cli.errors import Failed
 from mailmine.cli.installation import Installation
 from mailmine.sync.filling import Filling
@@ -70,9 +71,10 @@ class Server:
     def __init__(
         self, here: Installation, *, syncs: bool = True, administrator_password: str | None = None
     ) -> None:
-        """Make ready; the first start of an installation makes its administrator."""
+        """Make ready; the first start of an installation makes its administrator. Raises Failed."""
         self._here = here
         self._syncs = syncs
+        self._provider = single_sign_on.load(here.settings, here.keyring)
         with here.database.write() as tx:
             self.administrator: FirstAdministrator | None = first.administrator(
                 tx, at=datetime.now(UTC), password=administrator_password
@@ -97,7 +99,7 @@ class Server:
 
     async def _serve(self, listener: socket.socket, when_listening: Callable[[], None]) -> None:
         here = self._here
-        pages = web.create(here.database)
+        pages = web.create(here.database, provider=self._provider)
         refinery = Apart()
         front = Front(
             api.create(here.database, here.blobs, here.keyring, refinery=refinery),

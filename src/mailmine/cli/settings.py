@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -36,6 +36,19 @@ class Settings(BaseSettings):
     ] = timedelta(seconds=30)
     """How long an idle mailbox is left alone. In the environment: seconds, or ISO 8601 (PT30S)."""
     log_level: str = "info"
+    oidc_issuer: str = ""
+    """The provider by which people sign in to the pages; none by default (`single_sign_on` checks these)."""
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr = SecretStr("")
+    oidc_client_secret_file: Path | None = None
+    oidc_scopes: str = "openid profile email"
+    oidc_groups_claim: str = "groups"
+    oidc_username_claim: str = ""
+    """Default: `preferred_username`, else `email`, else `sub`."""
+    oidc_name: str = "Single sign-on"
+    """What the button says."""
+    oidc_roles: Path | None = None
+    """A file that says what the provider's groups give."""
 
     @property
     def database_url(self) -> str:

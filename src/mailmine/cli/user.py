@@ -11,12 +11,13 @@ from sqlalchemy import Connection as Transaction
 
 from mailmine.access import passwords
 from mailmine.access.permissions import GlobalPermission
-from mailmine.cli import may as may_text
+from mailmine.cli import may as may_text, single_sign_on
 from mailmine.cli.errors import Failed
 from mailmine.cli.installation import opened
 from mailmine.cli.options import Data, DatabaseUrl, settings
 from mailmine.cli.settings import Settings
-from mailmine.store import events, sessions, users
+from mailmine.store import events, identities, sessions, users
+from mailmine.store.identities import UserIdentity
 from mailmine.store.users import User
 
 app = typer.Typer(help="Accounts.", no_args_is_help=True)
@@ -95,6 +96,32 @@ def disable(username: Username, data: Data = None, database: DatabaseUrl = None)
 def enable(username: Username, data: Data = None, database: DatabaseUrl = None) -> None:
     """Let an account in again."""
     _switch(username, settings(data=data, database=database), is_enabled=True)
+
+
+@app.command()
+def link(
+    username: Username,
+    subject: Annotated[
+        str, typer.Argument(help="His id at the provider (sub), as a refused sign-in tells it.")
+    ],
+    data: Data = None,
+    database: DatabaseUrl = None,
+) -> None:
+    """Let who is SUBJECT at the provider of MAILMINE_OIDC_ISSUER sign in as this account."""
+    given = settings(data=data, database=database)
+    provider = single_sign_on.registration(given)
+    if provider is None:
+        raise Failed("MAILMINE_OIDC_ISSUER is not set: there is no provider to sign in by")
+    with opened(given) as here, here.database.write() as tx:
+        user = find(tx, username)
+        if known := identities.get(tx, provider.issuer, subject):
+            owner = users.by_id(tx, known.user_id)
+            name = owner.username if owner else "nobody"
+            raise Failed(f"{subject} at {provider.issuer} is {name} here already")
+        identities.add(tx, UserIdentity(issuer=provider.issuer, subject=subject, user_id=user.id))
+        detail = {"user": user.username, "issuer": provider.issuer, "subject": subject}
+        events.append(tx, "user_linked", at=datetime.now(UTC), user_id=user.id, detail=detail)
+    typer.echo(f"{subject} at {provider.issuer} signs in as {user.username}")
 
 
 def _switch(username: str, given: Settings, *, is_enabled: bool) -> None:

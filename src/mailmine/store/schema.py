@@ -410,8 +410,20 @@ users = Table(
     Column("project_permissions", Json(dict[str, frozenset[str]]), nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("is_enabled", Boolean, nullable=False),
+    Column(
+        "sso_global_permissions", Json(frozenset[str]), nullable=False, server_default=text("'[]'")
+    ),
 )
 Index("users_username_key", func.lower(users.c.username), unique=True)
+
+user_identities = Table(
+    "user_identities",
+    metadata,
+    Column("issuer", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    _of("user_id", "users.id"),
+    PrimaryKeyConstraint("issuer", "subject"),
+)
 
 tokens = Table(
     "tokens",

@@ -38,13 +38,17 @@ def by_hash(tx: Connection, id_hash: str) -> Session | None:
     return None if row is None else Session(**row._asdict())
 
 
-def touch(tx: Connection, id_hash: str, at: datetime, *, expires_at: datetime) -> None:
-    """Note that a session was used, and let it live until `expires_at`."""
-    tx.execute(
-        update(sessions)
-        .where(sessions.c.id_hash == id_hash)
-        .values(last_seen_at=at, expires_at=expires_at)
-    )
+def of_user(tx: Connection, user_id: UserId, *, now: datetime) -> tuple[Session, ...]:
+    """List the sessions of a user that have not expired, the one seen last first."""
+    lives = (sessions.c.user_id == user_id) & (sessions.c.expires_at > now)
+    latest = sessions.c.last_seen_at.desc(), sessions.c.id_hash
+    rows = tx.execute(select(sessions).where(lives).order_by(*latest))
+    return tuple(Session(**row._asdict()) for row in rows)
+
+
+def touch(tx: Connection, id_hash: str, at: datetime) -> None:
+    """Note that a session was used."""
+    tx.execute(update(sessions).where(sessions.c.id_hash == id_hash).values(last_seen_at=at))
 
 
 def remove(tx: Connection, id_hash: str) -> None:

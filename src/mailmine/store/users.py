@@ -27,6 +27,8 @@ class User:
     """By the name of the project."""
     created_at: datetime
     is_enabled: bool
+    sso_global_permissions: frozenset[str] = frozenset()
+    """Those of the global permissions that the provider's groups gave when he last signed in."""
 
 
 def list_all(tx: Connection) -> tuple[User, ...]:

@@ -5,27 +5,48 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
+from mailmine.access.single_sign_on import SingleSignOn
 from mailmine.access.throttle import Throttle
 from mailmine.store.database import Database
 from mailmine.store.errors import StoreError
-from mailmine.web import comment, comments, errors, events, home, integrations, sign_in
+from mailmine.web import (
+    account,
+    comment,
+    comments,
+    errors,
+    events,
+    home,
+    integrations,
+    sign_in,
+    single_sign_on,
+)
 from mailmine.web.security import SecureHeaders
 from mailmine.web.site import Site
 
 
-def create(database: Database, *, throttle: Throttle | None = None) -> Starlette:
+def create(
+    database: Database,
+    *,
+    throttle: Throttle | None = None,
+    provider: SingleSignOn | None = None,
+) -> Starlette:
     """Make the application; mount it last, at the root of the server or below any prefix.
 
-    `throttle` is the one that all ways of signing in share. Before the server ends, call
+    `throttle` is the one that all ways of signing in by password share; people may sign in by `provider`, too. Before the server ends, call
     `app.state.site.live.stop()`: open pages hold a stream of events, which then ends.
     """
-    site = Site.build(database, throttle or Throttle())
+    site = Site.build(database, throttle or Throttle(), provider)
     app = Starlette(
         routes=[
             Route("/", home.show, name="home"),
             Route("/sign-in", sign_in.show, name="sign_in"),
             Route("/sign-in", sign_in.submit, methods=["POST"]),
+            Route("/sign-in/oidc", single_sign_on.begin, name="oidc"),
+            Route("/sign-in/oidc/callback", single_sign_on.finish, name="oidc_callback"),
             Route("/sign-out", sign_in.leave, methods=["POST"], name="sign_out"),
+            Route("/account", account.show, name="account"),
+            Route("/account/end", account.end, methods=["POST"], name="end_session"),
+            Route("/account/end-others", account.end_others, methods=["POST"], name="end_others"),
             Route("/integrations", integrations.show, name="integrations"),
             Route("/sources/{owner}/{name}", comments.show, name="source"),
             Route("/sources/{owner}/{name}/comments/{id}", comment.show, name="comment"),

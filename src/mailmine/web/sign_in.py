@@ -15,16 +15,16 @@ LONGEST = 1_000
 
 async def show(request: Request) -> Response:
     """Answer GET `/sign-in`."""
-    return _form(request, next_=request.query_params.get("next", ""))
+    return form(request, next_=request.query_params.get("next", ""))
 
 
 async def submit(request: Request) -> Response:
     """Answer POST `/sign-in`: to the page that was wanted, or the form again with what is wrong."""
     if csrf.is_cross_site(request.headers):
         raise HTTPException(403)
-    async with request.form(max_files=0, max_fields=10) as form:
+    async with request.form(max_files=0, max_fields=10) as given:
         username, password, next_ = (
-            _text(form, field) for field in ("username", "password", "next")
+            text_of(given, field) for field in ("username", "password", "next")
         )
     site: Site = request.app.state.site
     try:
@@ -38,10 +38,10 @@ async def submit(request: Request) -> Response:
             now=site.now(),
         )
     except signing.SignInError as refusal:
-        return _form(request, next_=next_, username=username, fault=str(refusal), status=401)
-    response = RedirectResponse(_local(next_) or path(request, "home"), status_code=303)
+        return form(request, next_=next_, username=username, fault=str(refusal), status=401)
+    response = RedirectResponse(local(next_) or path(request, "home"), status_code=303)
     response.set_cookie(
-        **sessions.cookie(token, secure=request.url.scheme == "https", path=_cookie_path(request))
+        **sessions.cookie(token, secure=request.url.scheme == "https", path=cookie_path(request))
     )
     return response
 
@@ -49,38 +49,42 @@ async def submit(request: Request) -> Response:
 async def leave(request: Request) -> Response:
     """Answer POST `/sign-out`."""
     token = request.cookies.get(sessions.COOKIE, "")
-    async with request.form(max_files=0, max_fields=10) as form:
-        given = _text(form, csrf.FIELD)
+    async with request.form(max_files=0, max_fields=10) as given:
+        proof = text_of(given, csrf.FIELD)
     if token:
-        if not csrf.is_valid(token, given):
+        if not csrf.is_valid(token, proof):
             raise HTTPException(400)
         site: Site = request.app.state.site
         await run_in_threadpool(signing.sign_out, site.database, token)
     response = RedirectResponse(path(request, "sign_in"), status_code=303)
-    response.delete_cookie(sessions.COOKIE, path=_cookie_path(request))
+    response.delete_cookie(sessions.COOKIE, path=cookie_path(request))
     return response
 
 
-def _form(
+def form(
     request: Request, *, next_: str, username: str = "", fault: str = "", status: int = 200
 ) -> Response:
+    """Show the form, with what went wrong if anything did."""
+    site: Site = request.app.state.site
     return render(
         request,
         "sign_in.html",
         status=status,
         title="Sign in",
-        next=_local(next_),
+        provider=site.provider.registration.name if site.provider else "",
+        next=local(next_),
         username=username,
         fault=fault,
     )
 
 
-def _text(form: FormData, field: str) -> str:
-    value = form.get(field, "")
+def text_of(given: FormData, field: str) -> str:
+    """Read a field of a form; empty where there is none, or a file, or too much."""
+    value = given.get(field, "")
     return value if isinstance(value, str) and len(value) <= LONGEST else ""
 
 
-def _local(address: str) -> str:
+def local(address: str) -> str:
     r"""Give `address` if it is a path on this server, else nothing.
 
     Browsers drop tabs and line breaks and take `\` for `/` (WHATWG URL, 4.4), so that `/\t/elsewhere`
@@ -90,6 +94,6 @@ def _local(address: str) -> str:
     return address if is_path and address.isprintable() else ""
 
 
-def _cookie_path(request: Request) -> str:
+def cookie_path(request: Request) -> str:
     """Say where the cookie holds: for the API beside the pages too, which hands out attachments."""
     return str(request.scope.get("app_root_path", request.scope.get("root_path", ""))) or "/"

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from mailmine.access import csrf
+from mailmine.access.single_sign_on import SingleSignOn
 from mailmine.access.throttle import Throttle
 from mailmine.store.database import Database
 from mailmine.web import words
@@ -42,6 +43,8 @@ class Site:
 
     database: Database
     throttle: Throttle
+    provider: SingleSignOn | None
+    """Who lets people in besides us."""
     live: Live
     assets: Assets
     templates: Environment
@@ -49,7 +52,7 @@ class Site:
     """Names of the pages that have a live part."""
 
     @classmethod
-    def build(cls, database: Database, throttle: Throttle) -> "Site":
+    def build(cls, database: Database, throttle: Throttle, provider: SingleSignOn | None) -> "Site":
         """Load templates and assets."""
         templates = Environment(
             loader=PackageLoader("mailmine.web"),
@@ -64,6 +67,7 @@ class Site:
         return cls(
             database=database,
             throttle=throttle,
+            provider=provider,
             live=Live(database),
             assets=Assets.load(),
             templates=templates,

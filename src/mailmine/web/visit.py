@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
@@ -14,6 +15,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from mailmine.access import csrf, sessions
 from mailmine.access.permissions import Identity, Permission
 from mailmine.store import sources
+from mailmine.store.errors import StoreError
 from mailmine.store.sources import Source
 from mailmine.web.site import FRAGMENT, Site, path, render
 
@@ -88,7 +90,12 @@ def page(show: Callable[[Visit], Response]) -> Callable[[Request], Response]:
             if identity is None:
                 return _to_sign_in(request)
             token = csrf.token(request.cookies[sessions.COOKIE])
-            return show(Visit(request, tx, identity, token))
+            response = show(Visit(request, tx, identity, token))
+        if identity.unnoted_session is not None:
+            # Reading goes on while nothing can be written.
+            with suppress(StoreError), site.database.write() as tx:
+                sessions.note_use(tx, identity, at=site.now())
+        return response
 
     return answer
 
