@@ -194,6 +194,9 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     buckets.list_all: buckets.list_all,
     comments.count: lambda tx: comments.count(tx, SOURCE),
     comments.get: lambda tx: comments.get(tx, SOURCE, comment_id("a")),
+    comments.json_page: lambda tx: comments.json_page(
+        tx, SOURCE, after=None, limit=1, since=None, until=None
+    ),
     comments.of_emails: lambda tx: comments.of_emails(tx, [KEY]),
     comments.page: lambda tx: comments.page(tx, SOURCE, **PAGE),
     comments.put: lambda tx: comments.put(tx, SOURCE, [comment("a")], at=NOW),

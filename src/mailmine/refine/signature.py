@@ -129,7 +129,7 @@ def _device_lines(lines: Sequence[Line], kinds: list[Kind], own: list[int]) -> N
 def _is_device_line(text: str) -> bool:
     if len(text) > 4 * MAX_LINE:
         return False
-    text = text.strip(_ORNAMENTS)
+    text = text.strip(_ORNAMENTS).strip()
     if not text:
         return False
     firsts, lasts = labels.device_hints()

@@ -1,7 +1,7 @@
 """Whole emails, written for these tests, and the words that their authors wrote."""
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from mailmine.model.email import Address, Email
 from mailmine.model.ids import MessageId
@@ -247,6 +247,7 @@ LINES = st.lists(
 
 
 @given(LINES)
+@example(["*\x0c"])
 def test_nothing_raises_nothing_is_invented_and_nothing_is_lost(lines: list[str]) -> None:
     body = "\n".join(lines)
     refined = refine(of_text(body))
