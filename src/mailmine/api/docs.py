@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from fastapi import APIRouter, Request, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 router = APIRouter(include_in_schema=False)
 
@@ -20,7 +21,16 @@ _PAGES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_CODE = re.compile("`([^`]+)`")
 _STYLE = re.compile("<style>(.*?)</style>", re.DOTALL)
+
+
+def _code(text: str) -> Markup:
+    """Show what stands between backticks as code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before
+
+
+_PAGES.filters["code"] = _code
 
 
 @router.get("/api/openapi.json")

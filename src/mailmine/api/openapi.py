@@ -190,8 +190,18 @@ def _request(plain: Mapping[str, Any], shape: type[Struct] | None) -> dict[str, 
             "schema": {"$ref": _REF.format(name=shape.__name__)},
             "example": example(shape, _SHAPES),
         }
-        return {"requestBody": {"required": True, "content": {"application/json": content}}}
+        required = not _may_be_empty(shape)
+        return {"requestBody": {"required": required, "content": {"application/json": content}}}
     return {"requestBody": plain["requestBody"]} if "requestBody" in plain else {}
+
+
+def _may_be_empty(shape: type[Struct]) -> bool:
+    """Whether nothing has to be said: then no body is as good as an empty one."""
+    try:
+        msgspec.convert({}, shape)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _responses(
