@@ -285,6 +285,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     sources.by_id: lambda tx: sources.by_id(tx, SOURCE),
     sources.ensure: lambda tx: sources.ensure(tx, PROJECT, "s"),
     sources.get: lambda tx: sources.get(tx, "p", "s"),
+    sources.id_of: lambda tx: sources.id_of(tx, "p", "s"),
     sources.list_all: sources.list_all,
     sources.of_bucket: lambda tx: sources.of_bucket(tx, BUCKET),
     strikes.clear: lambda tx: strikes.clear(tx, MAILBOX),

@@ -7,14 +7,16 @@ from typing import Annotated
 
 import orjson
 from fastapi import APIRouter, Depends, File, Query, Request, Response, UploadFile
+from msgspec import Meta, Struct
 from starlette.concurrency import run_in_threadpool
 
 from mailmine.api import continuation, quotas, sources, uploads
 from mailmine.api.answers import ok
-from mailmine.api.asking import Asker, Data, services
+from mailmine.api.asking import Asker, Data, quickly, services
 from mailmine.api.bodies import BULK, takes
 from mailmine.api.checking import PIECE_OF_EMAILS, pieces
 from mailmine.api.errors import BadRequestError, InvalidError, NotFoundError, TakenError
+from mailmine.api.queries import asks
 from mailmine.api.refining import refined
 from mailmine.api.spool import Spool
 from mailmine.api.uploads import CommentsBody, DocumentsBody
@@ -29,47 +31,57 @@ from mailmine.sync import uploading
 
 router = APIRouter(tags=["comments"])
 
-Limit = Annotated[int, Query(ge=1, le=256, description="Comments in one answer.")]
 Charge = Annotated[bool, Query(description="Of no consequence: nothing is charged.")]
 
 MOST_DELETED = 32
 
 
+class PageQuery(Struct, frozen=True):
+    """Which page of comments."""
+
+    from_timestamp: Annotated[
+        datetime | None, Meta(description="The first moment; without an offset it is UTC.")
+    ] = None
+    to_timestamp: Annotated[datetime | None, Meta(description="The last moment.")] = None
+    after: Annotated[str | None, Meta(description="The `continuation` of the page before.")] = None
+    limit: Annotated[int, Meta(ge=1, le=256, description="Comments in one answer.")] = 64
+    include_markup: bool = False
+
+
 @router.get("/api/_private/sources/{source:address}/comments")
-def read_all(
+async def read_all(
     request: Request,
     source: str,
     asker: Asker,
     data: Data,
-    *,
-    from_timestamp: datetime | None = None,
-    to_timestamp: datetime | None = None,
-    after: str | None = None,
-    limit: Limit = 64,
-    include_markup: bool = False,
+    wanted: Annotated[PageQuery, Depends(asks(PageQuery))],
 ) -> Response:
     """List the comments of a source, oldest first; mail that arrives meanwhile is at the end and not missed.
 
     Both bounds are inclusive; without an offset they are UTC. The `continuation` of an answer is the `after`
     of the next; without it the list is at its end.
     """
-    place = continuation.read(after)
-    since, until = _utc(from_timestamp), _utc(to_timestamp)
-    with data.read() as tx:
-        found = comments.json_page(
-            tx,
-            sources.find(tx, source, asker).id,
-            after=place,
-            limit=limit + 1,
-            since=since,
-            until=until,
+    place, limit = continuation.read(wanted.after), wanted.limit
+    since, until = _utc(wanted.from_timestamp), _utc(wanted.to_timestamp)
+
+    def read() -> Response:
+        with data.read() as tx:
+            found = comments.json_page(
+                tx,
+                sources.find_id(tx, source, asker),
+                after=place,
+                limit=limit + 1,
+                since=since,
+                until=until,
+            )
+        shown = found[:limit]
+        return ok(
+            request,
+            comments=[_shown(json, include_markup=wanted.include_markup) for _, json in shown],
+            continuation=continuation.write(shown[-1][0]) if len(found) > limit else None,
         )
-    shown = found[:limit]
-    return ok(
-        request,
-        comments=[_shown(json, include_markup=include_markup) for _, json in shown],
-        continuation=continuation.write(shown[-1][0]) if len(found) > limit else None,
-    )
+
+    return await quickly(data, read)
 
 
 @router.get("/api/v1/sources/{source:address}/comments/{comment_id}")

@@ -16,6 +16,7 @@ from mailmine.access.permissions import GlobalPermission
 from mailmine.api import uploads
 from mailmine.api.bodies import taken_by
 from mailmine.api.examples import example
+from mailmine.api.queries import asked_by
 from mailmine.api.rights import RIGHTS, Open
 from mailmine.api.shapes import ANSWERS, Failure, envelope
 
@@ -89,7 +90,7 @@ def document(routers: Sequence[APIRouter]) -> dict[str, Any]:
             "tags": plain["tags"],
             "operationId": _operation_id(route),
             **_words(name, route),
-            **_parameters(name, plain),
+            **_parameters(name, plain, _query(route)),
             **_request(plain, bodies.get(name)),
             "responses": dict(_responses(name, route, bodies.get(name), answers.get(name))),
         }
@@ -157,7 +158,35 @@ def _words(name: str, route: APIRoute) -> dict[str, str]:
     }
 
 
-def _parameters(name: str, plain: Mapping[str, Any]) -> dict[str, Any]:
+def _query(route: APIRoute) -> list[dict[str, Any]]:
+    """Describe the fields of a query that is read by `queries.asks`."""
+    for dependency in route.dependant.dependencies:
+        if shape := asked_by(dependency.call):
+            (schema,), defined = msgspec.json.schema_components([shape], ref_template=_REF)
+            del schema
+            return [
+                {
+                    "name": field,
+                    "in": "query",
+                    "required": False,
+                    "description": told.get("description", ""),
+                    "schema": _without_null(told),
+                }
+                for field, told in defined[shape.__name__]["properties"].items()
+            ]
+    return []
+
+
+def _without_null(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave null out: a query has none, it does not say what it does not want."""
+    told = {key: value for key, value in schema.items() if key not in {"description", "anyOf"}}
+    for choice in schema.get("anyOf", ()):
+        if choice != {"type": "null"}:
+            told |= choice
+    return {key: value for key, value in told.items() if value is not None}
+
+
+def _parameters(name: str, plain: Mapping[str, Any], query: list[dict[str, Any]]) -> dict[str, Any]:
     """Name a thing of a project by two parts of the path."""
     address = _ADDRESS.search(name)
     parameters: list[dict[str, Any]] = []
@@ -169,6 +198,7 @@ def _parameters(name: str, plain: Mapping[str, Any]) -> dict[str, Any]:
             ]
         else:
             parameters.append(one)
+    parameters += query
     return {"parameters": parameters} if parameters else {}
 
 
@@ -243,7 +273,7 @@ def _failures(name: str, route: APIRoute, body: type[Struct] | None) -> Iterator
         yield from (400, 413, 415, 422)
     if not name.startswith("GET "):
         yield from (400, 409, 422)
-    if route.dependant.query_params:
+    if route.dependant.query_params or _query(route):
         yield from (400, 422)
     if name == _ATTACHMENT:
         yield 416

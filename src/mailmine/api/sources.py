@@ -198,6 +198,19 @@ def find(tx: Transaction, address: str, asker: Asked) -> Source:
     )
 
 
+def find_id(tx: Transaction, address: str, asker: Asked) -> SourceId:
+    """Find the id of the source that a path names, as `find` does, and quicker."""
+    if address.startswith("id:"):
+        return find(tx, address, asker).id
+    missing = f"There is no source {address}."
+    project, _, name = address.partition("/")
+    asker.check(project, missing)
+    found = sources.id_of(tx, project, name)
+    if found is None:
+        raise NotFoundError(missing)
+    return found
+
+
 def check_tag(tag: str) -> None:
     """Refuse what is no transform tag, in the original's words."""
     if not TRANSFORM_TAG.fullmatch(tag):

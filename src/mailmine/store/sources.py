@@ -43,8 +43,12 @@ def list_all(tx: Connection, project: str | None = None) -> tuple[Source, ...]:
 
 def get(tx: Connection, project: str, name: str) -> Source | None:
     """Find the source `name` of the project named `project`."""
-    row = tx.execute(_BY_NAME, {"project_name": project, "source_name": name}).one_or_none()
-    return None if row is None else Source(**row._asdict())
+    return _one(tx, _rows().where(projects.c.name == project, sources.c.name == name))
+
+
+def id_of(tx: Connection, project: str, name: str) -> SourceId | None:
+    """Give the id of the source `name` of the project named `project`: all that reading its comments needs."""
+    return tx.execute(_ID, {"project_name": project, "source_name": name}).scalar()
 
 
 def by_id(tx: Connection, source_id: SourceId) -> Source | None:
@@ -164,7 +168,9 @@ def _one(tx: Connection, query: Select[Any]) -> Source | None:
     return None if row is None else Source(**row._asdict())
 
 
-_BY_NAME = _rows().where(
-    projects.c.name == bindparam("project_name"), sources.c.name == bindparam("source_name")
+_ID = (
+    select(sources.c.id)
+    .join(projects)
+    .where(projects.c.name == bindparam("project_name"), sources.c.name == bindparam("source_name"))
 )
 """Made once: every request for comments asks it, and making it costs as much as running it."""

@@ -1,0 +1,31 @@
+"""What stands in the query of a request: checked as bodies are, for the routes that are asked all the time."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import msgspec
+from fastapi import Request
+
+from mailmine.api.bodies import words
+from mailmine.api.errors import InvalidError
+
+T = TypeVar("T")
+
+
+def asks(shape: type[T]) -> Callable[[Request], Awaitable[T]]:
+    """Make the dependency that reads a query of this shape, each field at most once. Raises InvalidError."""
+
+    async def read(request: Request) -> T:
+        try:
+            return msgspec.convert(dict(request.query_params), shape, strict=False)
+        except msgspec.ValidationError as error:
+            raise InvalidError(words(error)) from error
+
+    read.__dict__["asks"] = shape
+    return read
+
+
+def asked_by(dependency: Callable[..., Any] | None) -> type | None:
+    """Tell what a dependency made by `asks` reads."""
+    shape: type | None = getattr(dependency, "asks", None)
+    return shape
