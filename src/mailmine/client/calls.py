@@ -79,7 +79,7 @@ def page(
         params["after"] = after
     return Call(
         method="GET",
-        path=f"/api/_private/sources/{_address(source)}/comments",
+        path=f"/api/_private/sources/{_source(source)}/comments",
         params=params,
         read=_of_json(
             lambda data: Page(
@@ -94,7 +94,7 @@ def comment(source: str, comment_id: str) -> Call[Comment]:
     """Read one comment."""
     return Call(
         method="GET",
-        path=f"/api/v1/sources/{_address(source)}/comments/{_segment(comment_id)}",
+        path=f"/api/v1/sources/{_source(source)}/comments/{_segment(comment_id)}",
         params={"include_markup": "true"},
         read=_of_json(lambda data: comments.read(data["comment"])),
     )
@@ -106,7 +106,7 @@ def put(source: str, given: Iterable[Comment | Json]) -> Call[Counts]:
     counts = Counts(new=len(body["comments"]), updated=0, unchanged=0)
     return _sending(
         "PUT",
-        f"/api/_private/sources/{_address(source)}/comments",
+        f"/api/_private/sources/{_source(source)}/comments",
         body,
         lambda _: counts,
         may_repeat=False,
@@ -117,7 +117,7 @@ def sync(source: str, given: Iterable[Comment | Json]) -> Call[Counts]:
     """Put comments, those that are there already as well."""
     return _sending(
         "POST",
-        f"/api/v1/sources/{_address(source)}/sync",
+        f"/api/v1/sources/{_source(source)}/sync",
         _comments(given),
         lambda data: Counts(new=data["new"], updated=data["updated"], unchanged=data["unchanged"]),
     )
@@ -236,18 +236,25 @@ def _attachment(reference: str) -> str:
 def _stream(address: str) -> str:
     """Give the path of a stream. Raises ValueError."""
     dataset, _, name = address.rpartition("/")
-    return f"/api/v1/datasets/{_address(dataset, within=address)}/streams/{_segment(name)}"
+    path = _place(dataset)
+    if path is None or not name:
+        raise ValueError(f"{address!r} is no address of a stream: write project/dataset/stream.")
+    return f"/api/v1/datasets/{path}/streams/{_segment(name)}"
 
 
-def _address(address: str, *, within: str = "") -> str:
-    """Give the path of `project/name` or `id:…`. Raises ValueError."""
-    owner, _, name = address.partition("/")
-    if address.startswith("id:") and not name:
-        return _segment(address)
-    if not owner or not name or "/" in name:
-        wanted = "project/dataset/stream" if within else "project/name"
-        raise ValueError(f"{within or address!r} is no address: write {wanted}.")
-    return f"{_segment(owner)}/{_segment(name)}"
+def _source(address: str) -> str:
+    """Give the part of a path that names a source. Raises ValueError."""
+    path = _place(address)
+    if path is None:
+        raise ValueError(f"{address!r} is no address of a source: write project/source.")
+    return path
+
+
+def _place(address: str) -> str | None:
+    """Encode `project/name` or `id:…`; None for anything else."""
+    parts = address.split("/")
+    wanted = 1 if address.startswith("id:") else 2
+    return "/".join(map(_segment, parts)) if len(parts) == wanted and all(parts) else None
 
 
 def _segment(text: str) -> str:
