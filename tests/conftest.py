@@ -22,8 +22,8 @@ CHROMIUM = Path("/usr/bin/chromium")
 
 
 def _program(name: str) -> Path:
-    """Find a program; where it is missing, give the path at which Debian has it."""
-    return Path(shutil.which(name) or f"/usr/bin/{name}")
+    """Find a program; where it is missing, give a path at which nothing is and which says so."""
+    return Path(shutil.which(name) or f"the program {name}")
 
 
 WANTED = {
