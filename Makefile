@@ -41,6 +41,7 @@ format: env  ## puts the code into the house style
 	$(BIN)/ruff check --fix .
 
 bench: .venv/.strangers  ## speed and memory, side by side with others in one run
+	$(BIN)/python -m bench.api
 	$(BIN)/python -m bench
 
 constraints: env  ## locks the dependencies anew

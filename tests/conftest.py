@@ -1,6 +1,7 @@
 """What all tests may ask for."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +20,20 @@ settings.load_profile("mailmine")
 
 CHROMIUM = Path("/usr/bin/chromium")
 
-WANTED = {"corpus": SHARED / "corpus", "schema": SHARED / "schema", "browser": CHROMIUM}
+
+def _program(name: str) -> Path:
+    """Find a program; where it is missing, give a path at which nothing is and which says so."""
+    return Path(shutil.which(name) or f"the program {name}")
+
+
+WANTED = {
+    "corpus": SHARED / "corpus",
+    "schema": SHARED / "schema",
+    "browser": CHROMIUM,
+    "curl": _program("curl"),
+    "jq": _program("jq"),
+    "node": _program("node"),
+}
 """What a marker stands for: tests so marked need that path, which is not part of the project."""
 
 

@@ -1,0 +1,156 @@
+"""The client for programs with asyncio."""
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable
+from datetime import datetime
+from types import TracebackType
+from typing import IO, Any, Self, TypeVar
+
+import httpx
+
+from mailmine.client import calls, flows, retries
+from mailmine.client.calls import Call
+from mailmine.client.comments import Comment, Counts, Json
+from mailmine.client.files import written_whole
+from mailmine.client.flows import Advance, Flow, Given, Left, Pause
+from mailmine.client.items import Item
+from mailmine.client.retries import Outcome
+
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """A mailmine, and one user's token for it. To be closed, or used in `async with`.
+
+    Sources and streams are named `project/source` and `project/dataset/stream`, with `id:…` for a source or a dataset
+    just as well. Whatever fails raises Error, after up to four tries where trying again is harmless.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        *,
+        timeout: float = 60.0,
+        transport: httpx.AsyncBaseTransport | None = None,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        """`url` may end in a path, under which mailmine is served; `timeout` is in seconds, for each single wait."""
+        self._http = httpx.AsyncClient(
+            base_url=url, headers=calls.headers(token), timeout=timeout, transport=transport
+        )
+        self._sleep = sleep
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    def comments(
+        self, source: str, *, since: datetime | None = None, until: datetime | None = None
+    ) -> AsyncGenerator[Comment, None]:
+        """Give the comments of a source, oldest first, those sent at `since` and `until` included."""
+        return self._drive(flows.source_comments(source, since=since, until=until))
+
+    async def comment(self, source: str, comment_id: str) -> Comment:
+        """Give one comment. Raises NotFoundError."""
+        return await self._ask(calls.comment(source, comment_id))
+
+    async def put(self, source: str, comments: Iterable[Comment | Json]) -> Counts:
+        """Put new comments, all or none, 16,384 at most. Raises TakenError where one is there already."""
+        return await self._ask(calls.put(source, comments))
+
+    async def sync(self, source: str, comments: Iterable[Comment | Json]) -> Counts:
+        """Put comments, all or none, 16,384 at most; those that are there already say from now on what these say."""
+        return await self._ask(calls.sync(source, comments))
+
+    async def attachment(self, reference: str) -> bytes:
+        """Give the content of an attachment. Raises NotFoundError."""
+        return await self._ask(calls.attachment(reference))
+
+    async def save_attachment(self, reference: str, file: str | os.PathLike[str]) -> None:
+        """Write the content of an attachment into a file, without having all of it in memory.
+
+        Until it is complete, its name has `.part` at the end. Raises NotFoundError, OSError.
+        """
+        with written_whole(file) as part:
+            await self._ask(calls.attachment_for_file(reference), into=part)
+
+    def stream(
+        self,
+        stream: str,
+        *,
+        batch: int = 64,
+        advance: Advance = "each",
+        follow: float | None = None,
+    ) -> AsyncGenerator[Item[Coroutine[Any, Any, None]], None]:
+        """Give what a stream has not given yet, with the arguments of `Client.stream`.
+
+        Whoever leaves with `advance="batch"` before the end closes it, by `contextlib.aclosing`: Python does not do
+        so at once.
+        """
+        return self._drive(
+            flows.stream_items(stream, size=batch, advance=advance, follow=follow, ask=self._ask)
+        )
+
+    async def _drive(self, flow: Flow[T]) -> AsyncGenerator[T, None]:
+        try:
+            step = next(flow)
+            while True:
+                match step:
+                    case Call():
+                        step = flow.send(await self._ask(step))
+                    case Pause(seconds):
+                        await self._sleep(seconds)
+                        step = next(flow)
+                    case Given(value):
+                        try:
+                            yield value
+                        except GeneratorExit:
+                            step = flow.throw(Left())
+                        else:
+                            step = next(flow)
+        except (StopIteration, Left):
+            return
+
+    async def _ask(self, call: Call[T], into: IO[bytes] | None = None) -> T:
+        tries = 0
+        while True:
+            outcome = await self._try(call, into)
+            tries += 1
+            seconds = retries.pause(call, outcome, tries)
+            if seconds is None:
+                return retries.result(call, outcome)
+            await self._sleep(seconds)
+
+    async def _try(self, call: Call[T], into: IO[bytes] | None) -> Outcome:
+        try:
+            async with self._http.stream(
+                call.method,
+                call.path,
+                params=call.params,
+                headers=call.headers,
+                content=call.content,
+            ) as answer:
+                if into is None or not answer.is_success:
+                    await answer.aread()
+                    return answer
+                # What an earlier try wrote is of no use.
+                into.seek(0)
+                into.truncate()
+                async for piece in answer.aiter_bytes():
+                    await asyncio.to_thread(into.write, piece)
+                return answer
+        except httpx.RequestError as error:
+            return error
