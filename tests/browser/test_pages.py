@@ -195,12 +195,6 @@ def test_the_keyboard_reaches_the_content_first(meet: Meet) -> None:
     ann = meet()
     ann.sign_in()
     ann.page.goto(ORDERS)
-    # A key that comes before the first frame is drawn is lost.
-    ann.page.bring_to_front()
-    ann.page.evaluate(
-        "new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
-    )
-    ann.page.wait_for_function("document.hasFocus()")
     ann.page.keyboard.press("Tab")
     expect(ann.page.get_by_role("link", name="Skip to the content")).to_be_focused()
     ann.page.keyboard.press("Enter")

@@ -13,8 +13,13 @@ export function help() {
     search.select();
   });
 
-  // On a phone the pages are named in one line that scrolls: show where we are.
-  document.querySelector(".side [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+  // On a phone the pages are named in one line that scrolls: show where we are. Not by scrollIntoView, after which
+  // the Tab key would go on from there and pass by the link that skips to the content.
+  const here = document.querySelector(".side [aria-current]");
+  const line = here?.closest("nav");
+  if (line) {
+    line.scrollLeft += here.getBoundingClientRect().left - line.getBoundingClientRect().left - line.clientWidth / 2;
+  }
 
   for (const button of document.querySelectorAll("button[data-copy]")) {
     button.hidden = !navigator.clipboard;
