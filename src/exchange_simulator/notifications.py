@@ -85,6 +85,11 @@ class Subscriptions:
         """Give the subscription with this id, if there is one (still)."""
         return self._found.get(id_)
 
+    def watched(self) -> frozenset[str]:
+        """Give the addresses of the mailboxes that somebody wants to be told of."""
+        with self._lock:
+            return frozenset(one.mailbox.address for one in self._found.values())
+
     def remove(self, id_: str) -> None:
         """Forget a subscription; answers that hang on it are told."""
         with self._lock:
