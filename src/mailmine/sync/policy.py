@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from mailmine.exchange import aadsts
+from mailmine.exchange.ews import more_codes as ews
 from mailmine.exchange.faults import Code, Fault, Where
 from mailmine.exchange.graph import codes as graph
 
@@ -43,6 +44,8 @@ class Rule:
     """How often in a row, before something is switched off; until then it is tried later."""
     lasting: timedelta = timedelta()
     """And for how long since the first time."""
+    reason: str
+    """Which section of docs/reasons.md explains it."""
     title: str
     """What is wrong, in a few words."""
     remedy: str
@@ -55,18 +58,20 @@ _TRANSIENT: Final = (
 _REPORT: Final = "Please report this: mailmine and this Exchange do not understand each other."
 _AGAIN: Final = "Then run `mailmine check`, with --config FILE where that was changed: what can be read goes on."
 """After the remedy that the fault itself names."""
+_GONE: Final = "The email is gone"
 _HALF_AN_HOUR: Final = timedelta(minutes=30)
 _TEN_MINUTES: Final = timedelta(minutes=10)
 _AN_HOUR: Final = timedelta(hours=1)
 _TWO_HOURS: Final = timedelta(hours=2)
 
 
-def _later(title: str, remedy: str = _TRANSIENT) -> Rule:
-    return Rule(action=Action.RETRY_LATER, title=title, remedy=remedy)
+def _later(reason: str, title: str, remedy: str = _TRANSIENT) -> Rule:
+    return Rule(action=Action.RETRY_LATER, reason=reason, title=title, remedy=remedy)
 
 
 def _item(title: str, remedy: str = "Open it in Outlook to see what it holds.") -> Rule:
-    return Rule(action=Action.SKIP_ITEM, title=title, remedy=remedy)
+    reason = "email-gone" if title == _GONE else "email-not-given"
+    return Rule(action=Action.SKIP_ITEM, reason=reason, title=title, remedy=remedy)
 
 
 def _all(where: Where, codes: Iterable[str], rule: Rule) -> dict[tuple[Where, str], Rule]:
@@ -77,7 +82,7 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
     **_all(
         Where.EWS,
         ("ErrorServerBusy", "ErrorExceededConnectionCount"),
-        _later("Exchange wants a pause", "Nothing: mail arrives a little later."),
+        _later("pause", "Exchange wants a pause", "Nothing: mail arrives a little later."),
     ),
     **_all(
         Where.EWS,
@@ -96,8 +101,9 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
             "ErrorConnectionFailed",
             "ErrorNoRespondingCASInDestinationSite",
             "ErrorBatchProcessingStopped",
+            *ews.FAILING_NOW,
         ),
-        _later("Exchange fails at the moment"),
+        _later("outage", "Exchange fails at the moment"),
     ),
     **_all(
         Where.EWS,
@@ -106,21 +112,25 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
             "ErrorCannotFindUser",
             "ErrorMissingEmailAddress",
             "ErrorInvalidSmtpAddress",
+            *ews.NO_MAILBOX,
         ),
         Rule(
             action=Action.DISABLE_MAILBOX,
             tries=2,
+            lasting=_TEN_MINUTES,
+            reason="no-mailbox",
             title="There is no such mailbox",
             remedy=_AGAIN,
         ),
     ),
     **_all(
         Where.EWS,
-        ("ErrorAccessDenied",),
+        ("ErrorAccessDenied", *ews.NOT_ALLOWED),
         Rule(
             action=Action.DISABLE_MAILBOX,
             tries=3,
-            lasting=_TEN_MINUTES,
+            lasting=_AN_HOUR,
+            reason="no-permission",
             title="The account may not read the mailbox",
             remedy=_AGAIN,
         ),
@@ -138,6 +148,7 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
             action=Action.DISABLE_MAILBOX,
             tries=5,
             lasting=_TWO_HOURS,
+            reason="impersonation",
             title="The account may not act for the mailbox",
             remedy=_AGAIN,
         ),
@@ -149,11 +160,13 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
             "ErrorInvalidLicense",
             "ErrorMailboxConfiguration",
             "ErrorArchiveMailboxNotEnabled",
+            *ews.NOT_IN_USE,
         ),
         Rule(
             action=Action.DISABLE_MAILBOX,
             tries=3,
             lasting=_TEN_MINUTES,
+            reason="not-in-use",
             title="The mailbox is not in use on Exchange",
             remedy=_AGAIN,
         ),
@@ -169,33 +182,84 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
             action=Action.DISABLE_MAILBOX,
             tries=3,
             lasting=_TEN_MINUTES,
+            reason="old-server",
             title="Exchange is too old",
             remedy=_AGAIN,
         ),
     ),
     **_all(
         Where.EWS,
-        ("ErrorSchemaValidation", "ErrorInvalidRequest", "ErrorRequestStreamTooBig"),
-        _later("Exchange does not understand us", _REPORT),
+        (
+            "ErrorSchemaValidation",
+            "ErrorInvalidRequest",
+            "ErrorRequestStreamTooBig",
+            *ews.UNASKED,
+        ),
+        _later("not-understood", "Exchange does not understand us", _REPORT),
     ),
     **_all(
         Where.EWS,
         ("ErrorFolderNotFound", "ErrorSyncFolderNotFound"),
         Rule(
             action=Action.SKIP_FOLDER,
+            reason="folder-gone",
             title="The folder is gone",
             remedy="Nothing, if it was deleted. Otherwise give the account the right to see it.",
         ),
     ),
+    **_all(
+        Where.EWS,
+        ews.OF_FOLDER,
+        Rule(
+            action=Action.SKIP_FOLDER,
+            reason="folder-not-given",
+            title="Exchange cannot give the folder",
+            remedy="Look at it in Outlook. The other folders are read.",
+        ),
+    ),
+    **_all(
+        Where.EWS,
+        ews.PASSWORD_ENDED,
+        Rule(
+            action=Action.DISABLE_INTEGRATION,
+            tries=2,
+            reason="password-ended",
+            title="The password of the account has ended",
+            remedy=_AGAIN,
+        ),
+    ),
+    **_all(
+        Where.EWS,
+        ews.OTHER_VERSION,
+        Rule(
+            action=Action.DISABLE_MAILBOX,
+            tries=3,
+            lasting=_AN_HOUR,
+            reason="other-server",
+            title="The mailbox lies on another server",
+            remedy=_AGAIN,
+        ),
+    ),
+    **_all(
+        Where.EWS,
+        ews.OF_LISTENING,
+        Rule(
+            action=Action.RETRY_NOW,
+            reason="listening",
+            title="Exchange tells us nothing of itself for a while",
+            remedy="Nothing: mail is found by asking.",
+        ),
+    ),
     (Where.EWS, "ErrorInvalidSyncStateData"): Rule(
         action=Action.RETRY_NOW,
+        reason="place-lost",
         title="Exchange lost our place in the folder",
         remedy="Nothing: the folder is read from its beginning, and nothing is doubled.",
     ),
     **_all(
         Where.EWS,
         ("ErrorItemNotFound", "ErrorMessageNotFound"),
-        _item("The email is gone", "Nothing: it was deleted or moved."),
+        _item(_GONE, "Nothing: it was deleted or moved."),
     ),
     **_all(
         Where.EWS,
@@ -209,18 +273,19 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
             "ErrorDataSizeLimitExceeded",
             "ErrorMimeContentInvalid",
             "ErrorMimeContentInvalidBase64String",
+            *ews.OF_ITEM,
         ),
         _item("Exchange cannot give the email"),
     ),
     **_all(
         Where.GRAPH,
         (*graph.BUSY,),
-        _later("Graph wants a pause", "Nothing: mail arrives a little later."),
+        _later("pause", "Graph wants a pause", "Nothing: mail arrives a little later."),
     ),
     **_all(
         Where.GRAPH,
         (*(graph.SERVER_FAILS | graph.TRANSIENT),),
-        _later("Graph fails at the moment"),
+        _later("outage", "Graph fails at the moment"),
     ),
     **_all(
         Where.GRAPH,
@@ -235,6 +300,7 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
             action=Action.DISABLE_MAILBOX,
             tries=3,
             lasting=_AN_HOUR,
+            reason="no-permission",
             title="The application may not read the mailbox",
             remedy=_AGAIN,
         ),
@@ -252,6 +318,7 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
             action=Action.DISABLE_MAILBOX,
             tries=2,
             lasting=_TEN_MINUTES,
+            reason="no-mailbox",
             title="There is no such mailbox",
             remedy=_AGAIN,
         ),
@@ -268,6 +335,7 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
             action=Action.DISABLE_MAILBOX,
             tries=3,
             lasting=_AN_HOUR,
+            reason="not-by-graph",
             title="The mailbox cannot be read by Graph",
             remedy=_AGAIN,
         ),
@@ -275,7 +343,9 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
     **_all(
         Where.GRAPH,
         ("InvalidAuthenticationToken", "InvalidMsaToken", "unauthenticated"),
-        _later("Graph did not accept our token", "Check the permissions of the application."),
+        _later(
+            "token", "Graph did not accept our token", "Check the permissions of the application."
+        ),
     ),
     **_all(
         Where.GRAPH,
@@ -288,18 +358,20 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
             "NotImplemented",
             "http_501",
         ),
-        _later("Graph does not understand us", _REPORT),
+        _later("not-understood", "Graph does not understand us", _REPORT),
     ),
     **_all(
         Where.GRAPH,
         ("ErrorQuotaExceeded", "quotaLimitReached"),
         _later(
+            "mailbox-full",
             "The mailbox is full",
             "Have room made, or more assigned: then it is read as others are.",
         ),
     ),
     (Where.GRAPH, "ErrorFolderNotFound"): Rule(
         action=Action.SKIP_FOLDER,
+        reason="folder-gone",
         title="The folder is gone",
         remedy="Nothing, if it was deleted.",
     ),
@@ -308,17 +380,17 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
         (*graph.LOST_CURSOR,),
         Rule(
             action=Action.RETRY_NOW,
+            reason="place-lost",
             title="Graph lost our place in the folder",
             remedy="Nothing: the folder is read from its beginning, and nothing is doubled.",
         ),
     ),
-    **_all(
-        Where.GRAPH, (*graph.GONE,), _item("The email is gone", "Nothing: it was deleted or moved.")
-    ),
+    **_all(Where.GRAPH, (*graph.GONE,), _item(_GONE, "Nothing: it was deleted or moved.")),
     # Also said when Exchange is overloaded; a lock-out is worse than a late email (part C, row 1).
     (Where.HTTP, "http_401"): Rule(
         action=Action.DISABLE_INTEGRATION,
         tries=2,
+        reason="wrong-password",
         title="Exchange refused the user name or the password",
         remedy=_AGAIN,
     ),
@@ -328,6 +400,7 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
         Rule(
             action=Action.DISABLE_INTEGRATION,
             tries=2,
+            reason="entra-id",
             title="Entra ID refuses to sign us in",
             remedy=_AGAIN,
         ),
@@ -335,7 +408,8 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
     (Where.HTTP, "http_403"): Rule(
         action=Action.DISABLE_MAILBOX,
         tries=3,
-        lasting=_TEN_MINUTES,
+        lasting=_AN_HOUR,
+        reason="no-permission",
         title="Exchange forbids this way of reading the mailbox",
         remedy=_AGAIN,
     ),
@@ -343,16 +417,18 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
         action=Action.DISABLE_INTEGRATION,
         tries=3,
         lasting=_HALF_AN_HOUR,
+        reason="wrong-address",
         title="There is no Exchange at this address",
         remedy=_AGAIN,
     ),
     (Where.HTTP, "http_407"): _later(
-        "The proxy wants a password", "Put the password into the proxy's URL."
+        "proxy", "The proxy wants a password", "Put the password into the proxy's URL."
     ),
     (Where.HTTP, "http_429"): _later(
-        "Exchange wants a pause", "Nothing: mail comes a little later."
+        "pause", "Exchange wants a pause", "Nothing: mail comes a little later."
     ),
     (Where.DNS, Code.NAME_NOT_FOUND): _later(
+        "name",
         "The name of the server is not known",
         "Check the address of the integration, and the name servers of this machine.",
     ),
@@ -360,12 +436,13 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
         Where.NETWORK,
         (Code.REFUSED, Code.RESET, Code.TIMED_OUT, Code.UNREACHABLE),
         _later(
+            "network",
             "The server cannot be reached",
             "Check the address of the integration, the network and the firewall.",
         ),
     ),
     (Where.NETWORK, Code.PROXY_FAILED): _later(
-        "The proxy fails", "Check the proxy of the integration."
+        "proxy", "The proxy fails", "Check the proxy of the integration."
     ),
     **_all(
         Where.TLS,
@@ -376,6 +453,7 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
             Code.TLS_FAILED,
         ),
         _later(
+            "certificate",
             "The server's certificate is not trusted",
             "Have it renewed, or name the certificate authority of your company in the integration.",
         ),
@@ -384,11 +462,13 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
         Where.TLS,
         (Code.CIPHERS_UNKNOWN, Code.CLIENT_CERTIFICATE_UNREADABLE),
         _later(
+            "tls-settings",
             "TLS cannot be used as it is configured",
             "Correct what the integration says of ciphers and of the certificate that we show.",
         ),
     ),
     (Where.TLS, Code.CA_FILE_UNREADABLE): _later(
+        "tls-settings",
         "The file of the certificate authority cannot be read",
         "Correct its path in the integration, or give mailmine the right to read it.",
     ),
@@ -399,16 +479,20 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
             action=Action.DISABLE_INTEGRATION,
             tries=3,
             lasting=_HALF_AN_HOUR,
+            reason="wrong-address",
             title="The address of Exchange is not right",
             remedy=_AGAIN,
         ),
     ),
     (Where.CLIENT, Code.AUTODISCOVER_FAILED): _later(
+        "autodiscover",
         "Autodiscover does not find the Exchange of the mailbox",
         "Check its address, or enter the endpoint of EWS in the integration.",
     ),
-    (Where.CLIENT, Code.SERVER_ERROR_PAGE): _later("Exchange has an outage"),
-    (Where.CLIENT, Code.MALFORMED_ANSWER): _later("Exchange's answer was not understood", _REPORT),
+    (Where.CLIENT, Code.SERVER_ERROR_PAGE): _later("outage", "Exchange has an outage"),
+    (Where.CLIENT, Code.MALFORMED_ANSWER): _later(
+        "not-understood", "Exchange's answer was not understood", _REPORT
+    ),
     (Where.CLIENT, Code.ANSWER_TOO_LARGE): _item("The email is too large"),
     **_all(
         Where.CLIENT,
@@ -417,20 +501,26 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
     ),
     (Where.CLIENT, Code.LISTED_ANEW): Rule(
         action=Action.RETRY_NOW,
+        reason="listed",
         title="The folder is listed and compared",
         remedy="Nothing: Exchange tells no changes of such folders.",
     ),
     (Where.CLIENT, Code.SIGN_IN_UNAVAILABLE): _later(
+        "sign-in-unavailable",
         "This way of signing in is not possible from here",
         "Choose another way of signing in, or install what it needs.",
     ),
-    (Where.CLIENT, BUG): _later("mailmine failed", "Please report this, with what the log says."),
+    (Where.CLIENT, BUG): _later(
+        "bug", "mailmine failed", "Please report this, with what the log says."
+    ),
     (Where.CLIENT, SECRET_MISSING): _later(
-        "The password of the account is missing", "Enter it, or mend where it is read from."
+        "secret-missing",
+        "The password of the account is missing",
+        "Enter it, or mend where it is read from.",
     ),
 }
 
-OTHERWISE: Final = _later("Something went wrong at Exchange")
+OTHERWISE: Final = _later("outage", "Something went wrong at Exchange")
 """For what is not in the table: wait and see, switch nothing off."""
 
 

@@ -1,4 +1,6 @@
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -51,12 +53,66 @@ def test_a_wrong_password_is_tried_twice() -> None:
     assert row.tries == 2
 
 
-def test_a_right_that_is_missing_must_last() -> None:
-    row = rule(Where.EWS, "ErrorAccessDenied")
+@pytest.mark.parametrize(
+    ("where", "code"),
+    [
+        (Where.EWS, "ErrorAccessDenied"),
+        (Where.EWS, "ErrorNotDelegate"),
+        (Where.GRAPH, "ErrorAccessDenied"),
+        (Where.HTTP, "http_403"),
+    ],
+)
+def test_a_right_that_is_missing_must_last(where: Where, code: str) -> None:
+    row = rule(where, code)
     assert row.action is Action.DISABLE_MAILBOX
-    assert not is_due(row, times=99, since=NOW, now=NOW + timedelta(minutes=9))
+    assert not is_due(row, times=99, since=NOW, now=NOW + timedelta(minutes=59))
     assert not is_due(row, times=2, since=NOW, now=NOW + timedelta(days=1))
-    assert is_due(row, times=3, since=NOW, now=NOW + timedelta(minutes=10))
+    assert is_due(row, times=3, since=NOW, now=NOW + timedelta(hours=1))
+
+
+@pytest.mark.parametrize(
+    ("where", "code"),
+    [
+        (Where.EWS, "ErrorNonExistentMailbox"),
+        (Where.EWS, "ErrorMailRecipientNotFound"),
+        (Where.GRAPH, "ErrorInvalidUser"),
+    ],
+)
+def test_a_mailbox_that_is_not_there_is_looked_for_twice(where: Where, code: str) -> None:
+    row = rule(where, code)
+    assert row.action is Action.DISABLE_MAILBOX
+    assert not is_due(row, times=9, since=NOW, now=NOW + timedelta(minutes=9))
+    assert not is_due(row, times=1, since=NOW, now=NOW + timedelta(days=1))
+    assert is_due(row, times=2, since=NOW, now=NOW + timedelta(minutes=10))
+
+
+def test_every_response_code_of_microsofts_schema_has_a_row(shared: Path) -> None:
+    schema = (shared / "schema" / "ews-2017" / "messages.xsd").read_text(encoding="utf-8")
+    _, _, rest = schema.partition('name="ResponseCodeType"')
+    codes = set(re.findall(r'enumeration value="(\w+)"', rest.partition("</xs:simpleType>")[0]))
+    assert len(codes) > 500
+    missing = {code for code in codes - {"NoError"} if (Where.EWS, code) not in TABLE}
+    assert missing == set()
+
+
+def test_every_code_of_the_specification_has_a_row(shared: Path) -> None:
+    written = (shared / "spec" / "exchange.md").read_text(encoding="utf-8")
+    codes = set(re.findall(r"\bError[A-Z][A-Za-z]+\b", written)) - NO_CODES
+    assert len(codes) > 40
+    assert codes - {known for _, known in TABLE} == set()
+
+
+NO_CODES = {"ErrorRightsManagement"}
+"""The beginning of some."""
+
+
+def test_every_reason_is_explained() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "reasons.md").read_text(encoding="utf-8")
+    headings = {
+        heading.lower().replace(" ", "-")
+        for heading in re.findall(r"^### (.+)$", page, re.MULTILINE)
+    }
+    assert headings == {row.reason for row in (*TABLE.values(), OTHERWISE)}
 
 
 def test_every_row_says_what_is_wrong_and_what_to_do() -> None:

@@ -6,6 +6,7 @@ What is done about them is decided elsewhere. A code that is not here reaches as
 from collections.abc import Mapping
 from typing import Final
 
+from mailmine.exchange.ews import more_codes
 from mailmine.exchange.faults import Code, Scope
 
 BUSY: Final = frozenset({"ErrorServerBusy", "ErrorExceededConnectionCount"})
@@ -203,6 +204,46 @@ WORDS: Final[Mapping[str, tuple[Scope, str]]] = {
     **dict.fromkeys(
         NOT_CONVERTED,
         (Scope.ITEM, "{host} cannot convert an email of {mailbox}. Open it in Outlook to see it."),
+    ),
+    **dict.fromkeys(
+        more_codes.PASSWORD_ENDED,
+        (
+            Scope.CONNECTION,
+            "The password of the account has ended. Give the account another one, and enter it here.",
+        ),
+    ),
+    **dict.fromkeys(
+        more_codes.NO_MAILBOX,
+        (Scope.MAILBOX, "{host} has no mailbox by the address {mailbox}. Check the address."),
+    ),
+    **dict.fromkeys(
+        more_codes.NOT_ALLOWED,
+        (
+            Scope.MAILBOX,
+            f"The account may not read {{mailbox}} in this way ({{code}}). {_RIGHTS}",
+        ),
+    ),
+    **dict.fromkeys(
+        more_codes.NOT_IN_USE,
+        (Scope.MAILBOX, "{mailbox} is blocked on {host}. Ask its administrator."),
+    ),
+    **dict.fromkeys(
+        more_codes.OTHER_VERSION,
+        (
+            Scope.MAILBOX,
+            (
+                "{mailbox} lies on a server of another version, which {host} does not ask for us. Enter "
+                "that server's address in an integration of its own."
+            ),
+        ),
+    ),
+    **dict.fromkeys(
+        more_codes.OF_ITEM,
+        (Scope.ITEM, "{host} cannot give an email of {mailbox} ({code})."),
+    ),
+    **dict.fromkeys(
+        more_codes.OF_FOLDER - NOT_SYNCABLE,
+        (Scope.FOLDER, "{host} cannot give a folder of {mailbox} ({code})."),
     ),
 }
 REACHES_BEYOND_FOLDER: Final = frozenset(
