@@ -1,5 +1,6 @@
 """Teams, Slack and a hundred other services, by apprise."""
 
+import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ class Chat:
         """Make it of an address as apprise, or the service itself, writes it. Raises ValueError."""
         import apprise  # noqa: PLC0415 - slow to import, and few need it
 
+        # Its words may hold the address, and with it secrets.
+        logging.getLogger("apprise").setLevel(logging.CRITICAL)
         service = apprise.Apprise.instantiate(url, suppress_exceptions=True)
         if service is None:
             raise ValueError("this is no address of a service that can be posted to")
@@ -33,7 +36,6 @@ class Chat:
 
     async def send(self, message: Message) -> None:
         """Send a message. Raises NotDelivered."""
-        # It tells why by its own log alone, whose words may hold the address.
         arrived = await self.service.async_notify(
             title=message.letter.title, body=message.letter.text
         )

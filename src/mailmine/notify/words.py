@@ -32,7 +32,7 @@ def write(notices: Sequence[Notice], *, public_url: str) -> Letter:
         )
     link = f"{public_url.rstrip('/')}/integrations" if public_url else ""
     counted = f"{len(notices)} more messages within an hour, summed up"
-    lines = [f"- {title(notice)} ({_when(notice)})" for notice in notices]
+    lines = [f"- {title(notice)}. {_when(notice)}." for notice in notices]
     text = "\n\n".join(["There were too many to tell one by one:", "\n".join(lines), *_look(link)])
     return Letter(title=counted, text=text, link=link)
 
@@ -75,7 +75,7 @@ def _lines(notice: Notice) -> list[str]:
         where += ":\n" + listed + (f"\n- and {more} more" if more else "")
     else:
         where += "."
-    lines = [f"{title(notice)}.", where, f"{_when(notice).capitalize()}."]
+    lines = [f"{title(notice)}.", where, f"{_when(notice)}."]
     if notice.topic is not Topic.RESOLVED and notice.message:
         lines.append(f"{notice.message} [{notice.code}]" if notice.code else notice.message)
     if notice.topic in {Topic.INTEGRATION_DISABLED, Topic.MAILBOX_DISABLED}:
@@ -84,10 +84,10 @@ def _lines(notice: Notice) -> list[str]:
 
 
 def _when(notice: Notice) -> str:
-    since = f"since {_time(notice.since)}"
+    since = f"Since {_time(notice.since)}"
     if notice.topic is not Topic.RESOLVED or notice.until is None:
         return since
-    return f"it had stopped at {_time(notice.since)}, and goes on since {_time(notice.until)}"
+    return f"It had stopped at {_time(notice.since)}, and goes on since {_time(notice.until)}"
 
 
 def _time(at: datetime) -> str:

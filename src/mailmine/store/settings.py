@@ -26,6 +26,6 @@ def swap(tx: Connection, name: str, *, old: str | None, new: str) -> bool:
     """
     if old is None:
         fresh = insert(tx, settings).values(name=name, value=new).on_conflict_do_nothing()
-        return tx.execute(fresh).rowcount == 1
+        return tx.execute(fresh.returning(settings.c.name)).one_or_none() is not None
     mine = (settings.c.name == name) & (settings.c.value == old)
     return tx.execute(update(settings).where(mine).values(value=new)).rowcount == 1
