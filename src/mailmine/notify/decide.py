@@ -303,15 +303,17 @@ def address(
     return sent
 
 
-def allot(notices: Sequence[Notice], *, sent: int) -> Allotted:
+def allot(waiting: Sequence[Notice], new: Sequence[Notice], *, sent: int) -> Allotted:
     """Put notices in messages for one recipient who was sent so many within the hour.
 
-    The last message that he may get sums up all that is left.
+    What waited is summed up in one; the last message that he may get sums up all that is left.
     """
+    messages = [tuple(waiting)] if waiting else []
+    messages += [(notice,) for notice in new]
     free = max(0, CAP - sent)
-    if len(notices) <= free:
-        return Allotted(tuple((notice,) for notice in notices), ())
+    if len(messages) <= free:
+        return Allotted(tuple(messages), ())
     if free == 0:
-        return Allotted((), tuple(notices))
-    alone = tuple((notice,) for notice in notices[: free - 1])
-    return Allotted((*alone, tuple(notices[free - 1 :])), ())
+        return Allotted((), (*waiting, *new))
+    rest = tuple(notice for message in messages[free - 1 :] for notice in message)
+    return Allotted((*messages[: free - 1], rest), ())

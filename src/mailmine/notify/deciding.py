@@ -79,14 +79,14 @@ class Deciding:
         people = audience.everybody(tx, self.may_see, has_email=self.has_email)
         new = decide.address(notices, people, self.rooms)
         sent = deliveries.counts(tx, now - HOUR)
-        for recipient, group in _by_recipient(waiting).items():
-            if recipient not in new and sent.get(recipient, 0) >= decide.CAP:
-                continue
-            before = tuple(notice for one in group for notice in one.notices)
-            new = {**new, recipient: (*before, *new.get(recipient, ()))}
+        held = _by_recipient(waiting)
+        for recipient in {**held, **new}:
+            group, wanted = held.get(recipient, []), new.get(recipient, ())
+            before = [notice for one in group for notice in one.notices]
+            allotted = decide.allot(before, wanted, sent=sent.get(recipient, 0))
+            if not allotted.messages and not wanted:
+                continue  # it waits on
             deliveries.remove(tx, [one.id for one in group])
-        for recipient, wanted in new.items():
-            allotted = decide.allot(wanted, sent=sent.get(recipient, 0))
             for message in allotted.messages:
                 deliveries.add(tx, recipient, message, at=now)
             if allotted.held:

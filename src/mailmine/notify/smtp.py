@@ -45,8 +45,8 @@ class Smtp:
         await asyncio.to_thread(self._send, message)
 
     def _send(self, message: Message) -> None:
+        mail = self._mail(message)
         try:
-            mail = self._mail(message)
             with self._open() as server:
                 if self.user:
                     server.login(self.user, self.password)
@@ -61,10 +61,6 @@ class Smtp:
         except smtplib.SMTPResponseException as error:
             raise NotDelivered(
                 f"{self.host} refused: {error.smtp_code} {_text(error.smtp_error)}"
-            ) from error
-        except (ValueError, HeaderParseError, UnicodeError) as error:
-            raise NotDelivered(
-                "The address is not one that mail can be sent to.", is_final=True
             ) from error
         except (OSError, smtplib.SMTPException) as error:
             raise NotDelivered(f"{self.host} cannot be reached or used: {error}") from error
@@ -88,7 +84,12 @@ class Smtp:
         mail = EmailMessage(policy=SMTP)
         mail["Subject"] = message.letter.title
         mail["From"] = self.sender
-        mail["To"] = message.to
+        try:
+            mail["To"] = message.to
+        except (ValueError, IndexError, HeaderParseError) as error:
+            raise NotDelivered(
+                "The address is not one that mail can be sent to.", is_final=True
+            ) from error
         mail["Date"] = format_datetime(localtime())
         # The same at each try: many mail systems show a repetition once only.
         mail["Message-ID"] = f"<{message.delivery}@{self.sender.rpartition('@')[2].strip('> ')}>"

@@ -18,6 +18,7 @@ from mailmine.cli.notifications import may_see
 from mailmine.model.ids import IntegrationId, MailboxId, UserId
 from mailmine.model.integration import Connection, DisabledReason, Trouble
 from mailmine.notify.channel import Channels
+from mailmine.notify.decide import SETTLE
 from mailmine.notify.notifier import Notifier
 from mailmine.notify.smtp import Security, Smtp
 from mailmine.store import buckets, events, integrations, mailboxes, projects, users
@@ -112,7 +113,7 @@ class Town:
     database: Database
     channels: Channels = field(default_factory=Channels)
     now: datetime = NOON
-    exchange: IntegrationId = IntegrationId("")
+    exchange: IntegrationId = field(init=False)
     boxes: dict[str, MailboxId] = field(default_factory=dict)
 
     def build(self, *names: str) -> None:
@@ -181,6 +182,10 @@ class Town:
                     mailbox_id=self.boxes[name],
                     detail=detail,
                 )
+
+    def wait(self) -> None:
+        """Let so much time pass that what is told of a mailbox is due."""
+        self.now += SETTLE
 
     def switch_off(self, name: str) -> None:
         """Let a person switch a mailbox off."""

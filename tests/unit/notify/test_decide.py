@@ -120,7 +120,7 @@ def test_many_for_different_causes_are_not_one() -> None:
 def test_those_that_follow_slowly_are_one_too() -> None:
     names = [f"m{number}" for number in range(10)]
     story = Story(*names)
-    told = []
+    told: list[Notice] = []
     for minute in range(40):
         now = NOON + minute * timedelta(minutes=1)
         new = [stopped(names[minute // 2], at=now)] if minute < 20 and minute % 2 == 0 else []
@@ -344,10 +344,10 @@ def test_nobody_ever_gets_what_he_may_not_see_or_does_not_want(
             assert (notice.topic, PersonalChannel(recipient.channel)) not in unwanted
 
 
-@given(count=st.integers(0, 40), sent=st.integers(0, 20))
-def test_the_cap_is_kept_and_nothing_is_lost(count: int, sent: int) -> None:
-    notices = [replace(NOTICE, code=str(number)) for number in range(count)]
-    allotted = decide.allot(notices, sent=sent)
+@given(waited=st.integers(0, 40), count=st.integers(0, 40), sent=st.integers(0, 20))
+def test_the_cap_is_kept_and_nothing_is_lost(waited: int, count: int, sent: int) -> None:
+    notices = [replace(NOTICE, code=str(number)) for number in range(waited + count)]
+    allotted = decide.allot(notices[:waited], notices[waited:], sent=sent)
     assert len(allotted.messages) <= max(0, CAP - sent)
     told = [one.code for message in allotted.messages for one in message]
     assert told + [one.code for one in allotted.held] == [one.code for one in notices]
@@ -355,6 +355,15 @@ def test_the_cap_is_kept_and_nothing_is_lost(count: int, sent: int) -> None:
     assert all(allotted.messages)
 
 
+def lengths(waited: int, count: int, *, sent: int) -> list[int]:
+    allotted = decide.allot([NOTICE] * waited, [NOTICE] * count, sent=sent)
+    return [len(message) for message in allotted.messages]
+
+
 def test_the_last_that_may_go_sums_up_the_rest() -> None:
-    notices = [replace(NOTICE, code=str(number)) for number in range(CAP + 5)]
-    assert [len(one) for one in decide.allot(notices, sent=0).messages] == [1] * (CAP - 1) + [6]
+    assert lengths(0, CAP + 5, sent=0) == [1] * (CAP - 1) + [6]
+
+
+def test_what_waited_is_one_message() -> None:
+    assert lengths(5, 2, sent=0) == [5, 1, 1]
+    assert lengths(5, 2, sent=CAP - 1) == [7]

@@ -7,7 +7,8 @@ import pytest
 from mailmine.model.ids import MailboxId
 from mailmine.model.notice import Topic
 from mailmine.notify import words
-from tests.unit.notify.test_decide import HOUR, NOON, NOTICE
+from mailmine.notify.decide import HOUR
+from tests.unit.notify.test_decide import NOON, NOTICE
 
 MAILBOX = replace(
     NOTICE,
