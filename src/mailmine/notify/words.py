@@ -79,7 +79,9 @@ def _lines(notice: Notice) -> list[str]:
     if notice.topic is not Topic.RESOLVED and notice.message:
         lines.append(f"{notice.message} [{notice.code}]" if notice.code else notice.message)
     if notice.topic in {Topic.INTEGRATION_DISABLED, Topic.MAILBOX_DISABLED}:
-        lines.append("Nothing is read there until that is mended; no mail is lost.")
+        lines.append(
+            "Nothing is read there until that is mended; what arrives meanwhile is read then."
+        )
     return lines
 
 
