@@ -40,6 +40,7 @@ from mailmine.model.ids import (
     TokenId,
     UserId,
 )
+from mailmine.model.notice import PersonalChannel, Topic
 from mailmine.store import (
     attachments,
     batches,
@@ -48,12 +49,14 @@ from mailmine.store import (
     comments,
     copies,
     datasets,
+    deliveries,
     emails,
     events,
     failures,
     fills,
     folders,
     identities,
+    incidents,
     integrations,
     mailboxes,
     migrations,
@@ -70,6 +73,7 @@ from mailmine.store import (
     sources,
     streams,
     strikes,
+    subscriptions,
     tokens,
     uploads,
     users,
@@ -177,6 +181,17 @@ UPLOAD = uploads.Upload(
     email_key=KEY, id="<a>", mailbox="", timestamp=NOW, metadata=Metadata(), has_metadata=False
 )
 
+RECIPIENT = deliveries.Recipient(user_id=None, channel="p/webhook")
+INCIDENT = incidents.Incident(
+    subject="m",
+    topic=Topic.MAILBOX_DISABLED,
+    integration_id=INTEGRATION,
+    mailbox_id=MAILBOX,
+    code="c",
+    message="m",
+    began_at=NOW,
+)
+
 BODY = "confidential"
 
 CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
@@ -207,6 +222,18 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     copies.of_emails: lambda tx: copies.of_emails(tx, [KEY]),
     copies.put: lambda tx: copies.put(tx, [COPY]),
     copies.set_read: lambda tx: copies.set_read(tx, MAILBOX, {ITEM: True}),
+    deliveries.add: lambda tx: deliveries.add(tx, RECIPIENT, [], at=NOW),
+    deliveries.claim: lambda tx: deliveries.claim(tx, now=NOW, until=NOW, limit=1),
+    deliveries.counts: lambda tx: deliveries.counts(tx, NOW),
+    deliveries.end: lambda tx: deliveries.end(tx, "d", deliveries.State.SENT, at=NOW),
+    deliveries.held: deliveries.held,
+    deliveries.inbox: lambda tx: deliveries.inbox(tx, USER, 1),
+    deliveries.is_due: lambda tx: deliveries.is_due(tx, NOW),
+    deliveries.latest: lambda tx: deliveries.latest(tx, 1),
+    deliveries.mark_read: lambda tx: deliveries.mark_read(tx, USER, ["d"], at=NOW),
+    deliveries.remove: lambda tx: deliveries.remove(tx, ["d"]),
+    deliveries.remove_before: lambda tx: deliveries.remove_before(tx, NOW),
+    deliveries.retry: lambda tx: deliveries.retry(tx, "d", next_try_at=NOW, error="e"),
     emails.by_comment_id: lambda tx: emails.by_comment_id(tx, BUCKET, comment_id("a")),
     emails.get: lambda tx: emails.get(tx, KEY),
     emails.known: lambda tx: emails.known(tx, BUCKET, [comment_id("a")]),
@@ -214,6 +241,8 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     emails.scan: lambda tx: emails.scan(tx, BUCKET, after=None, limit=1),
     events.after: lambda tx: events.after(tx, 0, 1),
     events.append: lambda tx: events.append(tx, "configured", at=NOW),
+    events.last_id: events.last_id,
+    events.settled_after: lambda tx: events.settled_after(tx, 0, 1),
     events.page: lambda tx: events.page(tx, before=None, limit=1),
     failures.reasons: lambda tx: failures.reasons(tx, INTEGRATION),
     failures.due: lambda tx: failures.due(tx, MAILBOX, NOW, 1),
@@ -231,6 +260,9 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     folders.set_trouble: lambda tx: folders.set_trouble(tx, FOLDER, None),
     identities.add: lambda tx: identities.add(tx, IDENTITY),
     identities.get: lambda tx: identities.get(tx, "i", "s"),
+    incidents.list_all: incidents.list_all,
+    incidents.put: lambda tx: incidents.put(tx, INCIDENT),
+    incidents.remove: lambda tx: incidents.remove(tx, INCIDENT),
     integrations.by_id: lambda tx: integrations.by_id(tx, INTEGRATION),
     integrations.get: lambda tx: integrations.get(tx, "p", "i"),
     integrations.list_all: integrations.list_all,
@@ -405,6 +437,12 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     streams.save: lambda tx: streams.save(tx, STREAM),
     streams.tag_exceptions: lambda tx: streams.tag_exceptions(tx, STREAM.id, {"s.a": "t"}, at=NOW),
     streams.untag_exceptions: lambda tx: streams.untag_exceptions(tx, STREAM.id, ["s.a"]),
+    settings.swap: lambda tx: settings.swap(tx, "a", old=None, new="b"),
+    subscriptions.list_all: subscriptions.list_all,
+    subscriptions.of_user: lambda tx: subscriptions.of_user(tx, USER),
+    subscriptions.put: lambda tx: subscriptions.put(
+        tx, USER, Topic.RESOLVED, PersonalChannel.EMAIL, wanted=True
+    ),
     uploads.of_emails: lambda tx: uploads.of_emails(tx, [KEY]),
     uploads.put: lambda tx: uploads.put(tx, [UPLOAD]),
     users.remove: lambda tx: users.remove(tx, USER),

@@ -10,7 +10,19 @@ from typing import Annotated
 import typer
 
 from mailmine import __version__
-from mailmine.cli import check, demo, import_, key, openapi, refine, serve, simulate, token, user
+from mailmine.cli import (
+    check,
+    demo,
+    import_,
+    key,
+    notify,
+    openapi,
+    refine,
+    serve,
+    simulate,
+    token,
+    user,
+)
 from mailmine.cli.errors import in_words
 
 app = typer.Typer(
@@ -30,6 +42,7 @@ app.command("import")(import_.import_)
 app.add_typer(user.app, name="user")
 app.add_typer(token.app, name="token")
 app.add_typer(key.app, name="key")
+app.add_typer(notify.app, name="notify")
 
 
 def _say_version(asked: bool) -> None:  # noqa: FBT001 - typer's way

@@ -17,9 +17,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from mailmine.access import first
 from mailmine.access.first import FirstAdministrator
 from mailmine.api import app as api
-from mailmine.cli import single_sign_on
+from mailmine.cli import notifications, single_sign_on
 from mailmine.cli.errors import Failed
 from mailmine.cli.installation import Installation
+from mailmine.notify.notifier import Notifier
 from mailmine.sync.filling import Filling
 from mailmine.sync.refinery import Apart, Refinery
 from mailmine.sync.runner import Runner
@@ -74,6 +75,7 @@ class Server:
         """Make ready; the first start of an installation makes its administrator. Raises Failed."""
         self._here = here
         self._syncs = syncs
+        self._channels = notifications.load(here.settings)
         self._provider = single_sign_on.load(here.settings, here.keyring)
         with here.database.write() as tx:
             self.administrator: FirstAdministrator | None = first.administrator(
@@ -147,4 +149,10 @@ class Server:
             settings=SyncSettings(poll_interval=self._here.settings.poll_interval),
         )
         filling = Filling(self._here.database, refinery=refinery)
-        await asyncio.gather(runner.run(stop), filling.run(stop))
+        notifier = Notifier(
+            self._here.database,
+            self._channels,
+            may_see=notifications.may_see,
+            public_url=self._here.settings.public_url,
+        )
+        await asyncio.gather(runner.run(stop), filling.run(stop), notifier.run(stop))

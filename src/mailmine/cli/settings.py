@@ -50,6 +50,21 @@ class Settings(BaseSettings):
     oidc_roles: Path | None = None
     """A file that says what the provider's groups give."""
 
+    public_url: str = ""
+    """Where people reach the pages, for links: `https://mailmine.example.com`, with the path if there is one."""
+    smtp_host: str = ""
+    """The server that notifications are mailed by; none by default (`notifications` checks these)."""
+    smtp_port: int | None = Field(default=None, ge=1, le=65535)
+    """Default: 587, 465 or 25, as `smtp_tls` is."""
+    smtp_user: str = ""
+    smtp_password: SecretStr = SecretStr("")
+    smtp_password_file: Path | None = None
+    smtp_from: str = ""
+    smtp_tls: str = "starttls"
+    """`starttls`, `tls` or `none`."""
+    notify: Path | None = None
+    """A file that names channels of projects: webhooks, Teams, Slack and others."""
+
     @property
     def database_url(self) -> str:
         """The URL of the database that is meant."""

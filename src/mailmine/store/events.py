@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select, text
 
 from mailmine.model.ids import IntegrationId, MailboxId, UserId
 from mailmine.store.schema import events
@@ -84,3 +84,20 @@ def after(tx: Connection, event_id: int, limit: int) -> tuple[Event, ...]:
     """List the next `limit` events after the one with the id `event_id`, oldest first."""
     query = select(events).where(events.c.id > event_id).order_by(events.c.id).limit(limit)
     return tuple(Event(**row._asdict()) for row in tx.execute(query))
+
+
+def last_id(tx: Connection) -> int:
+    """Give the id of the latest event; 0 where nothing happened yet."""
+    highest: int = tx.execute(select(func.coalesce(func.max(events.c.id), 0))).scalar_one()
+    return highest
+
+
+def settled_after(tx: Connection, event_id: int, limit: int) -> tuple[Event, ...]:
+    """Do as `after`, and be sure that no event with a lower id comes later; needs a transaction of its own that may write.
+
+    PostgreSQL hands an id out before its transaction ends: whoever remembers the highest id that he saw would miss
+    those that end later. So this waits for all who are appending, and lets nobody begin before the end of `tx`.
+    """
+    if tx.dialect.name == "postgresql":
+        tx.execute(text("LOCK TABLE events IN SHARE MODE"))
+    return after(tx, event_id, limit)

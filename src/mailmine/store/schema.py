@@ -26,6 +26,7 @@ from sqlalchemy import (
 from mailmine.model import integration
 from mailmine.model.email import Metadata
 from mailmine.model.integration import Filters, FolderStatus, Trouble
+from mailmine.model.notice import Notice
 from mailmine.model.token_scope import TokenScope
 from mailmine.store.types import Bytes, Json, Moment, Number, Text
 
@@ -463,6 +464,55 @@ settings = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("value", Text, nullable=False),
+)
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    # Only what somebody chose; see subscriptions.py.
+    _of("user_id", "users.id"),
+    Column("topic", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("wanted", Boolean, nullable=False),
+    PrimaryKeyConstraint("user_id", "topic", "channel"),
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    # A mailbox or an integration.
+    Column("subject", Text, nullable=False),
+    Column("topic", Text, nullable=False),
+    _of("integration_id", "integrations.id"),
+    Column("mailbox_id", ForeignKey("mailboxes.id", ondelete="CASCADE")),
+    Column("code", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("began_at", Moment, nullable=False),
+    Column("told_at", Moment),
+    Column("back_at", Moment),
+    Column("back_told_at", Moment),
+    PrimaryKeyConstraint("subject", "topic"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    _id(),
+    # None: a channel of a whole project.
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE")),
+    Column("channel", Text, nullable=False),
+    Column("notices", Json(tuple[Notice, ...]), nullable=False),
+    Column("state", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    # While it is being sent, when another may try: the lease.
+    Column("next_try_at", Moment, nullable=False),
+    Column("last_error", Text),
+    Column("ended_at", Moment),
+    Column("read_at", Moment),
+    Index(None, "state", "next_try_at"),
+    Index(None, "user_id", "channel", "created_at"),
+    Index(None, "created_at"),
 )
 
 BY_HAND = {
