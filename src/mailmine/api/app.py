@@ -37,6 +37,7 @@ from mailmine.sync.refinery import Here, Refinery
 OPEN = (health.router,)
 GUARDED = (
     # Routes are tried one after the other: first what is asked all the time.
+    comments.often,
     comments.router,
     streams.router,
     session.router,

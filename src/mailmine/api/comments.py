@@ -1,5 +1,6 @@
 """Comments: what an email became, or what a client put. Their JSON is kept ready-made and only spliced here."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from operator import itemgetter
@@ -16,6 +17,7 @@ from mailmine.api.asking import Asker, Data, quickly, services
 from mailmine.api.bodies import BULK, takes
 from mailmine.api.checking import PIECE_OF_EMAILS, pieces
 from mailmine.api.errors import BadRequestError, InvalidError, NotFoundError, TakenError
+from mailmine.api.flat import FlatRoute
 from mailmine.api.queries import asks
 from mailmine.api.refining import refined
 from mailmine.api.spool import Spool
@@ -23,13 +25,14 @@ from mailmine.api.uploads import CommentsBody, DocumentsBody
 from mailmine.model.comment import Comment
 from mailmine.model.email import Email
 from mailmine.model.ids import CommentId, ContentHash, SourceId
-from mailmine.model.wire import without_markup
+from mailmine.model.wire import MARKUP_MARK, without_markup
 from mailmine.refine import Refined, identity
 from mailmine.store import comment_attachments, comments
 from mailmine.store.comments import Counts, NewComment
 from mailmine.sync import uploading
 
 router = APIRouter(tags=["comments"])
+often = APIRouter(tags=["comments"], route_class=FlatRoute)
 
 Charge = Annotated[bool, Query(description="Of no consequence: nothing is charged.")]
 
@@ -48,7 +51,7 @@ class PageQuery(Struct, frozen=True):
     include_markup: bool = False
 
 
-@router.get("/api/_private/sources/{source:address}/comments")
+@often.get("/api/_private/sources/{source:address}/comments")
 async def read_all(
     request: Request,
     source: str,
@@ -75,9 +78,12 @@ async def read_all(
                 until=until,
             )
         shown = found[:limit]
+        texts: Iterable[bytes] = [json for _, json in shown]
+        if not wanted.include_markup and MARKUP_MARK in b"".join(texts):
+            texts = map(without_markup, texts)
         return ok(
             request,
-            comments=[_shown(json, include_markup=wanted.include_markup) for _, json in shown],
+            comments=list(map(orjson.Fragment, texts)),
             continuation=continuation.write(shown[-1][0]) if len(found) > limit else None,
         )
 

@@ -66,7 +66,7 @@ def _text(text: str | None, more: Mapping[str, Any] | None) -> dict[str, Any] | 
 
 def without_markup(json: bytes) -> bytes:
     """Give a comment's JSON without its markup, which is given out only where it is asked for."""
-    if b'_markup"' not in json:
+    if MARKUP_MARK not in json:
         return json
     data = orjson.loads(json)
     for message in data["messages"]:
@@ -77,6 +77,8 @@ def without_markup(json: bytes) -> bytes:
     return orjson.dumps(data)
 
 
+MARKUP_MARK = b'_markup"'
+"""Stands in the JSON of a comment that has markup."""
 MARKUP = ("text_markup", "translated_from_markup")
 RENDITIONS = ("translated_from", *MARKUP)
 
