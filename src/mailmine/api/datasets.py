@@ -26,7 +26,7 @@ from mailmine.api.definitions import (
     LabelGroups,
 )
 from mailmine.api.errors import BadRequestError, InvalidError, NotFoundError, TakenError
-from mailmine.api.limits import Description, Title
+from mailmine.api.limits import Description, Title, said
 from mailmine.api.noting import note
 from mailmine.model.comment_filter import CommentFilter
 from mailmine.model.ids import CommentId, DatasetId, SourceId
@@ -234,13 +234,9 @@ def update(
         after = replace(
             before,
             source_ids=read,
-            title=before.title if given.title is UNSET else given.title or "",
-            description=before.description
-            if given.description is UNSET
-            else given.description or "",
-            has_sentiment=before.has_sentiment
-            if given.has_sentiment is UNSET
-            else bool(given.has_sentiment),
+            title=said(given.title, before.title),
+            description=said(given.description, before.description),
+            has_sentiment=said(given.has_sentiment, before.has_sentiment),
             definitions=_definitions(given, definitions.read(before.definitions)),
             updated_at=asker.at,
         )

@@ -1,9 +1,9 @@
 """What names and texts may look like (Communications Mining, sections 0 and 2.3)."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from mailmine.api.errors import InvalidError
 
@@ -23,6 +23,14 @@ MOST_COMMENTS = 16_384
 
 class Anything(Struct, frozen=True):
     """A body that says nothing we need: `{}`."""
+
+
+T = TypeVar("T", str, bool)
+
+
+def said(given: T | UnsetType | None, before: T) -> T:
+    """Give what a client says from now on: what it does not name stays, and null empties it."""
+    return before if given is UNSET else given or type(before)()
 
 
 def check_name(name: str, what: str) -> None:

@@ -13,7 +13,7 @@ from mailmine.api.answers import ok
 from mailmine.api.asking import Asked, Asker, Data, services
 from mailmine.api.bodies import takes
 from mailmine.api.errors import InvalidError, NotFoundError, TakenError
-from mailmine.api.limits import Description, Title, check_name
+from mailmine.api.limits import Description, Title, check_name, said
 from mailmine.api.noting import note
 from mailmine.model.ids import UserId
 from mailmine.model.wire import timestamp
@@ -107,10 +107,8 @@ def update(
         given = wanted.project
         changed = replace(
             found,
-            title=found.title if given.title is UNSET else given.title or "",
-            description=found.description
-            if given.description is UNSET
-            else given.description or "",
+            title=said(given.title, found.title),
+            description=said(given.description, found.description),
             updated_at=asker.at,
         )
         projects.save(tx, changed)

@@ -14,7 +14,7 @@ from mailmine.api.answers import ok
 from mailmine.api.asking import Asked, Asker, Data
 from mailmine.api.bodies import takes
 from mailmine.api.errors import InvalidError, NotFoundError, TakenError
-from mailmine.api.limits import Description, Title
+from mailmine.api.limits import Description, Title, said
 from mailmine.api.noting import note
 from mailmine.model.comment_filter import CommentFilter
 from mailmine.model.ids import BucketId, SourceId
@@ -136,14 +136,10 @@ def update(
             tag = _tag(given.email_transform_tag)
         after = replace(
             before,
-            title=before.title if given.title is UNSET else given.title or "",
-            description=before.description
-            if given.description is UNSET
-            else given.description or "",
+            title=said(given.title, before.title),
+            description=said(given.description, before.description),
             language=given.language or before.language,
-            should_translate=before.should_translate
-            if given.should_translate is UNSET
-            else bool(given.should_translate),
+            should_translate=said(given.should_translate, before.should_translate),
             bucket_id=bucket_id,
             transform_tag=tag,
             kind=given.kind or before.kind,

@@ -20,7 +20,7 @@ from mailmine.api.answers import ok
 from mailmine.api.asking import Asked, Asker, Data
 from mailmine.api.bodies import takes
 from mailmine.api.errors import BadRequestError, InvalidError, NotFoundError, TakenError
-from mailmine.api.limits import Description, Name, Title, check_name
+from mailmine.api.limits import Description, Name, Title, check_name, said
 from mailmine.api.noting import note
 from mailmine.api.uploads import utc
 from mailmine.model.comment_filter import CommentFilter, Timestamp
@@ -171,10 +171,8 @@ def update(
         after = replace(
             before,
             name=given.name or before.name,
-            title=before.title if given.title is UNSET else given.title or "",
-            description=before.description
-            if given.description is UNSET
-            else given.description or "",
+            title=said(given.title, before.title),
+            description=said(given.description, before.description),
             comment_filter=comment_filter,
             model=before.model if given.model is UNSET else given.model,
             updates=Updates(given.updates or before.updates),
