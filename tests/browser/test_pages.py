@@ -6,8 +6,10 @@ import pytest
 from playwright.sync_api import expect
 
 from mailmine.model.integration import Trouble
+from mailmine.model.notice import Notice, PersonalChannel, Topic
 from mailmine.refine import identity
-from mailmine.store import mailboxes
+from mailmine.store import deliveries, integrations, mailboxes, users
+from mailmine.store.deliveries import Recipient
 from tests.browser import letters, seed
 from tests.browser.conftest import Meet
 from tests.browser.server import Served
@@ -25,6 +27,7 @@ PAGES = [
     "/sources/nordwind/support",
     "/sources/nordwind/press",
     "/account",
+    "/notifications",
 ]
 
 LUMINANCE = """() => {
@@ -243,3 +246,45 @@ def test_text_stands_out_from_its_ground(meet: Meet, scheme: str) -> None:
     for page in PAGES:
         ann.page.goto(page)
         assert ann.page.evaluate(CONTRAST) == [], page
+
+
+def test_what_one_was_told_and_wants_to_be_told(meet: Meet, served: Served) -> None:
+    with served.database.write() as tx:
+        ann = users.by_username(tx, "ann")
+        integration = integrations.list_all(tx)[0]
+        assert ann is not None
+        notice = Notice(
+            topic=Topic.MAILBOX_DISABLED,
+            about=Topic.MAILBOX_DISABLED,
+            project=integration.project,
+            integration_id=integration.id,
+            integration=integration.title,
+            mailbox_ids=(),
+            mailboxes=("gone@nordwind.example",),
+            code="ErrorNonExistentMailbox",
+            message="There is no such mailbox. <b>Correct</b> the address.",
+            since=datetime(2026, 3, 1, 12, tzinfo=UTC),
+        )
+        to = Recipient(user_id=ann.id, channel=PersonalChannel.IN_APP)
+        deliveries.add(tx, to, [notice], at=datetime.now(UTC))
+    person = meet()
+    person.sign_in()
+    page = person.page
+    page.get_by_role("link", name="Notifications").click()
+
+    told = page.get_by_role("group").filter(has_text="gone@nordwind.example")
+    expect(told).to_contain_text("There is no such mailbox. <b>Correct</b> the address.")
+    expect(told).to_contain_text("new")
+    expect(page.get_by_label("1 unread")).to_be_visible()
+    page.get_by_role("button", name="Mark all as read").click()
+    expect(page.get_by_label("1 unread")).to_have_count(0)
+
+    box = page.get_by_role("checkbox", name="A mailbox was disabled: by e-mail")
+    expect(box).to_be_checked()
+    box.uncheck()
+    page.get_by_role("button", name="Save").click()
+    page.reload()
+    expect(
+        page.get_by_role("checkbox", name="A mailbox was disabled: by e-mail")
+    ).not_to_be_checked()
+    expect(page.get_by_role("checkbox", name="An integration was disabled: here")).to_be_checked()

@@ -224,6 +224,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     copies.set_read: lambda tx: copies.set_read(tx, MAILBOX, {ITEM: True}),
     deliveries.add: lambda tx: deliveries.add(tx, RECIPIENT, [], at=NOW),
     deliveries.claim: lambda tx: deliveries.claim(tx, now=NOW, until=NOW, limit=1),
+    deliveries.count_unread: lambda tx: deliveries.count_unread(tx, USER),
     deliveries.counts: lambda tx: deliveries.counts(tx, NOW),
     deliveries.end: lambda tx: deliveries.end(tx, "d", deliveries.State.SENT, at=NOW),
     deliveries.held: deliveries.held,

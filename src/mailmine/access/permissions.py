@@ -118,3 +118,8 @@ class Identity:
 def unknown(names: Iterable[str], kind: type[StrEnum]) -> tuple[str, ...]:
     """Give those of `names` that are no permissions of this `kind`, for a warning to whoever writes them."""
     return tuple(sorted(set(names) - {str(member) for member in kind}))
+
+
+def sees_integrations(user: User, project: str) -> bool:
+    """Whether a user has View integrations in a project: who is told of them."""
+    return Identity.of(user).may(Permission.INTEGRATIONS_READ, project)

@@ -12,7 +12,6 @@ from typing import Annotated
 from pydantic import Field, ValidationError, model_validator
 
 from mailmine.access.oidc import is_safe
-from mailmine.access.permissions import Identity, Permission
 from mailmine.cli.configuration_toml import Name, mistakes
 from mailmine.cli.errors import Failed
 from mailmine.cli.settings import Settings
@@ -22,7 +21,6 @@ from mailmine.notify.chat import Chat
 from mailmine.notify.decide import Room
 from mailmine.notify.smtp import Security, Smtp
 from mailmine.notify.webhook import Webhook
-from mailmine.store.users import User
 from mailmine.sync.written_connection import Strict
 
 
@@ -53,11 +51,6 @@ class _Channel(Strict):
 
 class _File(Strict):
     channel: Annotated[list[_Channel], Field(min_length=1)]
-
-
-def may_see(user: User, project: str) -> bool:
-    """Whether a user has View integrations in a project: who is told of them."""
-    return Identity.of(user).may(Permission.INTEGRATIONS_READ, project)
 
 
 def load(settings: Settings) -> Channels:

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mailmine.access import first
 from mailmine.access.first import FirstAdministrator
+from mailmine.access.permissions import sees_integrations
 from mailmine.api import app as api
 from mailmine.cli import notifications, single_sign_on
 from mailmine.cli.errors import Failed
@@ -152,7 +153,7 @@ class Server:
         notifier = Notifier(
             self._here.database,
             self._channels,
-            may_see=notifications.may_see,
+            may_see=sees_integrations,
             public_url=self._here.settings.public_url,
         )
         await asyncio.gather(runner.run(stop), filling.run(stop), notifier.run(stop))

@@ -169,6 +169,14 @@ def inbox(tx: Connection, user_id: UserId, limit: int) -> tuple[Delivery, ...]:
     return _all(tx.execute(query.order_by(known.created_at.desc(), known.id).limit(limit)))
 
 
+def count_unread(tx: Connection, user_id: UserId) -> int:
+    """Count what a person was told in the app and did not read yet."""
+    known = deliveries.c
+    mine = (known.user_id == user_id) & (known.channel == PersonalChannel.IN_APP)
+    unread = mine & (known.state == State.SENT) & known.read_at.is_(None)
+    return tx.execute(select(func.count()).select_from(deliveries).where(unread)).scalar_one()
+
+
 def mark_read(tx: Connection, user_id: UserId, ids: Collection[str], *, at: datetime) -> None:
     """Note that a person read these in the app."""
     known = deliveries.c

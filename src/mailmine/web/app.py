@@ -17,6 +17,7 @@ from mailmine.web import (
     events,
     home,
     integrations,
+    notifications,
     sign_in,
     single_sign_on,
 )
@@ -47,6 +48,19 @@ def create(
             Route("/account", account.show, name="account"),
             Route("/account/end", account.end, methods=["POST"], name="end_session"),
             Route("/account/end-others", account.end_others, methods=["POST"], name="end_others"),
+            Route("/notifications", notifications.show, name="notifications"),
+            Route(
+                "/notifications/read",
+                notifications.read,
+                methods=["POST"],
+                name="notifications_read",
+            ),
+            Route(
+                "/notifications/choices",
+                notifications.choose,
+                methods=["POST"],
+                name="notifications_choose",
+            ),
             Route("/integrations", integrations.show, name="integrations"),
             Route("/sources/{owner}/{name}", comments.show, name="source"),
             Route("/sources/{owner}/{name}/comments/{id}", comment.show, name="comment"),

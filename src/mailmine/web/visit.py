@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from mailmine.access import csrf, sessions
 from mailmine.access.permissions import Identity, Permission
-from mailmine.store import sources
+from mailmine.store import deliveries, sources
 from mailmine.store.errors import StoreError
 from mailmine.store.sources import Source
 from mailmine.web.site import FRAGMENT, Site, path, render
@@ -49,6 +49,11 @@ class Visit:
     def sees_integrations(self) -> bool:
         """Tell whether there are integrations that he might see."""
         return self.identity.may_anywhere(Permission.INTEGRATIONS_READ)
+
+    @property
+    def unread(self) -> int:
+        """Count what he was told and did not read yet."""
+        return deliveries.count_unread(self.tx, self.identity.user_id)
 
     @property
     def listed_sources(self) -> tuple[Source, ...]:

@@ -13,7 +13,7 @@ from functools import partial
 import pytest
 from sqlalchemy import Connection, Engine
 
-from mailmine.cli.notifications import may_see
+from mailmine.access.permissions import sees_integrations as may_see
 from mailmine.model.ids import UserId
 from mailmine.model.notice import PersonalChannel, Topic
 from mailmine.notify import inbox

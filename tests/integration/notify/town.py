@@ -13,8 +13,7 @@ from typing import Any
 from aiohttp import web
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from mailmine.access.permissions import Permission
-from mailmine.cli.notifications import may_see
+from mailmine.access.permissions import Permission, sees_integrations as may_see
 from mailmine.model.ids import IntegrationId, MailboxId, UserId
 from mailmine.model.integration import Connection, DisabledReason, Trouble
 from mailmine.notify.channel import Channels
