@@ -10,7 +10,19 @@ from typing import Annotated
 import typer
 
 from mailmine import __version__
-from mailmine.cli import check, demo, import_, key, openapi, refine, serve, simulate, token, user
+from mailmine.cli import (
+    check,
+    demo,
+    import_,
+    key,
+    openapi,
+    refine,
+    serve,
+    simulate,
+    status,
+    token,
+    user,
+)
 from mailmine.cli.errors import in_words
 
 app = typer.Typer(
@@ -25,6 +37,7 @@ app.command()(serve.serve)
 app.command()(simulate.simulate)
 app.command()(refine.refine)
 app.command()(check.check)
+app.command()(status.status)
 app.command()(openapi.openapi)
 app.command("import")(import_.import_)
 app.add_typer(user.app, name="user")
