@@ -79,7 +79,7 @@ API_SECONDS = Histogram(
 )
 NOTIFICATIONS = Counter(
     "mailmine_notifications",
-    "Tries to deliver a notification, by kind of channel and what became of them.",
+    "Tries to deliver a notification, by channel and what became of them: sent, failed, given_up or dropped.",
     ["channel", "outcome"],
     registry=REGISTRY,
 )
@@ -136,6 +136,11 @@ def throttled(seconds: float) -> None:
     THROTTLED_SECONDS.inc(seconds)
     if tally := _tally.get():
         tally.throttled += seconds
+
+
+def notified(channel: str, outcome: str) -> None:
+    """Count a try to deliver a notification by a channel, named as it is configured."""
+    NOTIFICATIONS.labels(channel, outcome).inc()
 
 
 def went_wrong(code: str, request_id: str | None) -> None:

@@ -273,6 +273,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     search_index.add: lambda tx: search_index.add(tx, SOURCE, [(1, comment("a").comment)]),
     search_index.remove: lambda tx: search_index.remove(tx, SOURCE, [(1, comment("a").comment)]),
     secrets.get: lambda tx: secrets.get(tx, "a"),
+    secrets.names: secrets.names,
     secrets.put: lambda tx: secrets.put(tx, "a", b"", "k", at=NOW),
     secrets.remove: lambda tx: secrets.remove(tx, "a"),
     sessions.add: lambda tx: sessions.add(tx, "h", USER, at=NOW, expires_at=NOW),

@@ -49,6 +49,10 @@ _PLAIN: Final = (Ending.DONE, Ending.UNFINISHED, Ending.STOPPED)
 _STATUS: Final = re.compile(r"http_[1-9][0-9]{2}")
 _OURS: Final = (policy.BUG, policy.SECRET_MISSING)
 
+# There from the start, so that the first one of a kind is seen to be more than none.
+for _ending in Ending:
+    metrics.ROUNDS.labels(_ending)
+
 
 @dataclass(slots=True)
 class Report:
