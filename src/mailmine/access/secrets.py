@@ -118,6 +118,14 @@ def get(tx: Transaction, keyring: Keyring, name: str) -> str | None:
     return None if kept is None else keyring.open(name, *kept)
 
 
+def reseal(tx: Transaction, keyring: Keyring, *, at: datetime) -> int:
+    """Encrypt with the first key what was with another; tells how many. Raises SecretsError, and then nothing is changed."""
+    old = [name for name, key_id in stored.names(tx).items() if key_id != keyring.key_id]
+    for name in old:
+        put(tx, keyring, name, get(tx, keyring, name) or "", at=at)
+    return len(old)
+
+
 def _make(path: Path) -> None:
     """Write a new key where there is none, readable by its owner alone.
 

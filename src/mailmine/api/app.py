@@ -19,6 +19,7 @@ from mailmine.api import (
     errors,
     health,
     integrations,
+    metrics,
     openapi,
     projects,
     quotas,
@@ -28,6 +29,7 @@ from mailmine.api import (
     users,
 )
 from mailmine.api.asking import Services, asked, utc_now
+from mailmine.api.readiness import Readiness
 from mailmine.api.rights import RIGHTS, named
 from mailmine.api.transport import Transport
 from mailmine.store.blobs import Blobs
@@ -52,7 +54,7 @@ GUARDED = (
     quotas.router,
     audit_events.router,
 )
-PREFIXES = ("/api", "/auth", "/health")
+PREFIXES = ("/api", "/auth", "/health", "/healthz", "/readyz", "/metrics")
 """The paths that are ours; whatever is served beside us may have all others."""
 
 
@@ -68,10 +70,12 @@ def create(
     *,
     refinery: Refinery | None = None,
     clock: Callable[[], datetime] = utc_now,
+    metrics_token: str = "",
 ) -> FastAPI:
     """Make the application. Where clients see it under a path prefix, it is mounted there.
 
-    `refinery` refines what clients upload; without, that is done in this process.
+    `refinery` refines what clients upload; without, that is done in this process. Without a `metrics_token` metrics are
+    for this machine alone.
     """
     app = FastAPI(
         title="mailmine",
@@ -82,11 +86,14 @@ def create(
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.services = Services(database, blobs, keyring, refinery or Here(), clock)
+    readiness = Readiness(database, blobs, clock)
+    app.state.services = Services(
+        database, blobs, keyring, refinery or Here(), clock, readiness, metrics_token
+    )
     app.state.describe = describe
     errors.install(app)
     app.add_middleware(Transport)
-    for router in (docs.router, *OPEN):
+    for router in (docs.router, metrics.router, *OPEN):
         app.include_router(router)
     for router in GUARDED:
         # Not left to the endpoints: a route cannot forget to ask who calls it.

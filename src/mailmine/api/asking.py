@@ -14,6 +14,7 @@ from mailmine.access.permissions import GlobalPermission, Identity, Permission
 from mailmine.access.secrets import Keyring
 from mailmine.api.errors import ForbiddenError, NotFoundError, UnauthenticatedError
 from mailmine.api.known import Known
+from mailmine.api.readiness import Readiness
 from mailmine.api.rights import RIGHTS, Open, Right
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
@@ -32,6 +33,9 @@ class Services:
     keyring: Keyring
     refinery: Refinery
     clock: Callable[[], datetime]
+    readiness: Readiness
+    metrics_token: str = field(repr=False)
+    """What whoever asks for metrics sends; empty where only this machine may."""
     known: Known = field(default_factory=Known)
 
 

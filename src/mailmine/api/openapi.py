@@ -51,6 +51,8 @@ _FAILURES = {
     422: "Something in the request cannot be.",
     503: "The database cannot be reached at the moment.",
 }
+_READY = "GET /readyz"
+_NOT_READY = "Requests cannot be served now."
 _ATTACHMENT = "GET /api/v1/attachments/{reference}"
 
 
@@ -257,11 +259,14 @@ def _responses(
     for code, words in _FAILURES.items():
         if code in possible:
             told = {"application/json": {"schema": refused}}
-            yield str(code), {"description": words, "content": told}
+            described_as = _NOT_READY if name == _READY else words
+            yield str(code), {"description": described_as, "content": told}
 
 
 def _failures(name: str, route: APIRoute, body: type[Struct] | None) -> Iterator[int]:
     right = RIGHTS[name]
+    if name == _READY:
+        yield 503
     if right is Open.TO_ALL:
         return
     yield from (401, 503)

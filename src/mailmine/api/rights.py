@@ -1,6 +1,6 @@
 """What each route asks of who calls it: the one table. A route that is not in it is not served.
 
-But for `/api/openapi.json`, which describes the API to whoever asks.
+But for `/api/openapi.json`, which describes the API to whoever asks, and `/metrics`, which knows no users.
 """
 
 from collections.abc import Iterable, Mapping
@@ -43,6 +43,8 @@ _STREAMS: tuple[tuple[str, str, Right], ...] = (
 
 RIGHTS: Mapping[str, Right] = {
     "GET /health": Open.TO_ALL,
+    "GET /healthz": Open.TO_ALL,
+    "GET /readyz": Open.TO_ALL,
     "GET /auth/user": Open.TO_USERS,
     "POST /auth/refresh-user-permissions": Open.TO_USERS,
     "GET /api/v1/users": Permission.USERS_READ,

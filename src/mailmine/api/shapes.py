@@ -488,6 +488,8 @@ _COUNTS = {"new": int, "updated": int, "unchanged": int}
 
 ANSWERS: Mapping[str, Mapping[str, Any]] = {
     "GET /health": {},
+    "GET /healthz": {},
+    "GET /readyz": {},
     "GET /auth/user": {"user": User},
     "POST /auth/refresh-user-permissions": {"permissions_refreshed": bool},
     "GET /api/v1/users": {"users": list[User]},

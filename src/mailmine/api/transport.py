@@ -5,11 +5,12 @@ from time import perf_counter
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mailmine import metrics
 from mailmine.api import errors
 
 
 class Transport:
-    """Tolerates one trailing slash, tells how long an answer took, and answers where the fault is ours.
+    """Tolerates one trailing slash, tells how long an answer took, counts it, and answers where the fault is ours.
 
     Servers hand on the path decoded: `states%2F` ends in a slash, too.
     """
@@ -29,8 +30,10 @@ class Transport:
             nonlocal is_started
             if message["type"] == "http.response.start":
                 is_started = True
-                took = (perf_counter() - begun) * 1000
-                MutableHeaders(scope=message)["Server-Timing"] = f"total;dur={took:.1f}"
+                took = perf_counter() - begun
+                MutableHeaders(scope=message)["Server-Timing"] = f"total;dur={took * 1000:.1f}"
+                metrics.API_REQUESTS.labels(message["status"]).inc()
+                metrics.API_SECONDS.observe(took)
             await send(message)
 
         path = scope["path"]

@@ -20,6 +20,7 @@ from mailmine.cli import (
     refine,
     serve,
     simulate,
+    status,
     token,
     user,
 )
@@ -37,6 +38,7 @@ app.command()(serve.serve)
 app.command()(simulate.simulate)
 app.command()(refine.refine)
 app.command()(check.check)
+app.command()(status.status)
 app.command()(openapi.openapi)
 app.command("import")(import_.import_)
 app.add_typer(user.app, name="user")

@@ -1,5 +1,6 @@
 """Whatever goes wrong, in one line for a person."""
 
+from mailmine.access.secrets import SecretsError
 from mailmine.exchange.faults import ExchangeError
 from mailmine.store.errors import StoreError
 from mailmine.sync.configure import ConfigurationError
@@ -12,7 +13,7 @@ class Failed(Exception):
 def in_words(error: Exception) -> str:
     """Say what happened and what to do, on one line."""
     match error:
-        case Failed() | ConfigurationError() | StoreError() | ExchangeError():
+        case Failed() | SecretsError() | ConfigurationError() | StoreError() | ExchangeError():
             words = str(error)
         case OSError(filename=str() as name, strerror=str() as reason):
             words = f"{name}: {reason}"

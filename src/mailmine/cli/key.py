@@ -1,10 +1,14 @@
 """`mailmine key`: the keys under which passwords of integrations are kept."""
 
 import base64
+from datetime import UTC, datetime
 
 import typer
 
+from mailmine.access import secrets
 from mailmine.access.secrets import ENVIRONMENT, FILE, Keyring
+from mailmine.cli.installation import opened
+from mailmine.cli.options import Data, DatabaseUrl, settings
 
 app = typer.Typer(help="Encryption keys.", no_args_is_help=True)
 
@@ -18,3 +22,11 @@ def generate() -> None:
         "the first seals, all open.",
         err=True,
     )
+
+
+@app.command()
+def reseal(data: Data = None, database: DatabaseUrl = None) -> None:
+    """Encrypt all passwords with the first key, so that the others are needed no more."""
+    with opened(settings(data=data, database=database)) as here, here.database.write() as tx:
+        changed = secrets.reseal(tx, here.keyring, at=datetime.now(UTC))
+    typer.echo(f"{changed} {'secret was' if changed == 1 else 'secrets were'} encrypted anew.")

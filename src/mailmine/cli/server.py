@@ -105,7 +105,13 @@ class Server:
         pages = web.create(here.database, provider=self._provider)
         refinery = Apart()
         front = Front(
-            api.create(here.database, here.blobs, here.keyring, refinery=refinery),
+            api.create(
+                here.database,
+                here.blobs,
+                here.keyring,
+                refinery=refinery,
+                metrics_token=here.settings.metrics_token.get_secret_value(),
+            ),
             pages,
             here.settings.root_path,
         )

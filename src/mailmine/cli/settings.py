@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     ] = timedelta(seconds=30)
     """How long an idle mailbox is left alone. In the environment: seconds, or ISO 8601 (PT30S)."""
     log_level: str = "info"
+    metrics_token: SecretStr = SecretStr("")
+    """What whoever asks for `/metrics` has to send; without one only this machine may ask."""
     oidc_issuer: str = ""
     """The provider by which people sign in to the pages; none by default (`single_sign_on` checks these)."""
     oidc_client_id: str = ""

@@ -17,7 +17,7 @@ from mailmine.exchange.ews.codes import WORDS as _EWS_WORDS
 from mailmine.exchange.faults import Code
 from mailmine.exchange.graph.account import GraphAccount
 from mailmine.exchange.graph.codes import WORDS as _GRAPH_WORDS
-from mailmine.exchange.http import HttpPool, Transport
+from mailmine.exchange.http import Counted, HttpPool, Transport
 from mailmine.exchange.pace import Clock, Limits, SystemClock
 from mailmine.exchange.reader import Account
 from mailmine.exchange.session import Logins, Session
@@ -49,12 +49,16 @@ def open_account(
     logins = Logins(clock)
 
     def session_at(connection: Connection) -> Session:
-        pool = transport or HttpPool(connection, connections=limits.in_flight)
+        def pool_of(connections: int) -> Transport:
+            own = transport or HttpPool(connection, connections=connections)
+            return Counted(own, connection.backend)
+
+        pool = pool_of(limits.in_flight)
         return Session(
             connection,
             make_credentials(connection, secret, transport=pool, clock=clock),
             transport=pool,
-            transport_of_line=None if transport else partial(HttpPool, connection, connections=1),
+            transport_of_line=None if transport else partial(pool_of, 1),
             limits=limits,
             clock=clock,
             logins=logins,

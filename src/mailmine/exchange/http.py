@@ -4,16 +4,19 @@
 ExchangeError whose message names the host; the answer itself, of whatever status, is not judged here.
 """
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
+from time import perf_counter
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 import aiohttp
 
+from mailmine import metrics
 from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope, Where
 from mailmine.exchange.tls import make_context
 from mailmine.model.integration import Connection
@@ -126,6 +129,39 @@ class HttpPool:
         if self._session is not None:
             session, self._session = self._session, None
             await session.close()
+
+
+class Counted:
+    """A transport whose requests and answers are counted (`mailmine.metrics`)."""
+
+    def __init__(self, transport: Transport, backend: str) -> None:
+        self._transport = transport
+        self._backend = backend
+
+    @asynccontextmanager
+    async def send(self, request: Request) -> AsyncIterator[Response]:
+        """Send `request` by the transport."""
+        begun = perf_counter()
+        async with AsyncExitStack() as held:
+            try:
+                response = await held.enter_async_context(self._transport.send(request))
+            except ExchangeError as error:
+                metrics.asked(self._backend, error.fault.code, perf_counter() - begun)
+                raise
+            except asyncio.CancelledError:  # whoever waited did so long enough
+                metrics.asked(self._backend, "given_up", perf_counter() - begun)
+                raise
+            metrics.asked(self._backend, str(response.status), perf_counter() - begun)
+            yield replace(response, pieces=self._counted(response.pieces))
+
+    async def _counted(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for piece in pieces:
+            metrics.received(self._backend, len(piece))
+            yield piece
+
+    async def aclose(self) -> None:
+        """Close the transport."""
+        await self._transport.aclose()
 
 
 def host_of(url: str) -> str:

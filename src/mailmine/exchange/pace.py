@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final, Protocol
 
+from mailmine import metrics
 from mailmine.exchange.faults import ExchangeError, Fault
 
 
@@ -140,8 +141,11 @@ class Pace:
         doublings = min(self._repeats - 1, 20)
         own = min(self._limits.first_pause * 2**doublings, self._limits.longest_pause)
         pause = max(hint, own) if doublings or not hint else hint
-        self._until = max(self._until, self._clock.now() + pause)
-        self._fault = replace(fault, retry_after=timedelta(seconds=self._until - self._clock.now()))
+        now = self._clock.now()
+        until = max(self._until, now + pause)
+        metrics.throttled(until - max(self._until, now))
+        self._until = until
+        self._fault = replace(fault, retry_after=timedelta(seconds=until - now))
         return self._fault
 
     def succeeded(self, ticket: Ticket) -> None:

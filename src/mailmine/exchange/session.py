@@ -25,6 +25,8 @@ from mailmine.exchange.pace import Clock, Limits, Pace, Ticket
 from mailmine.exchange.status import fault_of_status, request_id_of
 from mailmine.model.integration import Connection
 
+REQUEST_ID: Final = "client-request-id"
+"""The header in which we name a request."""
 SHORT_PAUSE: Final = 1.0
 """Seconds before the one other try after a 503."""
 LONGEST_REFUSAL: Final = 1 << 20
@@ -189,7 +191,8 @@ class Line:
                 if is_last or error.fault.code != Code.RESET:
                     if is_refused(error.fault):
                         self.session.logins.refused(ticket, error.fault)
-                    raise self._named(error) from error.__cause__
+                    # Without an answer there is only our own name for the request; servers log it as well.
+                    raise self._named(error, request.headers[REQUEST_ID]) from error.__cause__
                 continue
             self._keep_cookies(response)
             if judge(response):
@@ -243,7 +246,7 @@ class Line:
         """Read an answer to its end, within the deadline and up to the ceiling. Raises ExchangeError."""
         pieces: list[bytes] = []
         left = self.session.limits.answer_bytes
-        with self._faults():
+        with self._faults(response):
             async with asyncio.timeout(self.session.limits.deadline):
                 async for piece in response.pieces:
                     pieces.append(piece)
@@ -255,7 +258,7 @@ class Line:
     async def stream(self, response: Response) -> AsyncGenerator[bytes, None]:
         """Hand an answer of any length on as it arrives, each piece within the deadline. Raises ExchangeError."""
         while True:
-            with self._faults():
+            with self._faults(response):
                 async with asyncio.timeout(self.session.limits.deadline):
                     piece = await anext(response.pieces, None)
             if piece is None:
@@ -263,15 +266,15 @@ class Line:
             yield piece
 
     @contextmanager
-    def _faults(self) -> Iterator[None]:
-        """Name the host and the mailbox in what goes wrong while an answer is read."""
+    def _faults(self, response: Response) -> Iterator[None]:
+        """Name the host, the mailbox and the request in what goes wrong while an answer is read."""
         try:
             yield
         except TimeoutError as error:
             fault = fault_of(error, self.session.connection.endpoint)
-            raise self._named(ExchangeError(fault)) from error
+            raise self._named(ExchangeError(fault), request_id_of(response)) from error
         except ExchangeError as error:
-            raise self._named(error) from error
+            raise self._named(error, request_id_of(response)) from error
 
     def _too_long(self, response: Response) -> Fault:
         host, most = host_of(self.session.connection.endpoint), self.session.limits.answer_bytes
@@ -283,17 +286,17 @@ class Line:
             request_id=request_id_of(response),
         )
 
-    def _named(self, error: ExchangeError) -> ExchangeError:
-        """Name the mailbox in a fault that reached no further than it."""
-        fault = error.fault
+    def _named(self, error: ExchangeError, request_id: str | None) -> ExchangeError:
+        """Name the request, and the mailbox in a fault that reached no further than it."""
+        fault = replace(error.fault, request_id=error.fault.request_id or request_id)
         if fault.scope is Scope.CONNECTION or self.mailbox in fault.message:
-            return error
+            return ExchangeError(fault)
         return ExchangeError(replace(fault, message=f"{self.mailbox}: {fault.message}"))
 
     def _headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         sent = {
             **headers,
-            "client-request-id": str(uuid.uuid4()),
+            REQUEST_ID: str(uuid.uuid4()),
             "return-client-request-id": "true",
         }
         if self._cookies:

@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 import structlog
 from sqlalchemy import Connection as Transaction
 
+from mailmine import metrics
 from mailmine.model.notice import Notice, PersonalChannel
 from mailmine.notify import audience, decide, words
 from mailmine.notify.audience import MaySee
@@ -126,6 +127,7 @@ class Notifier:
         """Try once, and write down what became of it."""
         found = await self._in_thread(lambda: self._ready(delivery))
         if found is None:
+            metrics.notified(delivery.channel, "dropped")
             await self._write(
                 lambda tx: deliveries.end(tx, delivery.id, State.DROPPED, at=self._now())
             )
@@ -139,6 +141,7 @@ class Notifier:
             log.exception("message broken", channel=delivery.channel, delivery=delivery.id)
             await self._failed(delivery, f"mailmine failed ({type(error).__name__}).")
         else:
+            metrics.notified(delivery.channel, "sent")
             await self._write(
                 lambda tx: deliveries.end(tx, delivery.id, State.SENT, at=self._now())
             )
@@ -175,12 +178,14 @@ class Notifier:
         """Try again later, or give up: what is given up is an event that people see."""
         now = self._now()
         if not is_final and delivery.attempts < TRIES:
+            metrics.notified(delivery.channel, "failed")
             again = now + pause(delivery.attempts)
             log.warning("message not delivered", channel=delivery.channel, error=why)
             await self._write(
                 lambda tx: deliveries.retry(tx, delivery.id, next_try_at=again, error=why)
             )
             return
+        metrics.notified(delivery.channel, "given_up")
         log.error("message given up", channel=delivery.channel, error=why)
 
         def give_up(tx: Transaction) -> None:

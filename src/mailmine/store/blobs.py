@@ -35,15 +35,17 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 class Blobs:
     """All contents of one installation. Every method may raise StoreError."""
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, folder: Path | None = None) -> None:
         self._store = store
+        self.folder = folder
+        """Where it is one of this machine."""
 
     @classmethod
     def open(cls, place: str | Path) -> "Blobs":
         """Keep contents in a folder, which is made if it is missing; clears away what killed processes left."""
         _sweep(Path(place) / PASSING)
         try:
-            return cls(LocalStore(Path(place), mkdir=True))
+            return cls(LocalStore(Path(place), mkdir=True), Path(place))
         except (BaseError, OSError, ValueError) as error:
             raise StoreError(f"Contents cannot be kept in {place}: {_reason(error)}") from error
 
@@ -99,6 +101,15 @@ class Blobs:
         except (BaseError, OSError) as error:
             raise StoreError(f"A content cannot be kept: {_reason(error)}") from error
         return content_hash
+
+    async def check(self) -> None:
+        """Make sure that contents can be kept: keeps a byte, and takes it away again."""
+        passing = f"{PASSING}/{secrets.token_hex(16)}"
+        try:
+            await obstore.put_async(self._store, passing, b"1", use_multipart=False)
+            await obstore.delete_async(self._store, passing)
+        except (BaseError, OSError) as error:
+            raise StoreError(f"A content cannot be kept: {_reason(error)}") from error
 
     async def read(
         self, content_hash: ContentHash, *, start: int = 0, end: int | None = None

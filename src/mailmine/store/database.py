@@ -76,6 +76,19 @@ class Database:
         with self.write() as tx:
             upgrade(tx)
 
+    def is_current(self) -> bool:
+        """Tell whether the schema is that of this version. Raises DatabaseUnavailable."""
+        from mailmine.store.migrations import is_current  # noqa: PLC0415 - alembic is slow to import
+
+        with self.read() as tx:
+            return is_current(tx)
+
+    @property
+    def path(self) -> Path | None:
+        """The file of an SQLite database."""
+        name = make_url(self.url).database
+        return Path(name) if self.dialect == "sqlite" and name else None
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Open a transaction that sees one state of the data and writes nothing."""

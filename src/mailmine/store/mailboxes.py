@@ -128,6 +128,11 @@ class Lease:
     """The fencing token: grows with every claim of the mailbox."""
     until: datetime
 
+    @property
+    def round_id(self) -> str:
+        """Name the round that holds this lease: in its log lines, and in the events that it writes."""
+        return f"{self.mailbox_id}-{self.epoch}"
+
 
 _WANTED = and_(mailboxes.c.enabled, integrations.c.enabled)
 _DUE_AT = case(

@@ -10,8 +10,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 
-from sqlalchemy import make_url
-
 from mailmine.store import mailboxes
 from mailmine.store.database import Database
 
@@ -25,8 +23,8 @@ class Presence:
     @classmethod
     def enter(cls, database: Database) -> "Presence":
         """Be there; take back the leases of processes that died, if no other is there. Raises StoreError."""
-        path = make_url(database.url).database
-        if database.dialect != "sqlite" or not path:
+        path = database.path
+        if path is None:
             return cls(None)
         with ExitStack() as opened:
             try:

@@ -25,6 +25,12 @@ def get(tx: Connection, name: str) -> tuple[bytes, str] | None:
     return None if row is None else (row.ciphertext, row.key_id)
 
 
+def names(tx: Connection) -> dict[str, str]:
+    """List all secrets by name, each with the id of the key that it was encrypted with."""
+    query = select(secrets.c.name, secrets.c.key_id).order_by(secrets.c.name)
+    return {row.name: row.key_id for row in tx.execute(query)}
+
+
 def remove(tx: Connection, name: str) -> None:
     """Forget a secret."""
     tx.execute(delete(secrets).where(secrets.c.name == name))

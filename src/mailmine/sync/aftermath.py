@@ -28,6 +28,7 @@ log = structlog.get_logger(__name__)
 class _Case:
     """One failed round."""
 
+    round_id: str
     mailbox: Mailbox
     integration: Integration
     fault: Fault
@@ -42,6 +43,15 @@ class _Case:
         return (
             self.fault.scope is Scope.CONNECTION or self.rule.action is Action.DISABLE_INTEGRATION
         )
+
+    def detail(self, trouble: Trouble) -> events.Detail:
+        """Say what happened; in which round, as its log lines name it; and Exchange's name for the request."""
+        return {
+            "code": trouble.code,
+            "message": trouble.message,
+            "round": self.round_id,
+            "request": self.fault.request_id,
+        }
 
 
 def failed(
@@ -59,7 +69,7 @@ def failed(
     Tells whether the integration is off now.
     """
     mailboxes.guard(tx, lease)
-    case = _Case(mailbox, integration, fault, policy.rule_for(fault), at)
+    case = _Case(lease.round_id, mailbox, integration, fault, policy.rule_for(fault), at)
     counted = _count(tx, case, pause)
     if case.is_of_integration:
         _tell_integration(tx, case, counted)
@@ -91,7 +101,7 @@ def went_well(
             at=at,
             integration_id=integration.id,
             mailbox_id=mailbox.id,
-            detail={"code": mailbox.trouble.code, "since": mailbox.trouble.since.isoformat()},
+            detail=_over(mailbox.trouble, lease),
         )
     if integration.trouble is not None:
         integrations.set_trouble(tx, integration.id, None)
@@ -100,12 +110,17 @@ def went_well(
             "integration_mended",
             at=at,
             integration_id=integration.id,
-            detail={
-                "code": integration.trouble.code,
-                "since": integration.trouble.since.isoformat(),
-            },
+            detail=_over(integration.trouble, lease),
         )
     mailboxes.release(tx, lease, next_due_at=next_due_at, round_ended_at=at)
+
+
+def _over(trouble: Trouble, lease: Lease) -> events.Detail:
+    return {
+        "code": trouble.code,
+        "since": trouble.since.isoformat(),
+        "round": lease.round_id,
+    }
 
 
 def _count(tx: Transaction, case: _Case, pause: Pause) -> Strikes:
@@ -164,7 +179,7 @@ def _tell_mailbox(tx: Transaction, case: _Case, counted: Strikes) -> None:
             at=case.at,
             integration_id=case.integration.id,
             mailbox_id=mailbox.id,
-            detail={"code": trouble.code, "message": trouble.message},
+            detail=case.detail(trouble),
         )
 
 
@@ -188,7 +203,7 @@ def _tell_integration(tx: Transaction, case: _Case, counted: Strikes) -> None:
             "integration_disabled" if is_over else "integration_troubled",
             at=case.at,
             integration_id=integration.id,
-            detail={"code": trouble.code, "message": trouble.message},
+            detail=case.detail(trouble),
         )
 
 

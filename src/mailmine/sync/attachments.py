@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 import structlog
 from sqlalchemy import Connection as Transaction
 
+from mailmine import metrics
 from mailmine.exchange.faults import Code, ExchangeError, Scope, Where
 from mailmine.exchange.reader import Fetched, Item, ItemFault, Reader
 from mailmine.model.email import Attachment
@@ -91,7 +92,7 @@ class Contents:
                         await self._failed(one, Code.NO_CONTENT)
             case ItemFault(fault=fault):
                 for one in queued:
-                    await self._failed(one, fault.code)
+                    await self._failed(one, fault.code, fault.request_id)
             case _:
                 await self._write(lambda tx: self._elsewhere(tx, queued))
 
@@ -103,7 +104,7 @@ class Contents:
         except ExchangeError as error:
             if error.fault.scope is not Scope.ITEM:
                 raise
-            await self._failed(queued, error.fault.code)
+            await self._failed(queued, error.fault.code, error.fault.request_id)
             return
         await self._write(lambda tx: self._keep(tx, queued, attachment, content_hash, size))
         log.debug("attachment kept", item=item_id, index=queued.index, size=size)
@@ -150,9 +151,18 @@ class Contents:
             else:
                 attachments.done(tx, one)
 
-    async def _failed(self, queued: QueuedAttachment, code: str) -> None:
+    async def _failed(
+        self, queued: QueuedAttachment, code: str, request_id: str | None = None
+    ) -> None:
         """Note that a content could not be had; it is asked for again, a few times."""
-        log.warning("attachment not read", item=queued.item_id, index=queued.index, code=code)
+        metrics.went_wrong(code, request_id)
+        log.warning(
+            "attachment not read",
+            item=queued.item_id,
+            index=queued.index,
+            code=code,
+            request=request_id,
+        )
         await self._write(lambda tx: self._note_failed(tx, queued, code))
 
     def _note_failed(self, tx: Transaction, queued: QueuedAttachment, code: str) -> None:

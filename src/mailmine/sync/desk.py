@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TypeVar
 
 from sqlalchemy import Connection as Transaction
@@ -27,11 +28,22 @@ class Desk:
 
     async def write(self, act: Callable[[Transaction], T]) -> T:
         """Do `act` in a transaction of its own, again where it met a Conflict. Raises StoreError."""
-        return await asyncio.get_running_loop().run_in_executor(self._writer, self._write, act)
+        return await self._in(self._writer, self._write, act)
 
     async def read(self, act: Callable[[Transaction], T]) -> T:
         """Do `act`, which writes nothing, in a transaction of its own. Raises StoreError."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, act)
+        return await self._in(self._readers, self._read, act)
+
+    async def _in(
+        self,
+        threads: ThreadPoolExecutor,
+        do: Callable[[Callable[[Transaction], T]], T],
+        act: Callable[[Transaction], T],
+    ) -> T:
+        # With the context, so that what is logged there names the round too.
+        return await asyncio.get_running_loop().run_in_executor(
+            threads, copy_context().run, do, act
+        )
 
     def close(self) -> None:
         """Wait for what was begun; the database stays open."""

@@ -11,6 +11,7 @@ from typing import Final
 
 import structlog
 
+from mailmine import metrics
 from mailmine.exchange.reader import Account
 from mailmine.model.ids import MailboxId
 
@@ -53,6 +54,9 @@ class Listening:
                 await self._task
 
     async def _run(self) -> None:
+        # Begun by the first round of the integration; none of what follows belongs to that.
+        structlog.contextvars.unbind_contextvars("mailbox", "round")
+        metrics.leave_round()
         await asyncio.sleep(self._after.total_seconds())
         while True:
             self._grew.clear()

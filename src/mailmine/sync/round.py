@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from sqlalchemy import Connection as Transaction
 
+from mailmine import metrics
 from mailmine.exchange.faults import Code, Fault
 from mailmine.exchange.reader import (
     ChangePage,
@@ -128,9 +129,20 @@ class Round:
         self._has_chores = False
         self._looked_at = float("-inf")
         self._rereading: set[FolderKey] = set()
+        self._read_keys: set[FolderKey] = set()
         self._contents = Contents(
             mailbox, reader=reader, blobs=blobs, read=desk.read, write=self._storing.write, now=now
         )
+
+    @property
+    def taken(self) -> Taken:
+        """What was written up to now."""
+        return self._storing.taken
+
+    @property
+    def folders(self) -> int:
+        """How many folders were read up to now."""
+        return len(self._read_keys)
 
     async def run(self) -> Outcome:
         """Bring the mailbox up to date, or as near to it as the slice of time allows.
@@ -279,6 +291,7 @@ class Round:
 
         The next page is on its way while this one is refined and stored.
         """
+        self._read_keys.add(state.key)
         cursor, lost, is_reread = state.cursor, False, state.key in self._rereading
         ahead: asyncio.Task[ChangePage | CursorLost | Fault] | None = None
         with structlog.contextvars.bound_contextvars(folder="/".join(state.path)):
@@ -289,7 +302,8 @@ class Round:
                     match page:
                         case CursorLost(fault=fault) if not lost:
                             if fault.code != Code.LISTED_ANEW:
-                                log.warning("place lost", code=fault.code)
+                                metrics.went_wrong(fault.code, fault.request_id)
+                                log.warning("place lost", code=fault.code, request=fault.request_id)
                             await self._begin_again(state)
                             cursor, lost, is_reread = None, True, True
                             continue
@@ -337,7 +351,8 @@ class Round:
         rule = policy.rule_for(fault)
         if rule.action not in (policy.Action.RETRY_LATER, policy.Action.RETRY_NOW):
             self._memory.left_out_until[state.folder_id] = now + self._settings.full_pass_interval
-        log.warning("folder left out", code=fault.code)
+        metrics.went_wrong(fault.code, fault.request_id)
+        log.warning("folder left out", code=fault.code, request=fault.request_id)
         before = state.trouble
         since = before.since if before is not None and before.code == fault.code else now
         trouble = Trouble(code=fault.code, message=f"{fault.message} {rule.remedy}", since=since)
@@ -385,6 +400,7 @@ class Round:
         if isinstance(found, Fault):
             log.info("newest not told", code=found.code)
             return
+        self._read_keys.add(state.key)
         known = await self._known(found)
         unknown = [item_id for item_id in found if item_id not in known or known[item_id].is_gone]
         if unknown:

@@ -18,8 +18,9 @@ from typing import Protocol
 import structlog
 from sqlalchemy import Connection as Transaction
 
+from mailmine import metrics
 from mailmine.exchange import open_account
-from mailmine.exchange.faults import ExchangeError
+from mailmine.exchange.faults import ExchangeError, Fault
 from mailmine.exchange.reader import Account
 from mailmine.model.ids import IntegrationId, MailboxId
 from mailmine.model.integration import Connection, Integration, Mailbox
@@ -34,6 +35,7 @@ from mailmine.sync.accounts import Accounts
 from mailmine.sync.credentials import is_refusal, remember_refused, welcome_new_secrets
 from mailmine.sync.desk import Desk
 from mailmine.sync.refinery import Here, Refinery, RefineryBroken
+from mailmine.sync.report import Ending, Report
 from mailmine.sync.round import Memory, Round, utc_now
 from mailmine.sync.settings import SyncSettings
 
@@ -238,12 +240,16 @@ class Runner:
 
     async def _watch(self, lease: Lease, mailbox: Mailbox, integration: Integration) -> None:
         """Run a round, and keep its lease meanwhile; without the lease the round is cut off."""
-        with structlog.contextvars.bound_contextvars(
-            integration=f"{integration.project}/{integration.name}",
-            mailbox=mailbox.address,
-            round=lease.epoch,
+        with (
+            structlog.contextvars.bound_contextvars(
+                integration=f"{integration.project}/{integration.name}",
+                mailbox=mailbox.address,
+                round=lease.round_id,
+            ),
+            metrics.tallied() as tally,
         ):
-            round_ = asyncio.create_task(self._round(lease, mailbox, integration))
+            begun_at, report = self._now(), Report()
+            round_ = asyncio.create_task(self._round(lease, mailbox, integration, report))
             keeper = asyncio.create_task(self._keep(lease))
             try:
                 await asyncio.wait({round_, keeper}, return_when=asyncio.FIRST_COMPLETED)
@@ -251,16 +257,16 @@ class Runner:
                 for task in (round_, keeper):
                     task.cancel()
                 results = await asyncio.gather(round_, keeper, return_exceptions=True)
+                for result in results:
+                    match result:
+                        case LeaseLost():
+                            report.ending = Ending.TAKEN_OVER
+                        case StoreError():
+                            report.ending, report.error = Ending.NOT_STORED, str(result)
+                report.tell(log, tally, self._now() - begun_at)
             for result in results:
-                match result:
-                    case LeaseLost():
-                        log.warning("mailbox taken over")
-                    case StoreError():
-                        log.error("round not stored", error=str(result))
-                    case asyncio.CancelledError() | None:
-                        pass
-                    case BaseException():
-                        raise result
+                if not isinstance(result, StoreError | asyncio.CancelledError | None):
+                    raise result
 
     async def _keep(self, lease: Lease) -> None:
         while True:
@@ -270,7 +276,9 @@ class Runner:
     def _renew(self, lease: Lease, tx: Transaction) -> Lease:
         return mailboxes.renew(tx, lease, until=self._now() + self._settings.lease)
 
-    async def _round(self, lease: Lease, mailbox: Mailbox, integration: Integration) -> None:
+    async def _round(
+        self, lease: Lease, mailbox: Mailbox, integration: Integration, report: Report
+    ) -> None:
         """Run a round, and write down how it went."""
         started_at = self._now()
         try:
@@ -278,11 +286,11 @@ class Runner:
         except Exception as error:  # noqa: BLE001 - whatever keeps the password from us is told to a person
             log.warning("password not had", error=type(error).__name__)
             fault = aftermath.fault_of_secret(error)
-            await self._failed(lease, mailbox, integration, ExchangeError(fault))
+            await self._failed(lease, mailbox, integration, fault, report)
             return
         try:
             async with self._accounts.reader(integration, mailbox, secret) as reader:
-                outcome = await Round(
+                round_ = Round(
                     mailbox,
                     lease,
                     desk=self._desk,
@@ -293,15 +301,21 @@ class Runner:
                     memory=self._memories.setdefault(mailbox.id, Memory()),
                     is_stopping=self._stop.is_set,
                     now=self._now,
-                ).run()
+                )
+                report.taken = round_.taken
+                try:
+                    outcome = await round_.run()
+                finally:
+                    report.folders = round_.folders
         except ExchangeError as error:
-            await self._failed(lease, mailbox, integration, error, secret)
+            await self._failed(lease, mailbox, integration, error.fault, report, secret=secret)
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001 - a bug at one mailbox must not stop the others
-            log.warning("round broken", error=type(error).__name__, place=_place_of(error))
             fault = aftermath.fault_of_bug(error)
-            await self._failed(lease, mailbox, integration, ExchangeError(fault), secret)
+            report.error, report.place = type(error).__name__, _place_of(error)
+            await self._failed(lease, mailbox, integration, fault, report, secret=secret)
+            report.ending = Ending.BROKEN
         else:
             now = self._now()
             next_due_at = schedule.after_success(
@@ -312,29 +326,19 @@ class Runner:
                     tx, lease, mailbox, integration, next_due_at=next_due_at, at=now
                 )
             )
-            taken = outcome.taken
-            level = log.info if taken.new or taken.moved or taken.failed else log.debug
-            level(
-                "round ended",
-                new=taken.new,
-                copies=taken.copies,
-                moved=taken.moved,
-                gone=taken.gone,
-                failed=taken.failed,
-                unfinished=outcome.is_unfinished,
-                seconds=round((now - started_at).total_seconds(), 3),
-            )
+            report.ending = Ending.UNFINISHED if outcome.is_unfinished else Ending.DONE
 
     async def _failed(
         self,
         lease: Lease,
         mailbox: Mailbox,
         integration: Integration,
-        error: ExchangeError,
+        fault: Fault,
+        report: Report,
+        *,
         secret: str | None = None,
     ) -> None:
-        fault = error.fault
-        log.warning("round failed", where=fault.where, code=fault.code, request=fault.request_id)
+        report.failed(fault)
 
         def write(tx: Transaction) -> bool:
             if is_refusal(fault.code) and secret is not None:

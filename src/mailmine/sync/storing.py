@@ -12,6 +12,8 @@ from typing import TypeVar
 import structlog
 from sqlalchemy import Connection as Transaction
 
+from mailmine import metrics
+from mailmine.exchange.faults import Fault
 from mailmine.exchange.reader import Fetched, Item, ItemFault, ItemGone, ItemSkipped
 from mailmine.model.ids import Cursor, ItemId
 from mailmine.model.integration import FolderStatus, Mailbox
@@ -167,10 +169,10 @@ class Chunk:
             match fetched:
                 case Item(id=item_id, incomplete=missing):
                     if missing is not None:
-                        log.warning("item incomplete", item=item_id, code=missing.code)
+                        _note("item incomplete", item_id, missing)
                     items.append(fetched)
                 case ItemFault(id=item_id, fault=fault):
-                    log.warning("item not read", item=item_id, code=fault.code)
+                    _note("item not read", item_id, fault)
                     self._failed.append(Failed(item_id, fault.code, fault.message))
                 case ItemSkipped(id=item_id) | ItemGone(id=item_id):
                     self._settled.append(item_id)
@@ -202,6 +204,11 @@ class Chunk:
             settled=tuple(self._settled),
             tried=self._tried,
         )
+
+
+def _note(event: str, item_id: ItemId, fault: Fault) -> None:
+    metrics.went_wrong(fault.code, fault.request_id)
+    log.warning(event, item=item_id, code=fault.code, request=fault.request_id)
 
 
 def _without_items(delivery: Delivery, failed: tuple[Failed, ...]) -> Delivery:

@@ -8,8 +8,9 @@ from starlette.responses import Response
 from mailmine.access.permissions import Permission
 from mailmine.model.integration import Integration
 from mailmine.store import failures, folders, integrations, mailboxes
+from mailmine.sync.standing import State
 from mailmine.web import progress
-from mailmine.web.progress import Progress, State
+from mailmine.web.progress import Progress
 from mailmine.web.visit import Visit, page
 
 FEW = 25

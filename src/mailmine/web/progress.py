@@ -2,29 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from mailmine.model.integration import DisabledReason, FolderStatus, Integration, Mailbox, Trouble
 from mailmine.store.failures import Reason
 from mailmine.store.folders import FolderState
+from mailmine.sync import standing
 from mailmine.sync.filters import is_folder_wanted
-
-
-class State(StrEnum):
-    """What a person sees of a mailbox or an integration; the most urgent first."""
-
-    DISABLED = "disabled"
-    """Switched off because of trouble; somebody has to switch it on again."""
-    TROUBLE = "trouble"
-    """Something is wrong, and it is tried again."""
-    READING = "reading"
-    """Mail of the past is being read."""
-    WAITING = "waiting"
-    """No round has ended yet."""
-    UP_TO_DATE = "up_to_date"
-    OFF = "off"
-    """Switched off by a person."""
-
+from mailmine.sync.standing import State
 
 WORDS = {
     State.DISABLED: "Stopped",
@@ -113,7 +97,7 @@ def of_mailbox(
 def of_integration(integration: Integration, mailboxes: Sequence[Progress]) -> State:
     """Sum up: the most urgent state of its mailboxes, unless it is itself off or in trouble."""
     if not integration.enabled:
-        return State.OFF if _is_off_by_choice(integration) else State.DISABLED
+        return _switched_off(integration)
     if integration.trouble:
         return State.TROUBLE
     # A mailbox that stopped is trouble of the integration, which itself goes on.
@@ -127,20 +111,20 @@ def of_integration(integration: Integration, mailboxes: Sequence[Progress]) -> S
 
 def _state(integration: Integration, mailbox: Mailbox, folders: Sequence[FolderState]) -> State:
     if not mailbox.enabled:
-        return State.OFF if _is_off_by_choice(mailbox) else State.DISABLED
+        return _switched_off(mailbox)
     if not integration.enabled:
         return State.OFF
-    if mailbox.trouble or any(folder.trouble for folder in folders):
-        return State.TROUBLE
-    if any(
-        folder.status is FolderStatus.IN_PROGRESS and folder.reading_since for folder in folders
-    ):
-        return State.READING
-    return State.UP_TO_DATE if mailbox.last_round_at else State.WAITING
+    return standing.of_running(
+        is_troubled=mailbox.trouble is not None or any(folder.trouble for folder in folders),
+        is_loading=any(
+            folder.status is FolderStatus.IN_PROGRESS and folder.reading_since for folder in folders
+        ),
+        was_read=mailbox.last_round_at is not None,
+    )
 
 
-def _is_off_by_choice(thing: Integration | Mailbox) -> bool:
-    return thing.disabled_reason in {None, DisabledReason.USER} and thing.trouble is None
+def _switched_off(thing: Integration | Mailbox) -> State:
+    return standing.of_switched_off(thing.disabled_reason, is_troubled=thing.trouble is not None)
 
 
 def _reason(mailbox: Mailbox) -> str:

@@ -222,11 +222,14 @@ async def test_a_crash_at_each_step_of_a_fresh_start(world: World, tmp_path: Pat
 CHILD = """
 import asyncio, sys
 from datetime import timedelta
+import structlog
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
 from mailmine.sync.runner import Runner
 from mailmine.sync.settings import SyncSettings
 
+# Nobody reads stdout after the first line: a log written there would fail, and that would look like a bug in each round.
+structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 database = Database.open(sys.argv[1])
 settings = SyncSettings(
     page=5, poll_interval=timedelta(seconds=0.2), lease=timedelta(seconds=0.5),

@@ -6,6 +6,7 @@ from email.utils import format_datetime
 
 import pytest
 
+from mailmine import metrics
 from mailmine.exchange import Limits
 from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope, Where
 from mailmine.model.ids import FolderId
@@ -146,6 +147,33 @@ async def test_the_servers_name_of_a_failed_request_is_kept_for_its_administrato
     said = fault("ErrorInternalServerTransientError")
     said = Said(said.body, 500, {**said.headers, "request-id": "def"})
     assert (await raised_by(reading(lambda _: said))).request_id == "def"
+
+
+async def test_without_an_answer_there_is_our_own_name_of_the_request() -> None:
+    on = reading(lambda _: broken())
+    got = await raised_by(on)
+    assert got.request_id == on.exchange.asked[-1].headers["client-request-id"]
+
+
+async def test_a_broken_off_answer_has_the_servers_name_of_the_request() -> None:
+    said = Said(changes(), headers={"request-id": "abc-123"})
+    on = reading(lambda _: said, limits=Limits(deadline=0.01))
+    on.exchange.trickles = True
+    got = await raised_by(on)
+    assert (got.code, got.request_id) == (Code.TIMED_OUT, "abc-123")
+
+
+async def test_what_is_asked_is_counted_for_the_round_that_asks() -> None:
+    says: list[Said | str | Exception] = [broken(), changes()]
+    on = reading(lambda _: says.pop(0))
+    name = "mailmine_exchange_requests_total"
+    before = metrics.REGISTRY.get_sample_value(name, {"backend": "ews", "code": "reset"}) or 0
+    with metrics.tallied() as tally:
+        await on.reader.changes(INBOX, None, limit=10)
+    assert tally.requests == 2
+    assert tally.bytes > 100
+    after = metrics.REGISTRY.get_sample_value(name, {"backend": "ews", "code": "reset"})
+    assert after == before + 1
 
 
 async def test_cookies_are_kept_for_each_mailbox() -> None:

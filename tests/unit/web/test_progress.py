@@ -12,8 +12,8 @@ from mailmine.model.integration import (
     Trouble,
 )
 from mailmine.store.folders import FolderState
+from mailmine.sync.standing import State
 from mailmine.web import progress
-from mailmine.web.progress import State
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 TROUBLE = Trouble(code="http_503", message="Exchange is busy. We try again.", since=NOW)

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
+from mailmine import metrics
 from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope, Where
 from mailmine.exchange.graph import codes
 from mailmine.exchange.http import Response, host_of
@@ -190,6 +191,7 @@ class Client:
         )
         if self._throttled.is_general(self.mailbox, session.clock.now(), pause):
             return session.pace.busy(ticket, replace(fault, scope=Scope.CONNECTION))
+        metrics.throttled(pause)
         return fault
 
     def fault(self, code: str, response: Response | None = None) -> Fault:

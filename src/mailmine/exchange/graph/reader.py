@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from mailmine import metrics
 from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope, Where
 from mailmine.exchange.graph import codes, cursor as cursors
 from mailmine.exchange.graph.client import MOST_IN_BATCH, Client, Part, Throttled
@@ -332,6 +333,8 @@ class GraphReader:
             parts = await self._client.batch(asked, prefer=IMMUTABLE)
             for part in parts:
                 if part.fault is not None and _is_beyond(part.fault):
+                    if part.fault.code in codes.BUSY and part.fault.retry_after:
+                        metrics.throttled(part.fault.retry_after.total_seconds())
                     raise ExchangeError(part.fault)
             found += zip(ids[start : start + MOST_IN_BATCH], parts, strict=True)
         return found

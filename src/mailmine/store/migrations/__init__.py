@@ -1,11 +1,13 @@
 """Brings a database to the schema of this version: one revision per change, never edited once released."""
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
 from mailmine.store.errors import DatabaseUnavailable
 
@@ -18,8 +20,7 @@ def upgrade(tx: Connection, to: str = "head") -> None:
     """
     if tx.dialect.name == "postgresql":
         tx.execute(text("SELECT pg_advisory_xact_lock(hashtext('mailmine.migrate'))"))
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config = _config()
     config.attributes["connection"] = tx
     try:
         command.upgrade(config, to)
@@ -27,3 +28,22 @@ def upgrade(tx: Connection, to: str = "head") -> None:
         raise DatabaseUnavailable(
             "This database was written by a newer mailmine. Install that version, or name another database."
         ) from error
+
+
+def is_current(tx: Connection) -> bool:
+    """Tell whether the schema is that of this version; an empty database has none."""
+    if not inspect(tx).has_table("alembic_version"):
+        return False
+    found = tx.execute(text("SELECT version_num FROM alembic_version")).scalars()
+    return tuple(found) == (_head(),)
+
+
+@cache
+def _head() -> str | None:
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    return config
