@@ -21,6 +21,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from mailmine.api import app as api
+from mailmine.api.readiness import Readiness
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
 from tests.integration.api.conftest import KEYRING
@@ -52,7 +53,10 @@ def token(
     copy = tmp_path_factory.mktemp("tried") / path.name
     copy.write_bytes(path.read_bytes())
     database = Database.open(f"sqlite:///{copy}")
-    APP.state.services = replace(APP.state.services, database=database, blobs=blobs)
+    readiness = Readiness(database, blobs, lambda: NOON)
+    APP.state.services = replace(
+        APP.state.services, database=database, blobs=blobs, readiness=readiness
+    )
     yield sales.tokens["root"]
     database.close()
 
