@@ -252,6 +252,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     failures.record: lambda tx: failures.record(
         tx, MAILBOX, FOLDER, ITEM, code="c", message="m", at=NOW, next_try_at=None
     ),
+    failures.retry: lambda tx: failures.retry(tx, MAILBOX, at=NOW),
     failures.resolve: lambda tx: failures.resolve(tx, MAILBOX, [ITEM]),
     folders.forget_place: lambda tx: folders.forget_place(tx, FOLDER),
     folders.of_integration: lambda tx: folders.of_integration(tx, INTEGRATION),

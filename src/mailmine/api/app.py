@@ -17,6 +17,7 @@ from mailmine.api import (
     docs,
     emails,
     errors,
+    failed_items,
     health,
     integrations,
     metrics,
@@ -51,6 +52,7 @@ GUARDED = (
     attachments.router,
     datasets.router,
     integrations.router,
+    failed_items.router,
     quotas.router,
     audit_events.router,
 )

@@ -39,7 +39,7 @@ from mailmine.model.integration import (
     Trouble,
 )
 from mailmine.model.wire import timestamp
-from mailmine.store import buckets, integrations, mailboxes, projects, strikes
+from mailmine.store import buckets, failures, integrations, mailboxes, projects, strikes
 from mailmine.store.buckets import Bucket
 from mailmine.sync import configure
 from mailmine.sync.configure import Configuration, ConfigurationError, IntegrationConfiguration
@@ -61,7 +61,7 @@ def read_all(request: Request, asker: Asker, data: Data) -> Response:
 def read(request: Request, integration: str, asker: Asker, data: Data) -> Response:
     """Tell of one integration."""
     with data.read() as tx:
-        return ok(request, integration=_json(tx, _find(tx, integration, asker)))
+        return ok(request, integration=_json(tx, find(tx, integration, asker)))
 
 
 @router.put("/{integration:address}")
@@ -98,7 +98,7 @@ def update(
     """Change an integration. Its list of mailboxes is replaced where one is given; keys that are absent stay."""
     keyring = services(request).keyring
     with data.write() as tx:
-        before = _find(tx, integration, asker)
+        before = find(tx, integration, asker)
         after = _save(tx, keyring, asker, before.project, before.name, wanted.integration, before)
         note(
             tx, asker, "integration_changed",
@@ -112,14 +112,15 @@ def update(
 def remove(request: Request, integration: str, asker: Asker, data: Data) -> Response:
     """Remove an integration with its mailboxes and its secret; emails and comments stay."""
     with data.write() as tx:
-        found = _find(tx, integration, asker)
+        found = find(tx, integration, asker)
         credentials.forget(tx, found.id)
         integrations.remove(tx, found.id)
         note(tx, asker, "integration_removed", project=found.project, name=found.name)
     return ok(request)
 
 
-def _find(tx: Transaction, address: str, asker: Asked) -> Integration:
+def find(tx: Transaction, address: str, asker: Asked) -> Integration:
+    """Find the integration that a path names. Raises NotFoundError or ForbiddenError."""
     return addresses.find(
         "integration",
         address,
@@ -251,6 +252,7 @@ def _json(tx: Transaction, integration: Integration) -> dict[str, object]:
     members = mailboxes.of_integration(tx, integration.id)
     places = _places(tx, members)
     has_secret = credentials.is_given(tx, integration.id)
+    failed = failures.reasons(tx, integration.id)
     return {
         "id": integration.id,
         "owner": integration.project,
@@ -265,7 +267,11 @@ def _json(tx: Transaction, integration: Integration) -> dict[str, object]:
         "configuration": {
             **_connection(integration.connection),
             "auth": shown(integration.connection) | {"has_secret": has_secret},
-            "mailboxes": [_mailbox(one, places[one.bucket_id]) for one in members],
+            "mailboxes": [
+                _mailbox(one, places[one.bucket_id])
+                | {"failed_items": sum(reason.items for reason in failed.get(one.id, ()))}
+                for one in members
+            ],
         },
     }
 

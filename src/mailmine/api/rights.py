@@ -113,6 +113,12 @@ RIGHTS: Mapping[str, Right] = {
     "PUT /api/_private/integrations/{integration:address}": Permission.INTEGRATIONS_WRITE,
     "POST /api/_private/integrations/{integration:address}": Permission.INTEGRATIONS_WRITE,
     "DELETE /api/_private/integrations/{integration:address}": Permission.INTEGRATIONS_WRITE,
+    "GET /api/_private/integrations/{integration:address}/failed-items": (
+        Permission.INTEGRATIONS_READ
+    ),
+    "POST /api/_private/integrations/{integration:address}/failed-items": (
+        Permission.INTEGRATIONS_WRITE
+    ),
     "GET /api/_private/integrations": Permission.INTEGRATIONS_READ,
     "GET /api/_private/integrations/{integration:address}": Permission.INTEGRATIONS_READ,
 }

@@ -431,6 +431,21 @@ class Mailbox(Shape, frozen=True):
     bucket_specification: BucketSpecification
     sync_attachments: bool
     last_synced_at: Moment | None
+    failed_items: Annotated[int, Meta(description="Emails that could not be read.")]
+
+
+class FailedItem(Shape, frozen=True):
+    """An email that did not become a comment, or not wholly."""
+
+    mailbox: str
+    folder_path: list[str]
+    item_id: Annotated[str, Meta(description="As Exchange names it.")]
+    code: str
+    message: str
+    attempts: int
+    first_at: Moment
+    last_at: Moment
+    next_try_at: Annotated[Moment | None, Meta(description="Null: it was given up.")]
 
 
 class ShownAuth(Shape, frozen=True):
@@ -601,6 +616,10 @@ ANSWERS: Mapping[str, Mapping[str, Any]] = {
     "PUT /api/_private/integrations/{integration:address}": {"integration": Integration},
     "POST /api/_private/integrations/{integration:address}": {"integration": Integration},
     "DELETE /api/_private/integrations/{integration:address}": {},
+    "GET /api/_private/integrations/{integration:address}/failed-items": {
+        "failed_items": list[FailedItem]
+    },
+    "POST /api/_private/integrations/{integration:address}/failed-items": {"retried": int},
 }
 """The fields beside the status, of every route that answers in JSON; `/triggers` answers as `/streams` does."""
 

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, func, select, update
 
 from mailmine.model.ids import FolderKey, IntegrationId, ItemId, MailboxId
 from mailmine.store.schema import failures, mailboxes
@@ -80,6 +80,12 @@ def resolve(
     if folder_key is not None:
         mine &= failures.c.folder_key == folder_key
     tx.execute(delete(failures).where(mine))
+
+
+def retry(tx: Connection, mailbox_id: MailboxId, *, at: datetime) -> int:
+    """Let all items of a mailbox be tried at `at`, also those that were given up; how many they are."""
+    mine = failures.c.mailbox_id == mailbox_id
+    return tx.execute(update(failures).where(mine).values(next_try_at=at)).rowcount
 
 
 def due(tx: Connection, mailbox_id: MailboxId, now: datetime, limit: int) -> tuple[Failure, ...]:

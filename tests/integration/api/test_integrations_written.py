@@ -7,9 +7,9 @@ from fastapi import FastAPI
 
 from mailmine.access import credentials
 from mailmine.api import app as api
-from mailmine.model.ids import IntegrationId
+from mailmine.model.ids import IntegrationId, ItemId
 from mailmine.model.integration import AccessType, AuthType, Backend, DisabledReason, Trouble
-from mailmine.store import buckets, integrations, mailboxes, sources
+from mailmine.store import buckets, failures, folders, integrations, mailboxes, sources
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
 from tests.integration.api.client import Client
@@ -229,3 +229,49 @@ async def test_removing_one_leaves_its_emails(root: Client, database: Database) 
     with database.read() as tx:
         assert not credentials.is_given(tx, IntegrationId(told["id"]))
         assert buckets.get(tx, "sales", "inbox") is not None
+
+
+async def test_what_could_not_be_read_is_listed_and_tried_again(
+    root: Client, database: Database
+) -> None:
+    base = "/api/_private/integrations/sales/exchange"
+    with database.write() as tx:
+        exchange = integrations.get(tx, "sales", "exchange")
+        assert exchange is not None
+        (orders,) = (
+            one
+            for one in mailboxes.of_integration(tx, exchange.id)
+            if one.address == "orders@example.com"
+        )
+        inbox = folders.of_mailbox(tx, orders.id)[0]
+        failures.record(
+            tx,
+            orders.id,
+            inbox.key,
+            ItemId("AAA="),
+            code="ErrorItemCorrupt",
+            message="Exchange cannot convert it.",
+            at=NOON,
+            next_try_at=None,
+        )
+    told = (await root.get(base)).json["integration"]["configuration"]["mailboxes"]
+    assert {one["email"]: one["failed_items"] for one in told} == {
+        "orders@example.com": 1,
+        "gone@example.com": 0,
+    }
+    (item,) = (await root.get(f"{base}/failed-items")).json["failed_items"]
+    assert (item["mailbox"], item["folder_path"]) == ("orders@example.com", ["Inbox"])
+    assert (item["code"], item["attempts"], item["next_try_at"]) == ("ErrorItemCorrupt", 1, None)
+    nobody = await root.get(f"{base}/failed-items?mailbox=nobody@example.com")
+    assert (nobody.status, "nobody@example.com" in nobody.json["message"]) == (422, True)
+
+    retried = await root.post(f"{base}/failed-items", {"mailbox": "Orders@example.com"})
+    assert retried.json["retried"] == 1
+    (item,) = (await root.get(f"{base}/failed-items?mailbox=orders@example.com")).json[
+        "failed_items"
+    ]
+    assert item["next_try_at"] == "2026-03-01T12:00:00.000000Z"
+    with database.read() as tx:
+        again = mailboxes.by_id(tx, orders.id)
+    assert again is not None
+    assert again.next_due_at == NOON
