@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import expect
 
+from mailmine.model.ids import ItemId
 from mailmine.model.integration import Trouble
 from mailmine.model.notice import Notice, PersonalChannel, Topic
 from mailmine.refine import identity
-from mailmine.store import deliveries, integrations, mailboxes, users
+from mailmine.store import deliveries, failures, integrations, mailboxes, users
 from mailmine.store.deliveries import Recipient
 from tests.browser import letters, seed
 from tests.browser.conftest import Meet
@@ -288,3 +289,30 @@ def test_what_one_was_told_and_wants_to_be_told(meet: Meet, served: Served) -> N
         page.get_by_role("checkbox", name="A mailbox was disabled: by e-mail")
     ).not_to_be_checked()
     expect(page.get_by_role("checkbox", name="An integration was disabled: here")).to_be_checked()
+
+
+def test_what_could_not_be_read_is_tried_again(meet: Meet, served: Served) -> None:
+    mailbox_id = served.company.orders.mailbox_id
+    with served.database.write() as tx:
+        failures.record(
+            tx,
+            mailbox_id,
+            served.company.orders.key,
+            ItemId("AAA="),
+            code="ErrorItemCorrupt",
+            message="Exchange cannot convert it.",
+            at=datetime.now(UTC),
+            next_try_at=None,
+        )
+    person = meet()
+    person.sign_in()
+    page = person.page
+    page.goto(f"/integrations?open={mailbox_id}")
+    box = page.locator(f"#m-{mailbox_id}")
+    expect(box).to_contain_text("1 email failed: Exchange cannot convert it. (ErrorItemCorrupt)")
+    box.get_by_role("button", name="Try again").click()
+    page.wait_for_url("**/integrations")
+    with served.database.write() as tx:
+        (again,) = failures.of_mailbox(tx, mailbox_id, 10)
+        assert again.next_try_at is not None
+        failures.resolve(tx, mailbox_id, [ItemId("AAA=")])

@@ -62,6 +62,7 @@ def create(
                 name="notifications_choose",
             ),
             Route("/integrations", integrations.show, name="integrations"),
+            Route("/integrations/retry", integrations.retry, methods=["POST"], name="retry"),
             Route("/sources/{owner}/{name}", comments.show, name="source"),
             Route("/sources/{owner}/{name}/comments/{id}", comment.show, name="comment"),
             Route("/events", events.show, name="events"),

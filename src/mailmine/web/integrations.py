@@ -2,15 +2,20 @@
 
 from dataclasses import dataclass
 
+from sqlalchemy import Connection as Transaction
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import Response
 
-from mailmine.access.permissions import Permission
+from mailmine.access.permissions import Identity, Permission
+from mailmine.model.ids import MailboxId
 from mailmine.model.integration import Integration
-from mailmine.store import failures, folders, integrations, mailboxes
+from mailmine.store import events, failures, folders, integrations, mailboxes
 from mailmine.sync.standing import State
 from mailmine.web import progress
+from mailmine.web.forms import change, fields
 from mailmine.web.progress import Progress
+from mailmine.web.site import Site
 from mailmine.web.visit import Visit, page
 
 FEW = 25
@@ -24,6 +29,8 @@ class IntegrationView:
     integration: Integration
     mailboxes: tuple[Progress, ...]
     state: State
+    may_change: bool = False
+    """Whether the visitor may do something to it."""
 
     @property
     def words(self) -> str:
@@ -52,6 +59,34 @@ def show(visit: Visit) -> Response:
     )
 
 
+async def retry(request: Request) -> Response:
+    """Answer POST `/integrations/retry`: what could not be read of a mailbox is tried again at once."""
+    wanted = MailboxId((await fields(request)).get("mailbox", ""))
+    site: Site = request.app.state.site
+
+    def act(tx: Transaction, identity: Identity) -> None:
+        mailbox = mailboxes.by_id(tx, wanted)
+        integration = integrations.by_id(tx, mailbox.integration_id) if mailbox else None
+        if mailbox is None or integration is None:
+            raise HTTPException(404)
+        if not identity.may(Permission.INTEGRATIONS_WRITE, integration.project):
+            raise HTTPException(403)
+        at = site.now()
+        failures.retry(tx, mailbox.id, at=at)
+        mailboxes.wake(tx, mailbox.id, at)
+        events.append(
+            tx,
+            "failed_items_retried",
+            at=at,
+            integration_id=integration.id,
+            mailbox_id=mailbox.id,
+            user_id=identity.user_id,
+            detail={"project": integration.project, "mailbox": mailbox.address},
+        )
+
+    return await change(request, act, then="integrations")
+
+
 def view_all(visit: Visit) -> list[IntegrationView]:
     """Give the integrations that the visitor may see, those that need attention first."""
     seen = [
@@ -75,4 +110,6 @@ def _view(visit: Visit, integration: Integration) -> IntegrationView:
         for mailbox in mailboxes.of_integration(visit.tx, integration.id)
     ]
     views.sort(key=lambda view: (not view.needs_attention, view.mailbox.address.lower()))
-    return IntegrationView(integration, tuple(views), progress.of_integration(integration, views))
+    may_change = visit.identity.may(Permission.INTEGRATIONS_WRITE, integration.project)
+    state = progress.of_integration(integration, views)
+    return IntegrationView(integration, tuple(views), state, may_change=may_change)
