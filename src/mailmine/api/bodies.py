@@ -15,6 +15,7 @@ import msgspec
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
+from starlette.types import Message
 
 from mailmine.api.errors import BadRequestError, InvalidError, TooLargeError, UnsupportedError
 
@@ -78,11 +79,31 @@ def words(error: msgspec.ValidationError, *, within: str = "") -> str:
     return f"{place}: {what}." if place else f"{what}."
 
 
-async def _received(request: Request, limit: int) -> IO[bytes]:
-    """Receive a body, unpacked. Raises TooLargeError as soon as it is too long."""
+def limited(request: Request, limit: int) -> Request:
+    """Give a request whose body, read by whoever it may be, ends in TooLargeError as soon as it is too long."""
+    _check_declared(request, limit)
+    size = 0
+
+    async def receive() -> Message:
+        nonlocal size
+        message = await request.receive()
+        size += len(message.get("body", b""))
+        if size > limit:
+            raise TooLargeError(limit)
+        return message
+
+    return Request(request.scope, receive)
+
+
+def _check_declared(request: Request, limit: int) -> None:
     declared = request.headers.get("Content-Length", "")
     if declared.isdecimal() and int(declared) > limit:
         raise TooLargeError(limit)
+
+
+async def _received(request: Request, limit: int) -> IO[bytes]:
+    """Receive a body, unpacked. Raises TooLargeError as soon as it is too long."""
+    _check_declared(request, limit)
     file = TemporaryFile()  # noqa: SIM115 - the caller closes it
     try:
         await _write(file, request, limit)

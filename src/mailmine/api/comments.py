@@ -1,20 +1,21 @@
 """Comments: what an email became, or what a client put. Their JSON is kept ready-made and only spliced here."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 from datetime import datetime
 from operator import itemgetter
 from typing import Annotated
 
 import orjson
-from fastapi import APIRouter, Depends, File, Query, Request, Response, UploadFile
+from fastapi import APIRouter, Depends, Query, Request, Response
 from msgspec import Meta, Struct
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
 
 from mailmine.api import continuation, quotas, sources, uploads
 from mailmine.api.answers import ok
 from mailmine.api.asking import Asker, Data, quickly, services
-from mailmine.api.bodies import BULK, takes
+from mailmine.api.bodies import BULK, limited, takes
 from mailmine.api.checking import PIECE_OF_EMAILS, pieces
 from mailmine.api.errors import BadRequestError, InvalidError, NotFoundError, TakenError
 from mailmine.api.flat import FlatRoute
@@ -37,6 +38,27 @@ often = APIRouter(tags=["comments"], route_class=FlatRoute)
 Charge = Annotated[bool, Query(description="Of no consequence: nothing is charged.")]
 
 MOST_DELETED = 32
+LARGEST_ATTACHMENT = 256 << 20
+"""Bytes; more than Exchange lets an email have."""
+PIECE_OF_FILE = 1 << 20
+FORM = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["file"],
+                "properties": {
+                    "file": {
+                        "type": "string",
+                        "contentMediaType": "application/octet-stream",
+                        "description": "The content.",
+                    }
+                },
+            }
+        }
+    },
+}
 
 
 class PageQuery(Struct, frozen=True):
@@ -221,7 +243,19 @@ def remove(
     return ok(request)
 
 
-@router.put("/api/_private/sources/{source:address}/comments/{comment_id}/attachments/{index}")
+async def uploaded(request: Request) -> AsyncIterator[UploadFile]:
+    """Read the one file of a form, which lies on disk where it is large. Raises InvalidError, TooLargeError."""
+    async with limited(request, LARGEST_ATTACHMENT).form(max_files=1, max_fields=8) as form:
+        file = form.get("file")
+        if not isinstance(file, UploadFile):
+            raise InvalidError("Send the content as the field `file` of multipart/form-data.")
+        yield file
+
+
+@router.put(
+    "/api/_private/sources/{source:address}/comments/{comment_id}/attachments/{index}",
+    openapi_extra={"requestBody": FORM},
+)
 async def put_attachment(
     request: Request,
     source: str,
@@ -229,7 +263,7 @@ async def put_attachment(
     index: int,
     asker: Asker,
     data: Data,
-    file: Annotated[UploadFile, File(description="The content.")],
+    file: Annotated[UploadFile, Depends(uploaded)],
 ) -> Response:
     """Put the content of an attachment that a comment lists; then it has an `attachment_reference`."""
 
@@ -240,8 +274,7 @@ async def put_attachment(
             return found.id
 
     source_id = await run_in_threadpool(check)
-    content = await file.read()
-    content_hash = await services(request).blobs.put_bytes(content)
+    content_hash, size = await services(request).blobs.put(_pieces(file))
 
     def keep() -> None:
         with data.write() as tx:
@@ -255,7 +288,7 @@ async def put_attachment(
                 index,
                 name=listed[index].name,
                 content_type=listed[index].content_type,
-                size=len(content),
+                size=size,
                 content_hash=content_hash,
             )
             listed[index] = replace(
@@ -274,6 +307,11 @@ async def put_attachment(
 
     await run_in_threadpool(keep)
     return ok(request, content_hash=content_hash)
+
+
+async def _pieces(file: UploadFile) -> AsyncIterator[bytes]:
+    while piece := await file.read(PIECE_OF_FILE):
+        yield piece
 
 
 def _listed(stored: comments.StoredComment | None, comment_id: str, index: int) -> Comment:

@@ -99,15 +99,13 @@ def document(routers: Sequence[APIRouter]) -> dict[str, Any]:
         if RIGHTS[name] is Open.TO_ALL:
             operation["security"] = []
         paths.setdefault(_ADDRESS.sub("{owner}/{name}", path), {})[method.lower()] = operation
-    extra = known.get("components", {}).get("schemas", {})
-    upload = {name: schema for name, schema in extra.items() if name.startswith("Body_")}
     return {
         "openapi": "3.1.0",
         "info": {"title": "mailmine", "version": mailmine.__version__, "description": _ABOUT},
         "security": [{"token": []}, {"old_token": []}, {"session": []}],
         "paths": dict(sorted(paths.items())),
         "components": {
-            "schemas": dict(sorted({**components, **upload}.items())),
+            "schemas": dict(sorted(components.items())),
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer"},
                 "old_token": {"type": "apiKey", "in": "header", "name": "X-Auth-Token"},

@@ -8,6 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from mailmine.api import app as api, bodies
+from mailmine.api.comments import LARGEST_ATTACHMENT
 from mailmine.store import comments, events
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
@@ -286,3 +287,49 @@ async def test_every_change_is_written_down_and_no_secret_with_it(
     assert "hush-hush" not in repr(written)
     by_person = [one for one in written if one.kind.startswith("integration_")]
     assert all(one.user_id and one.detail["from"] == "127.0.0.1" for one in by_person)
+
+
+def form(content: bytes, field: bytes = b"file") -> bytes:
+    return (
+        b'--x\r\nContent-Disposition: form-data; name="'
+        + field
+        + b'"; filename="a"\r\n\r\n'
+        + content
+        + b"\r\n--x--\r\n"
+    )
+
+
+FORM = "multipart/form-data; boundary=x"
+
+
+async def test_the_content_of_an_attachment(root: Client) -> None:
+    attachment = {"name": "a.bin", "size": 1, "content_type": "x/y"}
+    await root.put(PUT, {"comments": [comment(attachments=[attachment])]})
+    path = "/api/_private/sources/sales/mail/comments/000000/attachments"
+    content = bytes(range(256)) * 12_000
+    put = await root.send("PUT", f"{path}/0", form(content), content_type=FORM)
+    assert put.status == 200
+
+    told = (await root.get("/api/v1/sources/sales/mail/comments/000000")).json["comment"]
+    (kept,) = told["attachments"]
+    assert kept["size"] == len(content)
+    got = await root.get(f"/api/v1/attachments/{kept['attachment_reference']}")
+    assert got.body == content
+
+    missing = await root.send("PUT", f"{path}/1", form(b"x"), content_type=FORM)
+    assert (missing.status, "none is number 1" in missing.json["message"]) == (404, True)
+    other = await root.send("PUT", f"{path}/0", form(b"x", b"other"), content_type=FORM)
+    assert (other.status, "`file`" in other.json["message"]) == (422, True)
+    nothing = await root.send("PUT", f"{path}/0", b"{}")
+    assert nothing.status == 422
+
+
+async def test_an_attachment_that_is_too_large(root: Client, app: FastAPI) -> None:
+    path = "/api/_private/sources/sales/mail/comments/000000/attachments/0"
+    length = str(LARGEST_ATTACHMENT + 1)
+    answer = await root.send("PUT", path, form(b"x"), content_type=FORM, content_length=length)
+    assert answer.status == 413
+    assert answer.json["message"]
+    # Nobody unknown makes us take it in.
+    unknown = await Client(app).send("PUT", path, form(b"x"), content_type=FORM)
+    assert unknown.status == 401
