@@ -4,13 +4,14 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from exchange_simulator import Account
 from mailmine.model.integration import DisabledReason
-from mailmine.store import events, integrations, mailboxes
+from mailmine.store import events, integrations, mailboxes, strikes
 from mailmine.store.presence import Presence
 from mailmine.sync.runner import Runner
 from mailmine.sync.settings import SyncSettings
@@ -193,6 +194,13 @@ async def test_an_unknown_mailbox_is_disabled_and_the_others_go_on(world: World)
     async with running(world):
         await until(lambda: len(world.comments()) == 1)
         await until(lambda: world.mailbox("nobody@example.com").trouble is not None)
+        nobody = world.mailbox("nobody@example.com").id
+        with world.database.write() as tx:
+            # As if it had been so for as long as it must be.
+            known = strikes.of(tx, nobody)
+            assert known is not None
+            strikes.put(tx, nobody, replace(known, since=known.since - timedelta(minutes=10)))
+            mailboxes.wake(tx, nobody, world.time())
         await until(lambda: not world.mailbox("nobody@example.com").enabled, seconds=30)
     mailbox = world.mailbox("nobody@example.com")
     assert mailbox.disabled_reason is DisabledReason.SYNC_ERROR
