@@ -22,7 +22,8 @@ def refine(email: Email, *, whole: bool = True) -> Refined:
     Without `whole` the account of what was cut is left out (`zones`, `earlier`, `is_forward`): a comment does
     not show it, and it takes as long as a tenth of the rest.
     """
-    lines = html.lines(_unix(email.html)) if email.html else []
+    # Lexbor ends lines by LF on its own, as browsers do.
+    lines = html.lines(email.html) if email.html else []
     if not any(line.raw for line in lines):
         lines = line_model.of_text(_unix(email.text or ""))
     done = quotes.label(lines)
