@@ -97,7 +97,7 @@ def deliver(tx: Transaction, place: Place, email: Email, *, at: datetime) -> Com
     email = replace(email, sent_at=email.sent_at or at)
     comment_id = identity.of(email)
     new = NewEmail(comment_id=comment_id, fingerprint=identity.fingerprint(email), email=email)
-    key = emails.put(tx, place.bucket_id, [new], at=at)[comment_id]
+    key = emails.put(tx, place.bucket_id, [new], at=at)[comment_id].key
     metadata = Metadata(folder=place.path, received_at=at, size=18_432, is_read=False)
     item = ItemId(f"{place.key}/{comment_id}")
     copy = NewCopy(

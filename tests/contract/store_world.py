@@ -88,8 +88,8 @@ def email(name: str, *, fingerprint: str = "print", **fields: object) -> emails.
 
 
 def keep(tx: Connection, world: World, *names: str) -> tuple[EmailKey, ...]:
-    keys = emails.put(tx, world.bucket.id, [email(name) for name in names], at=NOW)
-    return tuple(keys[comment_id(name)] for name in names)
+    kept = emails.put(tx, world.bucket.id, [email(name) for name in names], at=NOW)
+    return tuple(kept[comment_id(name)].key for name in names)
 
 
 def copy(

@@ -44,7 +44,7 @@ def test_an_email_comes_back_as_it_was_put(database: Database) -> None:
     )
     with database.write() as tx:
         world = build(tx)
-        key = emails.put(tx, world.bucket.id, [new], at=NOW)[comment_id("full")]
+        key = emails.put(tx, world.bucket.id, [new], at=NOW)[comment_id("full")].key
         stored = emails.get(tx, key)
         assert stored == emails.by_comment_id(tx, world.bucket.id, comment_id("full"))
     assert stored == emails.StoredEmail(
@@ -64,9 +64,9 @@ def test_an_email_put_again_stays_as_it_is(database: Database) -> None:
         world = build(tx)
         (key,) = keep(tx, world, "one")
         again = [email("one", fingerprint="other"), email("two")]
-        keys = emails.put(tx, world.bucket.id, again, at=NOW + MINUTE)
-        assert keys[comment_id("one")] == key
-        assert keys.keys() == {comment_id("one"), comment_id("two")}
+        kept = emails.put(tx, world.bucket.id, again, at=NOW + MINUTE)
+        assert kept[comment_id("one")].key == key
+        assert kept.keys() == {comment_id("one"), comment_id("two")}
         known = emails.known(tx, world.bucket.id, [comment_id("one"), comment_id("three")])
         assert buckets.count_emails(tx, world.bucket.id) == 2
     assert known == {
@@ -81,7 +81,7 @@ def test_the_same_email_in_two_buckets_is_two(database: Database) -> None:
         world = build(tx)
         other = buckets.ensure(tx, world.project.id, "other")
         (key,) = keep(tx, world, "one")
-        assert emails.put(tx, other.id, [email("one")], at=NOW)[comment_id("one")] != key
+        assert emails.put(tx, other.id, [email("one")], at=NOW)[comment_id("one")].key != key
         assert emails.known(tx, world.bucket.id, []) == {}
 
 
@@ -89,8 +89,8 @@ def test_text_that_no_database_takes_is_dropped(database: Database) -> None:
     with database.write() as tx:
         world = build(tx)
         dirty = email("one", subject="a\x00b\ud800c", headers=(("X\x00", "\udfff"),))
-        (key,) = emails.put(tx, world.bucket.id, [dirty], at=NOW).values()
-        stored = emails.get(tx, key)
+        (kept,) = emails.put(tx, world.bucket.id, [dirty], at=NOW).values()
+        stored = emails.get(tx, kept.key)
     assert stored is not None
     assert (stored.email.subject, stored.email.headers) == ("abc", (("X", ""),))
 

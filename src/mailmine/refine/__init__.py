@@ -3,7 +3,7 @@
 from itertools import groupby
 
 from mailmine.model.email import Email
-from mailmine.refine import history, html, lines as line_model, quotes, signature
+from mailmine.refine import history, html, lines as line_model, quotes, signature, top
 from mailmine.refine.language import language
 from mailmine.refine.lines import Line
 from mailmine.refine.result import VERSION, Earlier, Kind, Refined, Zone
@@ -22,10 +22,19 @@ def refine(email: Email, *, whole: bool = True) -> Refined:
     Without `whole` the account of what was cut is left out (`zones`, `earlier`, `is_forward`): a comment does
     not show it, and it takes as long as a tenth of the rest.
     """
-    lines = html.lines(_unix(email.html)) if email.html else []
+    if not whole and email.html and (beginning := top.of_html(email.html)):
+        done = quotes.label(html.lines(beginning))
+        if top.is_enough(done) and (refined := _refined(done, email, whole=False)).reply:
+            return refined
+    # Lexbor ends lines by LF on its own, as browsers do.
+    lines = html.lines(email.html) if email.html else []
     if not any(line.raw for line in lines):
         lines = line_model.of_text(_unix(email.text or ""))
-    done = quotes.label(lines)
+    return _refined(quotes.label(lines), email, whole=whole)
+
+
+def _refined(done: quotes.Labelled, email: Email, *, whole: bool) -> Refined:
+    """Compose the result of the labelled lines."""
     lines, kinds = done.lines, done.kinds
     signature.label(lines, kinds, email.from_)
     is_signed = Kind.SIGNATURE in kinds or Kind.DEVICE_LINE in kinds

@@ -75,7 +75,7 @@ def make(
         timestamp=email.sent_at or metadata.received_at or UNDATED,
         messages=(message,),
         thread_id=thread.thread_id(email, metadata),
-        user_properties=_kept({**_of_email(email, refined), **place(metadata, mailbox)}),
+        user_properties={**_kept(_of_email(email, refined)), **place(metadata, mailbox)},
         attachments=tuple(
             CommentAttachment(
                 name=attachment.name[:MAX_NAME] or f"attachment-{index + 1}",
@@ -144,11 +144,14 @@ def _yes(*, yes: bool) -> str:
 
 def _kept(properties: Mapping[str, str | int | float | None]) -> dict[str, str | int | float]:
     """Without None and blanks: a null value breaks the whole page of a client (ibid., 9)."""
-    return {
-        name: _clip(value) if isinstance(value, str) else value
-        for name, value in properties.items()
-        if value is not None and not (isinstance(value, str) and not value.strip())
-    }
+    kept: dict[str, str | int | float] = {}
+    for name, value in properties.items():
+        if isinstance(value, str):
+            if value and not value.isspace():
+                kept[name] = value if len(value) <= MAX_TEXT else _clip(value)
+        elif value is not None:
+            kept[name] = value
+    return kept
 
 
 def _clip(text: str) -> str:

@@ -7,7 +7,6 @@ stands below `-- `, `Sent from my phone`.
 
 import re
 from collections.abc import Sequence
-from itertools import groupby
 
 from mailmine.model.email import Address
 from mailmine.refine import labels
@@ -22,6 +21,9 @@ MAX_REGIONS = 1_000
 
 MAX_LINE = 80
 """Characters of a line in a signature; longer ones are sentences or disclaimers."""
+
+_LONGEST_DEVICE = 120
+"""Characters of a line of a device, links not counted."""
 
 MAX_FOOTER = 4
 """Lines below a line of dashes that need no other proof."""
@@ -78,12 +80,16 @@ def label(lines: Sequence[Line], kinds: list[Kind], sender: Address | None) -> N
 def _regions(kinds: Sequence[Kind]) -> list[tuple[int, int]]:
     """Find the runs of new lines: above a history, between quotes, below."""
     regions = []
-    at = 0
-    for is_new, run in groupby(kinds, key=lambda kind: kind is Kind.NEW):
-        length = len(list(run))
-        if is_new:
-            regions.append((at, at + length))
-        at += length
+    start = -1
+    for at, kind in enumerate(kinds):
+        if kind is Kind.NEW:
+            if start < 0:
+                start = at
+        elif start >= 0:
+            regions.append((start, at))
+            start = -1
+    if start >= 0:
+        regions.append((start, len(kinds)))
     return regions
 
 
@@ -130,7 +136,7 @@ def _is_device_line(text: str) -> bool:
     if len(text) > 4 * MAX_LINE:
         return False
     text = text.strip(_ORNAMENTS).strip()
-    if not text:
+    if not text or (len(text) > _LONGEST_DEVICE and "http" not in text and "](" not in text):
         return False
     firsts, lasts = labels.device_hints()
     if (
@@ -140,7 +146,7 @@ def _is_device_line(text: str) -> bool:
     ):
         return False
     text = _MARKDOWN_LINK.sub(r"\1", text).strip(_ORNAMENTS)
-    if len(text) > 1.5 * MAX_LINE or not labels.device().match(text):
+    if len(text) > _LONGEST_DEVICE or not labels.device().match(text):
         return False
     _, comma, more = text.partition(", ")
     return not comma or bool(labels.excuses().search(more))

@@ -62,13 +62,16 @@ def known(
             emails.c.bucket_id == bucket_id, emails.c.comment_id.in_(ids)
         )
     )
-    return {row.comment_id: KnownEmail(**row._asdict()) for row in rows}
+    return {
+        comment_id: KnownEmail(key=key, comment_id=comment_id, fingerprint=fingerprint)
+        for key, comment_id, fingerprint in rows
+    }
 
 
 def put(
     tx: Connection, bucket_id: BucketId, emails_: Sequence[NewEmail], *, at: datetime
-) -> dict[CommentId, EmailKey]:
-    """Keep emails and name their keys; one that is here already stays as it is."""
+) -> dict[CommentId, KnownEmail]:
+    """Keep emails, and say what is kept under their ids now: one that is here already stays as it is."""
     if emails_:
         tx.execute(
             insert(tx, emails).on_conflict_do_nothing(),
@@ -86,8 +89,7 @@ def put(
                 for new in sorted(emails_, key=lambda new: new.comment_id)
             ],
         )
-    kept = known(tx, bucket_id, [new.comment_id for new in emails_])
-    return {comment_id: email.key for comment_id, email in kept.items()}
+    return known(tx, bucket_id, [new.comment_id for new in emails_])
 
 
 def get(tx: Connection, key: EmailKey) -> StoredEmail | None:

@@ -205,8 +205,8 @@ def _keep_new(
         EmailRow(comment_id=new.comment_id, fingerprint=new.fingerprint, email=new.item.email)
         for new in page.new.values()
     ]
-    keys = emails.put(tx, mailbox.bucket_id, rows, at=at)
-    for comment_id, email in emails.known(tx, mailbox.bucket_id, keys).items():
+    kept = emails.put(tx, mailbox.bucket_id, rows, at=at)
+    for comment_id, email in kept.items():
         if email.fingerprint != page.new[comment_id].fingerprint:
             raise Conflict("Another email with the same Message-ID arrived at the same moment")
     latest = dict(page.placed)
@@ -219,14 +219,14 @@ def _keep_new(
                 mailbox=mailbox.address,
                 comment_id=new.comment_id,
             ),
-            email_key=keys[new.comment_id],
+            email_key=kept[new.comment_id].key,
             refined=refined[new.item.id].version,
         )
         for new in page.new.values()
     ]
     for source in sources.of_bucket(tx, mailbox.bucket_id):
         comments.put(tx, source.id, made, at=at)
-    return dict(keys)
+    return {comment_id: email.key for comment_id, email in kept.items()}
 
 
 def _place(

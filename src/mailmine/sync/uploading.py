@@ -54,7 +54,8 @@ def take_in(tx: Transaction, bucket_id: BucketId, new: Sequence[Uploaded], *, at
     known = emails.known(tx, bucket_id, list(latest))
     for comment_id, email in known.items():
         emails.replace_content(tx, email.key, rows[comment_id], at=at)
-    keys = emails.put(tx, bucket_id, list(rows.values()), at=at)
+    kept = emails.put(tx, bucket_id, list(rows.values()), at=at)
+    keys = {comment_id: email.key for comment_id, email in kept.items()}
     uploads.put(
         tx,
         [

@@ -165,7 +165,7 @@ async def found(database: Database, blobs: Blobs) -> Town:
         )
         attachment = Attachment(name="Über.pdf", content_type="application/pdf", size=3)
         first = comment_id(0)
-        keys = emails.put(
+        kept = emails.put(
             tx,
             bucket.id,
             [
@@ -179,7 +179,7 @@ async def found(database: Database, blobs: Blobs) -> Town:
         )
         stored = attachments.put(
             tx,
-            keys[first],
+            kept[first].key,
             0,
             name="Über.pdf",
             content_type="application/pdf",
@@ -188,7 +188,7 @@ async def found(database: Database, blobs: Blobs) -> Town:
         )
         lost = attachments.put(
             tx,
-            keys[first],
+            kept[first].key,
             1,
             name="lost.txt",
             content_type="text/plain",
@@ -212,7 +212,7 @@ async def found(database: Database, blobs: Blobs) -> Town:
                         else (),
                         user_properties={"number:Messages": 1},
                     ),
-                    email_key=keys[first] if number == 0 else None,
+                    email_key=kept[first].key if number == 0 else None,
                     refined=1,
                 )
                 for number in range(COMMENTS)

@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given, strategies as st
 
 from mailmine.refine import html
@@ -86,3 +87,23 @@ def test_one_body_leaves_nothing_behind_for_the_next() -> None:
     assert [(line.text, line.depth, line.mark) for line in html.lines("plain")] == [
         ("plain", 0, None)
     ]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_paragraphs_of_word_are_lines_of_their_own(end: str) -> None:
+    paragraph = '<p class="MsoNormal">{}<o:p></o:p></p>' + end
+    blank = f'<p class="MsoNormal"><o:p>&nbsp;</o:p></p>{end}'
+    hidden = f'<p class="MsoNormal" style="display:none">b<o:p></o:p></p>{end}'
+    bold = paragraph.format("<b>e</b>")
+    body = paragraph.format("a") + hidden + paragraph.format(" c\nc") + blank + bold
+    assert texts(body + paragraph.format("f") + paragraph.format("g")) == [
+        "a",
+        "c c",
+        "e",
+        "f",
+        "g",
+    ]
+
+
+def test_no_character_of_a_body_ends_a_line_as_word_does() -> None:
+    assert texts("a\x1eb") == ["a b"]
