@@ -169,7 +169,7 @@ class Reader(Protocol):
         """
         ...
 
-    def attachment(self, item: ItemId, attachment: Attachment) -> AsyncIterator[bytes]:
+    def attachment(self, item: ItemId, attachment: Attachment) -> AsyncGenerator[bytes, None]:
         """Read the content of an attachment in pieces. An item attachment comes as MIME.
 
         Raises ExchangeError with scope ITEM where it has no content or cannot be read.

@@ -40,6 +40,7 @@ from mailmine.sync.chores import Chores
 from mailmine.sync.desk import Desk
 from mailmine.sync.intake import Taken
 from mailmine.sync.refinery import Here, Refinery
+from mailmine.sync.sealed import OpeningReader
 from mailmine.sync.settings import SyncSettings
 from mailmine.sync.storing import Chunk, Place, Storing
 
@@ -113,6 +114,7 @@ class Round:
         is_stopping: Callable[[], bool] = lambda: False,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
+        reader = OpeningReader(reader)
         self._mailbox = mailbox
         self._desk = desk
         self._reader = reader
