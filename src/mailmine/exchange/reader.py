@@ -13,6 +13,9 @@ from mailmine.exchange.faults import Fault
 from mailmine.model.email import Attachment, Email, Metadata
 from mailmine.model.ids import Cursor, FolderId, ItemId
 
+SEARCH_FOLDERS = "Search Folders"
+"""Where Outlook shows the search folders, and so the first name of their paths."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folder:
@@ -61,6 +64,8 @@ class Change:
     """Set where nothing changed but whether the item was read: `item` need not be fetched for it."""
     item: "Item | None" = None
     """The whole item, where the server sent it along; otherwise it is to be fetched."""
+    lies_in: FolderId | None = None
+    """The folder where the item lies, where it is another than the one that was asked: that is a search."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +134,13 @@ class Reader(Protocol):
 
     async def folders(self) -> FolderTree:
         """Read the mail folders: no hidden ones, no search folders, nothing outside the mailbox's root."""
+        ...
+
+    async def search_folders(self) -> tuple[Folder, ...]:
+        """Read the search folders; none where the server tells of none, or not to this account.
+
+        Their changes name items that lie in other folders (`Change.lies_in`).
+        """
         ...
 
     async def changes(

@@ -18,6 +18,7 @@ from mailmine.exchange.reader import (
     ChangePage,
     CursorLost,
     Fetched,
+    Folder,
     FolderTree,
     Item,
     Reader,
@@ -53,6 +54,10 @@ class OpeningReader:
     async def folders(self) -> FolderTree:
         """Read the mail folders."""
         return await self._reader.folders()
+
+    async def search_folders(self) -> tuple[Folder, ...]:
+        """Read the search folders."""
+        return await self._reader.search_folders()
 
     async def changes(
         self,

@@ -20,6 +20,7 @@ from mailmine.exchange.reader import (
     ChangePage,
     CursorLost,
     Fetched,
+    Folder,
     FolderTree,
     Reader,
 )
@@ -85,6 +86,9 @@ class DyingReader:
     async def folders(self) -> FolderTree:
         self._fuse.burn()
         return await self._reader.folders()
+
+    async def search_folders(self) -> tuple[Folder, ...]:
+        return await self._reader.search_folders()
 
     async def changes(
         self,

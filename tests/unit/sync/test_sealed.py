@@ -13,6 +13,7 @@ from mailmine.exchange.reader import (
     ChangePage,
     CursorLost,
     Fetched,
+    Folder,
     FolderTree,
     Item,
 )
@@ -42,6 +43,9 @@ class FakeReader:
 
     async def folders(self) -> FolderTree:
         return FolderTree(folders=(), is_complete=True)
+
+    async def search_folders(self) -> tuple[Folder, ...]:
+        return ()
 
     async def changes(
         self,
