@@ -1,6 +1,7 @@
 """What goes wrong on the way, over real sockets on this machine."""
 
 import asyncio
+import base64
 import gzip
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -18,6 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from mailmine.exchange import Limits, open_account
 from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope, Where
+from mailmine.exchange.proxy import with_password
 from mailmine.exchange.reader import ChangePage
 from mailmine.model.ids import FolderId
 from mailmine.model.integration import Connection
@@ -335,3 +337,24 @@ async def test_a_proxy_that_is_not_there_is_blamed_and_not_exchange() -> None:
         Connection(endpoint="https://exchange.invalid/EWS", proxy="http://127.0.0.1:9")
     )
     assert got.code == Code.PROXY_FAILED
+
+
+async def test_a_proxy_is_told_who_we_are() -> None:
+    asked: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await request_of(reader))
+        writer.write(answer(changes("s1", created("1")).encode()))
+        await writer.drain()
+
+    async with serving(serve) as port:
+        connection = Connection(
+            endpoint="http://127.0.0.1:9/EWS",
+            username="svc",
+            plain_http=True,
+            proxy=f"http://127.0.0.1:{port}",
+            proxy_username="us",
+        )
+        await read(with_password(connection, "them:all"))
+    token = base64.b64encode(b"us:them:all")
+    assert b"Proxy-Authorization: Basic " + token in asked[0]
