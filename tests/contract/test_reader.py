@@ -34,6 +34,7 @@ from mailmine.exchange.reader import (
 from mailmine.model.email import Address, AttachmentKind
 from mailmine.model.ids import Cursor, FolderId, ItemId
 from mailmine.model.integration import AccessType, AuthType, Backend, Connection
+from tests import sealed_mail
 
 SERVICE, PASSWORD, ADDRESS = "svc@example.com", "sécret", "orders@example.com"
 EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
@@ -593,3 +594,30 @@ async def test_every_real_email_comes_through(shared: Path) -> None:
         assert item.metadata.received_at is not None
         f"{item.email}".encode()
     exchange.close()
+
+
+async def test_a_sealed_mail_has_one_attachment_that_holds_it(world: World) -> None:
+    clear = world.mailbox.deliver(sealed_mail.clear_signed())
+    opaque = world.mailbox.deliver(sealed_mail.opaque_signed())
+    for message, ending, beginning in (
+        (clear, ".MultipartSigned", b"From: Ann"),
+        (opaque, "", b"\x30"),
+    ):
+        item = await world.item(world.id_of(message))
+        assert item.email.item_class == f"IPM.Note.SMIME{ending}"
+        assert item.email.subject.startswith("About ")
+        assert item.email.to == (Address("", "orders@example.com"),)
+        (attachment,) = item.email.attachments
+        assert attachment.name == "smime.p7m"
+        pieces = [piece async for piece in world.reader.attachment(item.id, attachment)]
+        assert b"".join(pieces).startswith(beginning)
+
+
+async def test_a_protected_mail_keeps_its_people_and_its_wrapping(world: World) -> None:
+    message = world.mailbox.deliver(sealed_mail.rights_managed())
+    email = (await world.item(world.id_of(message))).email
+    assert email.from_ == Address("Ann", "ann@example.com")
+    assert ("Content-Class", "rpmsg.message") in email.headers
+    assert [one.content_type for one in email.attachments] == [
+        "application/x-microsoft-rpmsg-message"
+    ]

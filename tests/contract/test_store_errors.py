@@ -272,6 +272,9 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     integrations.save: lambda tx: integrations.save(
         tx, PROJECT, "i", title="", connection=CONNECTION
     ),
+    integrations.set_connection: lambda tx: integrations.set_connection(
+        tx, INTEGRATION, CONNECTION
+    ),
     integrations.set_enabled: lambda tx: integrations.set_enabled(tx, INTEGRATION, enabled=True),
     integrations.set_trouble: lambda tx: integrations.set_trouble(tx, INTEGRATION, None),
     mailboxes.by_id: lambda tx: mailboxes.by_id(tx, MAILBOX),

@@ -1,36 +1,104 @@
-"""The secrets of integrations: passwords, secrets and private keys of the accounts and applications that read mail."""
+"""The secrets of integrations: passwords, secrets and private keys of the accounts and applications that read mail.
 
+Beside that of the account there may be the password of the proxy on the way.
+"""
+
+from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Connection as Transaction
 
 from mailmine.access import secrets
 from mailmine.access.secrets import Keyring
+from mailmine.exchange import proxy
 from mailmine.model.ids import IntegrationId
-from mailmine.store import secrets as stored
+from mailmine.model.integration import Connection, Integration
+from mailmine.store import integrations, secrets as stored
+
+ACCOUNT: Final = ""
+PROXY: Final = "proxy"
 
 
-def of(tx: Transaction, keyring: Keyring, integration_id: IntegrationId) -> str | None:
-    """Give the secret of an integration; None where none was given. Raises SecretsError."""
-    return secrets.get(tx, keyring, _name(integration_id))
+def of(
+    tx: Transaction, keyring: Keyring, integration_id: IntegrationId, name: str = ACCOUNT
+) -> str | None:
+    """Give a secret of an integration; None where none was given. Raises SecretsError."""
+    return secrets.get(tx, keyring, _name(integration_id, name))
 
 
-def is_given(tx: Transaction, integration_id: IntegrationId) -> bool:
+def is_given(tx: Transaction, integration_id: IntegrationId, name: str = ACCOUNT) -> bool:
     """Tell whether an integration has a secret."""
-    return stored.get(tx, _name(integration_id)) is not None
+    return stored.get(tx, _name(integration_id, name)) is not None
 
 
 def put(
-    tx: Transaction, keyring: Keyring, integration_id: IntegrationId, secret: str, *, at: datetime
+    tx: Transaction,
+    keyring: Keyring,
+    integration_id: IntegrationId,
+    secret: str,
+    *,
+    at: datetime,
+    name: str = ACCOUNT,
 ) -> None:
-    """Keep the secret of an integration instead of the one before."""
-    secrets.put(tx, keyring, _name(integration_id), secret, at=at)
+    """Keep a secret of an integration instead of the one before."""
+    secrets.put(tx, keyring, _name(integration_id, name), secret, at=at)
 
 
 def forget(tx: Transaction, integration_id: IntegrationId) -> None:
-    """Forget the secret of an integration."""
-    stored.remove(tx, _name(integration_id))
+    """Forget all secrets of an integration."""
+    for name in (ACCOUNT, PROXY):
+        stored.remove(tx, _name(integration_id, name))
 
 
-def _name(integration_id: IntegrationId) -> str:
-    return f"integration/{integration_id}"
+def keep_for_proxy(
+    tx: Transaction,
+    keyring: Keyring,
+    integration: Integration,
+    secret: str | None,
+    *,
+    before: Connection | None,
+    at: datetime,
+) -> bool:
+    """Keep the password of the proxy that was just configured; tells whether it is another than it was.
+
+    None = it was not said: then the one that is kept stays, unless the proxy or its user is another than `before`.
+    """
+    if secret is not None:
+        is_new = of(tx, keyring, integration.id, PROXY) != secret
+        if is_new:
+            put(tx, keyring, integration.id, secret, at=at, name=PROXY)
+        return is_new
+    now = integration.connection
+    if before is not None and _proxy_of(now) != _proxy_of(before):
+        stored.remove(tx, _name(integration.id, PROXY))
+    return False
+
+
+def connection_of(tx: Transaction, keyring: Keyring, integration: Integration) -> Connection:
+    """Give the connection of an integration, ready for use. Raises SecretsError."""
+    connection = integration.connection
+    if not connection.proxy_username:
+        return connection
+    return proxy.with_password(connection, of(tx, keyring, integration.id, PROXY))
+
+
+def take_out_of_addresses(tx: Transaction, keyring: Keyring, *, at: datetime) -> None:
+    """Move passwords of proxies, which once were kept within their addresses, to where secrets are."""
+    for integration in integrations.list_all(tx):
+        connection = integration.connection
+        written = proxy.split(connection.proxy or "")
+        if not written.username:
+            continue
+        if written.password is not None:
+            put(tx, keyring, integration.id, written.password, at=at, name=PROXY)
+        apart = replace(connection, proxy=written.url, proxy_username=written.username)
+        integrations.set_connection(tx, integration.id, apart)
+
+
+def _proxy_of(connection: Connection) -> tuple[str | None, str]:
+    return connection.proxy, connection.proxy_username
+
+
+def _name(integration_id: IntegrationId, name: str) -> str:
+    return f"integration/{integration_id}" + (f"/{name}" if name else "")

@@ -74,6 +74,7 @@ BY_NAME: dict[str, Any] = {
     "project_ids": [_ID],
     "project_name": "support",
     "proxy": None,
+    "proxy_secret": "the password of the proxy",
     "quota_kind": "sources",
     "raw": f"Message-ID: {_MESSAGE_ID}\r\nSubject: Order 17",
     "received_at": _MOMENT,

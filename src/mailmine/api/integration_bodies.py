@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from mailmine.api.errors import InvalidError
 from mailmine.api.limits import Name, Title
 from mailmine.api.uploads import utc
+from mailmine.exchange import proxy
 from mailmine.model.integration import (
     AccessType,
     AuthType,
@@ -88,6 +89,9 @@ class Auth(Struct, frozen=True):
     tls_ciphers: str | UnsetType | None = UNSET
     plain_http: bool | UnsetType = UNSET
     proxy: Url | UnsetType | None = UNSET
+    """With its user, as `http://user@proxy.example.com:3128`."""
+    proxy_secret: Annotated[str, Meta(min_length=1, max_length=65_536)] | UnsetType | None = UNSET
+    """The password of that user. It is never shown, and forgotten where the proxy or its user becomes another."""
     timeouts: Timeouts | UnsetType = UNSET
 
 
@@ -170,6 +174,14 @@ def secret(given: IntegrationSettings) -> str | None:
     return given.configuration.auth.secret or None
 
 
+def proxy_secret(given: IntegrationSettings) -> str | None:
+    """Give the password of the proxy that a body brings, if it brings one, be it within the address."""
+    if given.configuration is UNSET or given.configuration.auth is None:
+        return None
+    auth = given.configuration.auth
+    return auth.proxy_secret or proxy.split(auth.proxy or "").password
+
+
 def connection(given: IntegrationSettings, before: Connection | None) -> Connection | None:
     """Say how Exchange is to be reached; None = that was never said. Raises InvalidError."""
     said = _said(given, before)
@@ -202,7 +214,7 @@ def shown(connection: Connection) -> dict[str, object]:
         "tls_minimum": connection.tls_minimum,
         "tls_ciphers": connection.tls_ciphers,
         "plain_http": connection.plain_http,
-        "proxy": without_userinfo(connection.proxy) if connection.proxy else None,
+        "proxy": proxy.shown(connection),
         "timeouts": asdict(connection.timeouts),
     }
 
@@ -241,7 +253,7 @@ def _said(given: IntegrationSettings, before: Connection | None) -> dict[str, An
     if auth is not None:
         for name in Auth.__struct_fields__:
             value = getattr(auth, name)
-            if value is not UNSET and name != "secret":
+            if value is not UNSET and name not in _SECRET:
                 said[_WRITTEN_AS.get(name, name)] = value
     if "timeouts" in said:
         known = asdict(before.timeouts) if before else {}
@@ -256,16 +268,18 @@ def _said(given: IntegrationSettings, before: Connection | None) -> dict[str, An
 
 def _keep_userinfo(said: dict[str, Any], before: Connection) -> None:
     """Take an address that comes back as it was shown for the one that it was made of."""
-    for name, known in (("proxy", before.proxy), ("endpoint", before.endpoint)):
-        if known and said.get(name) == without_userinfo(known):
-            said[name] = known
+    known = before.endpoint
+    if known and said.get("endpoint") == without_userinfo(known):
+        said["endpoint"] = known
 
 
 def _written(before: Connection) -> dict[str, Any]:
     """Write a connection as people do."""
     said = asdict(before)
+    del said["proxy_username"]
     return {_WRITTEN_AS.get(name, name): said[name] for name in said} | {
-        "endpoint": before.endpoint or None
+        "endpoint": before.endpoint or None,
+        "proxy": proxy.shown(before),
     }
 
 
@@ -278,4 +292,5 @@ def _mistakes(error: ValidationError) -> str:
 
 
 _WRITTEN_AS: Mapping[str, str] = {"type": "auth", "tenant_id": "tenant"}
+_SECRET = frozenset({"secret", "proxy_secret"})
 _MAY_BE_NONE = frozenset({"endpoint", "authority", "tls_ciphers", "proxy"})

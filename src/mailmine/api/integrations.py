@@ -43,7 +43,7 @@ from mailmine.store import buckets, failures, integrations, mailboxes, projects,
 from mailmine.store.buckets import Bucket
 from mailmine.sync import configure
 from mailmine.sync.configure import Configuration, ConfigurationError, IntegrationConfiguration
-from mailmine.sync.credentials import welcome_new_secrets
+from mailmine.sync.credentials import welcome_new_proxy_secret, welcome_new_secrets
 
 router = APIRouter(prefix="/api/_private/integrations", tags=["integrations"])
 
@@ -104,6 +104,7 @@ def update(
             tx, asker, "integration_changed",
             project=before.project, integration_id=before.id, name=before.name,
             secret_changed=bodies.secret(wanted.integration) is not None,
+            proxy_secret_changed=bodies.proxy_secret(wanted.integration) is not None,
         )  # fmt: skip
         return ok(request, integration=_json(tx, after))
 
@@ -141,17 +142,7 @@ def _save(
 ) -> Integration:
     """Make the store say what a client does. Raises ApiError."""
     connection = bodies.connection(given, before.connection if before else None)
-    secret = bodies.secret(given)
-    if (
-        before is not None
-        and connection is not None
-        and secret is None
-        and credentials.is_given(tx, before.id)
-        and bodies.leads_elsewhere(connection, before.connection)
-    ):
-        raise InvalidError(
-            "configuration.auth.secret: give it again, for what is kept was meant for the address before."
-        )
+    _check_secrets(tx, given, connection, before)
     members = mailboxes.of_integration(tx, before.id) if before else ()
     known = {one.address.lower(): one for one in members}
     boxes = None
@@ -175,15 +166,60 @@ def _save(
     saved = integrations.get(tx, project, name)
     if saved is None:
         raise NotFoundError(f"The integration {project}/{name} was removed in this moment.")
+    _keep_secrets(tx, keyring, asker, saved, given, before)
+    if boxes is not None:
+        _let_go(tx, members, {box.email.lower() for box in boxes})
+    _switch_on(tx, saved, given, asker)
+    return integrations.by_id(tx, saved.id) or saved
+
+
+def _check_secrets(
+    tx: Transaction,
+    given: IntegrationSettings,
+    connection: Connection | None,
+    before: Integration | None,
+) -> None:
+    """Refuse a password of nobody, and to send a kept one to another place. Raises InvalidError."""
+    if bodies.proxy_secret(given) is not None and not (connection and connection.proxy_username):
+        raise InvalidError(
+            "configuration.auth.proxy: name the user of the password, as http://user@host:port."
+        )
+    if (
+        before is not None
+        and connection is not None
+        and bodies.secret(given) is None
+        and credentials.is_given(tx, before.id)
+        and bodies.leads_elsewhere(connection, before.connection)
+    ):
+        raise InvalidError(
+            "configuration.auth.secret: give it again, for what is kept was meant for the address before."
+        )
+
+
+def _keep_secrets(
+    tx: Transaction,
+    keyring: Keyring,
+    asker: Asked,
+    saved: Integration,
+    given: IntegrationSettings,
+    before: Integration | None,
+) -> None:
+    """Keep the secrets that a client gives; what was held up for the want of them goes on."""
+    secret = bodies.secret(given)
     if secret is not None:
         # An unchanged password is not a new one to try.
         if credentials.of(tx, keyring, saved.id) != secret:
             credentials.put(tx, keyring, saved.id, secret, at=asker.at)
         welcome_new_secrets(tx, lambda one: credentials.of(tx, keyring, one.id) or "", at=asker.at)
-    if boxes is not None:
-        _let_go(tx, members, {box.email.lower() for box in boxes})
-    _switch_on(tx, saved, given, asker)
-    return integrations.by_id(tx, saved.id) or saved
+    if credentials.keep_for_proxy(
+        tx,
+        keyring,
+        saved,
+        bodies.proxy_secret(given),
+        before=before.connection if before else None,
+        at=asker.at,
+    ):
+        welcome_new_proxy_secret(tx, saved, at=asker.at)
 
 
 def _check_bucket(tx: Transaction, asker: Asked, box: MailboxBody) -> None:
@@ -251,8 +287,11 @@ def _places(tx: Transaction, members: Iterable[Mailbox]) -> dict[BucketId, Bucke
 def _json(tx: Transaction, integration: Integration) -> dict[str, object]:
     members = mailboxes.of_integration(tx, integration.id)
     places = _places(tx, members)
-    has_secret = credentials.is_given(tx, integration.id)
     failed = failures.reasons(tx, integration.id)
+    kept = {
+        "has_secret": credentials.is_given(tx, integration.id),
+        "has_proxy_secret": credentials.is_given(tx, integration.id, credentials.PROXY),
+    }
     return {
         "id": integration.id,
         "owner": integration.project,
@@ -266,7 +305,7 @@ def _json(tx: Transaction, integration: Integration) -> dict[str, object]:
         "backend": integration.connection.backend,
         "configuration": {
             **_connection(integration.connection),
-            "auth": shown(integration.connection) | {"has_secret": has_secret},
+            "auth": shown(integration.connection) | kept,
             "mailboxes": [
                 _mailbox(one, places[one.bucket_id])
                 | {"failed_items": sum(reason.items for reason in failed.get(one.id, ()))}

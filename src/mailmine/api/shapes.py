@@ -467,6 +467,7 @@ class ShownAuth(Shape, frozen=True):
     proxy: str | None
     timeouts: dict[str, float]
     has_secret: bool
+    has_proxy_secret: bool
 
 
 class IntegrationConfiguration(Shape, frozen=True):

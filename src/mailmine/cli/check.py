@@ -145,6 +145,7 @@ async def _try(here: Installation, tried: _Tried, console: Console, *, details: 
     about: str | None = None
     addresses = [box.address for box in tried.boxes]
     with console.status(f"Trying {escape(name)}"):
+        connection = here.connection_of(integration)
         async for step in try_out(connection, here.secret_of(integration), addresses):
             tried.steps.append(step)
             if step.mailbox not in (None, about):

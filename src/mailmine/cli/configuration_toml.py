@@ -94,6 +94,7 @@ def _integration(written: _Integration, folder: Path) -> IntegrationConfiguratio
         title=written.title or written.name,
         connection=written.connection(folder),
         secret=written.secret(folder),
+        proxy_secret=written.proxy_secret(folder),
         enabled=written.enabled,
         mailboxes=tuple(_mailbox(each, written.project) for each in written.mailbox),
     )

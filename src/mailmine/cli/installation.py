@@ -12,13 +12,13 @@ from mailmine.access import credentials
 from mailmine.access.secrets import Keyring
 from mailmine.cli.errors import Failed
 from mailmine.cli.settings import Settings
-from mailmine.model.integration import Integration
+from mailmine.model.integration import Connection, Integration
 from mailmine.store import integrations
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
 from mailmine.sync import configure
 from mailmine.sync.configure import Change, Configuration
-from mailmine.sync.credentials import welcome_new_secrets
+from mailmine.sync.credentials import welcome_new_proxy_secret, welcome_new_secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,12 @@ class Installation:
             for each in configuration.integrations
             if each.secret is not None
         }
+        of_proxies = {
+            (each.project, each.name): each.proxy_secret.read() if each.proxy_secret else None
+            for each in configuration.integrations
+        }
         with self.database.write() as tx:
+            before = {(one.project, one.name): one.connection for one in integrations.list_all(tx)}
             changes = list(configure.apply(tx, configuration, at=now))
             for (project, name), secret in given.items():
                 integration = integrations.get(tx, project, name)
@@ -47,6 +52,13 @@ class Installation:
                 if integration and known != secret:
                     credentials.put(tx, self.keyring, integration.id, secret, at=now)
                     changes.append(Change("password", f"{project}/{name}", is_new=known is None))
+            for place, password in of_proxies.items():
+                integration = integrations.get(tx, *place)
+                if integration and credentials.keep_for_proxy(
+                    tx, self.keyring, integration, password, before=before.get(place), at=now
+                ):
+                    welcome_new_proxy_secret(tx, integration, at=now)
+                    changes.append(Change("proxy password", "/".join(place), is_new=False))
             welcome_new_secrets(tx, partial(self._secret_in, tx), at=now)
         return tuple(changes)
 
@@ -54,6 +66,11 @@ class Installation:
         """Give the password of an integration; empty where none was given. Raises SecretsError."""
         with self.database.read() as tx:
             return self._secret_in(tx, integration)
+
+    def connection_of(self, integration: Integration) -> Connection:
+        """Give the connection of an integration, ready for use. Raises SecretsError."""
+        with self.database.read() as tx:
+            return credentials.connection_of(tx, self.keyring, integration)
 
     def _secret_in(self, tx: Transaction, integration: Integration) -> str:
         return credentials.of(tx, self.keyring, integration.id) or ""
@@ -73,6 +90,8 @@ def opened(settings: Settings) -> Iterator[Installation]:
     database = Database.open(settings.database_url)
     try:
         database.migrate()
+        with database.write() as tx:
+            credentials.take_out_of_addresses(tx, keyring, at=datetime.now(UTC))
         yield Installation(settings, database, blobs, keyring)
     finally:
         database.close()

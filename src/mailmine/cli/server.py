@@ -152,6 +152,7 @@ class Server:
             self._here.database,
             self._here.blobs,
             secret_of=self._here.secret_of,
+            connection_of=self._here.connection_of,
             refinery=Apart(),
             settings=SyncSettings(poll_interval=self._here.settings.poll_interval),
         )

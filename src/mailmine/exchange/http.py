@@ -15,6 +15,7 @@ from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 import aiohttp
+from aiohttp.abc import AbstractStreamWriter
 
 from mailmine import metrics
 from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope, Where
@@ -65,6 +66,22 @@ class Transport(Protocol):
         ...
 
 
+class _Body(aiohttp.BytesPayload):
+    """The body of a request, which is to be taken off our hands in so many seconds: aiohttp has no such limit."""
+
+    def __init__(self, body: bytes, *, within: float) -> None:
+        super().__init__(body)
+        self._within = within
+
+    async def write_with_length(
+        self, writer: AbstractStreamWriter, content_length: int | None
+    ) -> None:
+        """Write the body; what the server does not take in time raises TimeoutError."""
+        async with asyncio.timeout(self._within):
+            await super().write_with_length(writer, content_length)
+            await writer.drain()
+
+
 class HttpPool:
     """The transport of an integration: kept-alive connections of aiohttp.
 
@@ -83,7 +100,9 @@ class HttpPool:
             answer = await self._open().request(
                 request.method,
                 request.url,
-                data=request.body or None,
+                data=_Body(request.body, within=self._connection.timeouts.write)
+                if request.body
+                else None,
                 headers=request.headers,
                 allow_redirects=False,
                 proxy=self._connection.proxy,
@@ -118,7 +137,7 @@ class HttpPool:
         return self._session
 
     def _timeouts(self) -> aiohttp.ClientTimeout:
-        """Give each step its time; reading is watched piece by piece where answers are read."""
+        """Give each step its time; writing has it by `_Body`, reading piece by piece where answers are read."""
         given = self._connection.timeouts
         return aiohttp.ClientTimeout(
             total=None, connect=given.pool, sock_connect=given.connect, sock_read=given.read

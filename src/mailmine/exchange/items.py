@@ -1,7 +1,7 @@
 """What a server says of an item becomes an Email and its Metadata, in the same way for EWS and Graph.
 
 Of a signed or encrypted email (IPM.Note.SMIME) that is what its properties carry: the headers, and its one
-attachment; of a protected one (IRM) its headers and a body that says so.
+attachment, which `mailmine.sync.sealed` opens; of a protected one (IRM) its headers and a body that says so.
 """
 
 import codecs

@@ -13,6 +13,9 @@ from mailmine.exchange.faults import Fault
 from mailmine.model.email import Attachment, Email, Metadata
 from mailmine.model.ids import Cursor, FolderId, ItemId
 
+SEARCH_FOLDERS = "Search Folders"
+"""Where Outlook shows the search folders, and so the first name of their paths."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folder:
@@ -61,6 +64,8 @@ class Change:
     """Set where nothing changed but whether the item was read: `item` need not be fetched for it."""
     item: "Item | None" = None
     """The whole item, where the server sent it along; otherwise it is to be fetched."""
+    lies_in: FolderId | None = None
+    """The folder where the item lies, where it is another than the one that was asked: that is a search."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +136,13 @@ class Reader(Protocol):
         """Read the mail folders: no hidden ones, no search folders, nothing outside the mailbox's root."""
         ...
 
+    async def search_folders(self) -> tuple[Folder, ...]:
+        """Read the search folders; none where the server tells of none, or not to this account.
+
+        Their changes name items that lie in other folders (`Change.lies_in`).
+        """
+        ...
+
     async def changes(
         self,
         folder: FolderId,
@@ -169,7 +181,7 @@ class Reader(Protocol):
         """
         ...
 
-    def attachment(self, item: ItemId, attachment: Attachment) -> AsyncIterator[bytes]:
+    def attachment(self, item: ItemId, attachment: Attachment) -> AsyncGenerator[bytes, None]:
         """Read the content of an attachment in pieces. An item attachment comes as MIME.
 
         Raises ExchangeError with scope ITEM where it has no content or cannot be read.

@@ -122,8 +122,8 @@ TABLE: Final[Mapping[Case, Remedy]] = {
         ("openssl s_client -showcerts -connect {server} -servername {host} </dev/null",),
     ),
     Case.PROXY: Remedy(
-        "Name the proxy with its port, and its user and password where it wants them, as proxy in the integration: "
-        "http://user:password@proxy.example.com:3128. It must let CONNECT through to {server}.",
+        "Name the proxy with its port, and with a user where it wants one, as proxy in the integration: "
+        "http://user@proxy.example.com:3128, and the password as proxy_password. It must let CONNECT through to {server}.",
     ),
     Case.CLOCK: Remedy(
         "Set the clocks of this machine and of the server by a time server: tokens and Kerberos "

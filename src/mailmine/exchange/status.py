@@ -34,7 +34,7 @@ WORDS: Final[dict[int, tuple[Scope, str]]] = {
     ),
     HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: (
         Scope.CONNECTION,
-        "The proxy on the way to {host} asks for a password. Put it into the proxy's URL.",
+        "The proxy on the way to {host} asks for a password. Give its user and password in the integration.",
     ),
     HTTPStatus.TOO_MANY_REQUESTS: (
         Scope.CONNECTION,

@@ -25,6 +25,17 @@ class AttachmentKind(StrEnum):
     """A link to a file kept elsewhere; it has no content of its own."""
 
 
+class Protection(StrEnum):
+    """What protects the content of an email."""
+
+    SIGNED = "Signed"
+    """By S/MIME or PGP. Whether rightly is not checked."""
+    ENCRYPTED = "Encrypted"
+    """What it says is not known."""
+    RIGHTS_MANAGED = "Rights managed"
+    """By IRM: only a wrapping is to be read, as a rule."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
     """What is known of an attachment without its content."""
@@ -75,6 +86,8 @@ class Email:
     attachments: tuple[Attachment, ...] = ()
     item_class: str = "IPM.Note"
     """Exchange's kind of item: IPM.Note, IPM.Schedule.Meeting.Request, REPORT.IPM.Note.NDR, …"""
+    protection: Protection | None = None
+    """What was found where the email was opened; body and attachments are those inside a signature."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

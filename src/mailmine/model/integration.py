@@ -124,7 +124,9 @@ class Connection:
     plain_http: bool = False
     """Whether a server on this machine may be reached without TLS; any other never is."""
     proxy: str | None = None
-    """URL of an HTTP proxy."""
+    """URL of an HTTP proxy, without user and password."""
+    proxy_username: str = ""
+    """Who we are to it; the password is kept with the secrets."""
     timeouts: Timeouts = Timeouts()
 
 

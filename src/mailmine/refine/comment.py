@@ -11,6 +11,7 @@ from mailmine.model.comment import Comment, CommentAttachment, Message
 from mailmine.model.email import Address, Email, Metadata
 from mailmine.model.ids import AttachmentReference, CommentId, ContentHash
 from mailmine.refine import thread
+from mailmine.refine.protection import protection
 from mailmine.refine.result import Refined
 
 MAX_TEXT = 65_536
@@ -130,6 +131,7 @@ def _of_email(email: Email, refined: Refined) -> dict[str, str | int | float | N
         "string:Has Signature": _yes(yes=bool(refined.signature)),
         "string:Has Attachments": _yes(yes=bool(email.attachments)),
         "string:Shows Forwarded": "Yes" if refined.shows_forwarded else None,
+        "string:Protection": protection(email),
     }
 
 

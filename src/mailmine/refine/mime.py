@@ -17,8 +17,8 @@ from email.message import Message
 from itertools import islice
 from urllib.parse import unquote_to_bytes
 
-from mailmine.model.email import Address, Attachment, AttachmentKind, Email
-from mailmine.refine import charset, headers
+from mailmine.model.email import Address, Attachment, AttachmentKind, Email, Protection
+from mailmine.refine import charset, cms, headers
 
 MAX_PARTS = 1_000
 """Leaves of the tree that are read; a mail with more is not meant for people."""
@@ -41,6 +41,13 @@ MAX_NAME = 200
 
 MAX_HEADERS = 1_000
 """Headers that are kept."""
+
+MAX_SEALS = 5
+"""Signatures around signatures that are taken off."""
+
+SEALED = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
+_SIGNED_PARTS = 2
+"""Of a multipart/signed: the mail and its signature (RFC 1847, 2.1)."""
 
 _CONTINUED = re.compile(r"^([^*]+)\*(\d+)(\*?)$")
 _PARAMETER = re.compile(r';\s*([^=;\s]+)\s*=\s*("(?:[^"\\]|\\.)*"?|[^;]*)', re.DOTALL)
@@ -77,12 +84,55 @@ class _Collected:
 
 
 def parse(raw: bytes) -> Parsed:
-    """Read a raw email. Whatever cannot be understood is left empty; nothing is raised."""
+    """Read a raw email, a signed one as the mail inside. Whatever cannot be understood is left empty; nothing is raised."""
     message = tree(raw)
+    return _parsed(message, *_opened(message, None))
+
+
+def parse_sealed(data: bytes) -> Parsed | None:
+    """Read what Exchange keeps of a signed or encrypted email as its one attachment: MIME, or CMS alone.
+
+    None where there is nothing inside that can be read. Headers are those that stand inside.
+    """
+    if cms.kind(data) is None:
+        message, protection = _opened(tree(data), None)
+    else:
+        inside = cms.signed_content(data)
+        if inside is None:
+            return None
+        message, protection = _opened(tree(inside), Protection.SIGNED)
+    return None if protection is None else _parsed(message, message, protection)
+
+
+def _parsed(message: Message, entity: Message, protection: Protection | None) -> Parsed:
+    """Read the email whose headers are those of `message`, and whose content is `entity`."""
     found = _Collected()
-    for part in leaves(message):
+    for part in leaves(entity):
         _collect(part, found)
-    return Parsed(_email(message, found), tuple(found.contents))
+    return Parsed(_email(message, found, protection), tuple(found.contents))
+
+
+def _opened(message: Message, protection: Protection | None) -> tuple[Message, Protection | None]:
+    """Take off the signatures around a mail; one that is encrypted stays as it is."""
+    for _ in range(MAX_SEALS):
+        kind = content_type(message)
+        if kind == "multipart/signed":
+            protection = Protection.SIGNED
+            inside = children(message)
+            if len(inside) != _SIGNED_PARTS:
+                break
+            message = inside[0]
+        elif kind in SEALED:
+            data = content(message)
+            if cms.kind(data) in cms.ENCRYPTED:
+                return message, Protection.ENCRYPTED
+            signed = cms.signed_content(data)
+            if signed is None:
+                break
+            message, protection = tree(signed), Protection.SIGNED
+        else:
+            break
+    return message, protection
 
 
 def leaves(message: Message) -> Iterator[Message]:
@@ -158,7 +208,7 @@ def _is_too_complex(raw: bytes) -> bool:
     return multiparts * raw.count(b"\n") > MAX_MULTIPARTS_BY_LINES and multiparts > MAX_DEPTH
 
 
-def _email(message: Message, found: _Collected) -> Email:
+def _email(message: Message, found: _Collected, protection: Protection | None) -> Email:
     # Raw bytes in a header are in the charset of the text, more often than not.
     hint = found.charset
 
@@ -190,6 +240,7 @@ def _email(message: Message, found: _Collected) -> Email:
         html="".join(found.html) or None,
         text="\n".join(found.text) if found.text else None,
         attachments=tuple(found.attachments),
+        protection=protection,
     )
 
 

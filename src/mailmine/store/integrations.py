@@ -79,6 +79,11 @@ def set_trouble(tx: Transaction, integration_id: IntegrationId, trouble: Trouble
     _set(tx, integration_id, trouble=trouble)
 
 
+def set_connection(tx: Transaction, integration_id: IntegrationId, connection: Connection) -> None:
+    """Write the same connection in another way; nothing else changes."""
+    _set(tx, integration_id, connection=connection)
+
+
 def _set(tx: Transaction, integration_id: IntegrationId, **values: Any) -> None:
     mine = integrations.c.id == integration_id
     done = tx.execute(

@@ -96,6 +96,8 @@ class IntegrationConfiguration:
     title: str = ""
     connection: Connection
     secret: SecretSource | None = None
+    proxy_secret: SecretSource | None = None
+    """The password of the connection's proxy; None = as it is."""
     enabled: bool | None = None
     """None = as it is; a new one is on."""
     mailboxes: tuple[MailboxConfiguration, ...] = ()
@@ -113,7 +115,7 @@ class Change:
     """One thing that is new or different."""
 
     kind: str
-    """`project`, `bucket`, `source`, `integration`, `password` or `mailbox`."""
+    """`project`, `bucket`, `source`, `integration`, `password`, `proxy password` or `mailbox`."""
     name: str
     """`project/name`; the address of a mailbox."""
     is_new: bool

@@ -51,5 +51,15 @@ def welcome_new_secrets(
         resume(tx, integration, running, at=at)
 
 
+def welcome_new_proxy_secret(tx: Transaction, integration: Integration, *, at: datetime) -> None:
+    """Let an integration go on at once that its proxy holds up; the proxy has another password now."""
+    if integration.trouble is not None and integration.trouble.code in _OF_PROXIES:
+        running = [one for one in mailboxes.of_integration(tx, integration.id) if one.enabled]
+        resume(tx, integration, running, at=at)
+
+
+_OF_PROXIES = frozenset({"http_407", Code.PROXY_FAILED})
+
+
 def _name(integration_id: IntegrationId) -> str:
     return f"refused_secret:{integration_id}"

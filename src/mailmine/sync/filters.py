@@ -6,6 +6,7 @@ Deny beats allow; an empty allow list means all; a folder stands for its whole s
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
+from mailmine.exchange.reader import SEARCH_FOLDERS
 from mailmine.model.email import Email, Metadata
 from mailmine.model.integration import Filters
 
@@ -14,9 +15,22 @@ _NO_FILTERS = Filters()
 
 def is_folder_wanted(path: tuple[str, ...], filters: Filters) -> bool:
     """Tell whether mail in the folder with this path is wanted."""
-    if _lies_in(path, filters.folder_denylist):
+    if is_folder_denied(path, filters):
         return False
     return not filters.folder_allowlist or _lies_in(path, filters.folder_allowlist)
+
+
+def is_folder_denied(path: tuple[str, ...], filters: Filters) -> bool:
+    """Tell whether the folder with this path is to be left out whatever else is wanted."""
+    return _lies_in(path, filters.folder_denylist)
+
+
+def wants_search_folders(filters: Filters) -> bool:
+    """Tell whether a person named search folders: what they find lies elsewhere too, so none is read otherwise."""
+    return any(
+        folder[:1] and folder[0].casefold() == SEARCH_FOLDERS.casefold()
+        for folder in filters.folder_allowlist
+    )
 
 
 def is_email_wanted(email: Email, filters: Filters) -> bool:

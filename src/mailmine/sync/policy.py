@@ -422,7 +422,9 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
         remedy=_AGAIN,
     ),
     (Where.HTTP, "http_407"): _later(
-        "proxy", "The proxy wants a password", "Put the password into the proxy's URL."
+        "proxy",
+        "The proxy wants a password",
+        "Give the proxy's user and password in the integration: proxy and proxy_password.",
     ),
     (Where.HTTP, "http_429"): _later(
         "pause", "Exchange wants a pause", "Nothing: mail comes a little later."

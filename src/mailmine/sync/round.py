@@ -11,8 +11,9 @@ transaction that first makes sure the mailbox is still ours; so a crash at any m
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -21,9 +22,11 @@ from sqlalchemy import Connection as Transaction
 from mailmine import metrics
 from mailmine.exchange.faults import Code, Fault
 from mailmine.exchange.reader import (
+    Change,
     ChangePage,
     CursorLost,
     Fetched,
+    Folder,
     FolderTree,
     Item,
     Reader,
@@ -41,6 +44,7 @@ from mailmine.sync.chores import Chores
 from mailmine.sync.desk import Desk
 from mailmine.sync.intake import Taken
 from mailmine.sync.refinery import Here, Refinery
+from mailmine.sync.sealed import OpeningReader
 from mailmine.sync.settings import SyncSettings
 from mailmine.sync.storing import Chunk, Place, Storing
 
@@ -114,6 +118,7 @@ class Round:
         is_stopping: Callable[[], bool] = lambda: False,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
+        reader = OpeningReader(reader)
         self._mailbox = mailbox
         self._desk = desk
         self._reader = reader
@@ -124,6 +129,8 @@ class Round:
         self._is_stopping = is_stopping
         self._until = time.monotonic() + settings.slice.total_seconds()
         self._hints: dict[FolderId, str | None] = {}
+        self._searches: frozenset[FolderId] = frozenset()
+        self._states: dict[FolderId, FolderState] = {}
         self._storing = Storing(mailbox, lease, desk=desk, now=now)
         self._unfinished = False
         self._has_chores = False
@@ -176,13 +183,14 @@ class Round:
     async def _look(self) -> tuple[_Known, list[FolderState]]:
         """Ask which folders there are and which changed; give what is known, and the folders to be read."""
         self._looked_at = time.monotonic()
-        tree = await self._reader.folders()
+        tree = await self._with_searches(await self._reader.folders())
         self._hints = {folder.id: folder.last_change for folder in tree.folders}
         for folder_id, hint in self._hints.items():
             if folder_id not in self._memory.hints or self._memory.hints[folder_id][0] != hint:
                 self._memory.hints[folder_id] = (hint, self._now())
         self._memory.begun_at = self._memory.begun_at or self._now()
         known = await self._meet(tree)
+        self._states = {state.folder_id: state for state in known.states}
         self._rereading = {key for key, kind in known.chores if kind is rechecks.Kind.UNSEEN}
         present = [
             state
@@ -192,10 +200,22 @@ class Round:
         ]
         return known, present
 
+    async def _with_searches(self, tree: FolderTree) -> FolderTree:
+        """Add the search folders that a person named; they hold nothing of their own."""
+        if not filters.wants_search_folders(self._mailbox.filters):
+            return tree
+        wanted: list[Folder] = [
+            replace(folder, total=0)
+            for folder in await self._reader.search_folders()
+            if filters.is_folder_wanted(folder.path, self._mailbox.filters)
+        ]
+        self._searches = frozenset(folder.id for folder in wanted)
+        return replace(tree, folders=(*tree.folders, *wanted))
+
     async def _take_in_new(self, present: Sequence[FolderState]) -> None:
         """Take in what arrived: the newest of folders whose history is being read, all changes of the others."""
         for state in present:
-            if _is_loading(state):
+            if _is_loading(state) and state.folder_id not in self._searches:
                 await self._look_for_new(state)
         for state in present:
             if not _is_loading(state) and self._is_to_be_read(state):
@@ -329,8 +349,12 @@ class Round:
     async def _changes(
         self, state: FolderState, cursor: Cursor | None
     ) -> ChangePage | CursorLost | Fault:
+        is_search = state.folder_id in self._searches
         return await self._reader.changes(
-            state.folder_id, cursor, limit=self._settings.page, since=self._mailbox.start_at
+            state.folder_id,
+            cursor,
+            limit=self._settings.page,
+            since=None if is_search else self._mailbox.start_at,
         )
 
     async def _begin_again(self, state: FolderState) -> None:
@@ -366,6 +390,9 @@ class Round:
         hint = self._settled_hint(state)
         seen = tuple(change.item_id for change in page.changes)
         known = await self._known(seen)
+        if state.folder_id in self._searches:
+            await self._bring_found(page.changes, known)
+            page, known = replace(page, changes=()), {}
         selection = decide.select(
             page.changes,
             known,
@@ -383,6 +410,24 @@ class Round:
         last = await self._fetch(state, selection.fetch, came_along=selection.items)
         last.intents = selection.intents
         await self._storing.hand_over(last, place)
+
+    async def _bring_found(
+        self, changes: Sequence[Change], known: dict[ItemId, copies.Copy]
+    ) -> None:
+        """Take in what a search folder names, each email where it lies: to be found moves nothing."""
+        found: dict[FolderId, list[Change]] = defaultdict(list)
+        for change in changes:
+            if change.lies_in is not None:
+                found[change.lies_in].append(change)
+        for folder_id, there in found.items():
+            state = self._states.get(folder_id)
+            if state is None or filters.is_folder_denied(state.path, self._mailbox.filters):
+                continue
+            selection = decide.select(
+                there, known, folder=state.key, start_at=self._mailbox.start_at
+            )
+            if selection.fetch:
+                await self._storing.hand_over(await self._fetch(state, selection.fetch), None)
 
     async def _look_for_new(self, state: FolderState) -> None:
         """Take in what arrived since the first load of the folder began, or of the mailbox if it did not yet."""

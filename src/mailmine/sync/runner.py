@@ -11,8 +11,10 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from operator import attrgetter
 from typing import Protocol
 
 import structlog
@@ -59,7 +61,7 @@ class Runs(Protocol):
 
 
 class Runner:
-    """Runs rounds in this process. `secret_of` gives the password of an integration's account.
+    """Runs rounds in this process. `secret_of` gives the password of an integration's account, `connection_of` its connection.
 
     `refinery` refines the emails; without one that is done here as well.
     """
@@ -70,6 +72,7 @@ class Runner:
         blobs: Blobs,
         *,
         secret_of: Callable[[Integration], str],
+        connection_of: Callable[[Integration], Connection] = attrgetter("connection"),
         settings: SyncSettings | None = None,
         refinery: Refinery | None = None,
         open_account: Callable[[Connection, str], Account] = open_account,
@@ -79,6 +82,7 @@ class Runner:
         self._database = database
         self._blobs = blobs
         self._secret_of = secret_of
+        self._connection_of = connection_of
         self._settings = settings or SyncSettings()
         self._refinery = refinery or Here()
         self._now = now
@@ -283,13 +287,15 @@ class Runner:
         started_at = self._now()
         try:
             secret = await asyncio.to_thread(self._secret_of, integration)
+            connection = await asyncio.to_thread(self._connection_of, integration)
         except Exception as error:  # noqa: BLE001 - whatever keeps the password from us is told to a person
             log.warning("password not had", error=type(error).__name__)
             fault = aftermath.fault_of_secret(error)
             await self._failed(lease, mailbox, integration, fault, report)
             return
         try:
-            async with self._accounts.reader(integration, mailbox, secret) as reader:
+            reachable = replace(integration, connection=connection)
+            async with self._accounts.reader(reachable, mailbox, secret) as reader:
                 round_ = Round(
                     mailbox,
                     lease,

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from mailmine.exchange import proxy
 from mailmine.exchange.endpoints import ews_online, graph_of
 from mailmine.model.integration import (
     AccessType,
@@ -66,7 +67,15 @@ class WrittenConnection(Strict):
     tls_key_file: Path | None = None
     plain_http: bool = False
     proxy: str | None = None
+    proxy_password: str | None = None
+    proxy_password_env: str | None = None
+    proxy_password_file: Path | None = None
     timeouts: _Timeouts = _Timeouts()
+
+    @property
+    def _gives_proxy_password(self) -> bool:
+        given = (self.proxy_password, self.proxy_password_env, self.proxy_password_file)
+        return any(one is not None for one in given)
 
     @property
     def way(self) -> AuthType:
@@ -93,6 +102,8 @@ class WrittenConnection(Strict):
             raise ValueError(
                 "access = impersonation belongs to EWS; Graph needs none: leave it out"
             )
+        if self._gives_proxy_password and not proxy.split(self.proxy or "").username:
+            raise ValueError("proxy_password needs the user in proxy: http://user@host:port")
         missing = [key for key in _NEEDED[way] if not getattr(self, key)]
         if missing:
             raise ValueError(f"auth = {way} needs {' and '.join(missing)}")
@@ -123,6 +134,7 @@ class WrittenConnection(Strict):
             if self.way in APPLICATION and not is_graph
             else AccessType.DELEGATE
         )
+        through = proxy.split(self.proxy or "")
         return Connection(
             endpoint=self.endpoint or default,
             backend=self.backend,
@@ -141,7 +153,8 @@ class WrittenConnection(Strict):
             tls_certificate_file=path(self.tls_certificate_file),
             tls_key_file=path(self.tls_key_file),
             plain_http=self.plain_http,
-            proxy=self.proxy,
+            proxy=through.url or None,
+            proxy_username=through.username,
             timeouts=Timeouts(**self.timeouts.model_dump()),
         )
 
@@ -156,6 +169,18 @@ class WrittenConnection(Strict):
             value, environment, file = self.password, self.password_env, self.password_file
         return SecretSource(
             value=value, environment=environment, file=folder / file if file else None
+        )
+
+    def proxy_secret(self, folder: Path) -> SecretSource | None:
+        """Say where the password of the proxy is; None where none is given. One within the URL counts last."""
+        if not self._gives_proxy_password:
+            written = proxy.split(self.proxy or "").password
+            return None if written is None else SecretSource(value=written)
+        file = self.proxy_password_file
+        return SecretSource(
+            value=self.proxy_password,
+            environment=self.proxy_password_env,
+            file=folder / file if file else None,
         )
 
 

@@ -275,3 +275,36 @@ async def test_what_could_not_be_read_is_listed_and_tried_again(
         again = mailboxes.by_id(tx, orders.id)
     assert again is not None
     assert again.next_due_at == NOON
+
+
+async def test_the_password_of_a_proxy_is_kept_and_never_shown(
+    root: Client, database: Database
+) -> None:
+    address = "http://svc@proxy.example.com:3128"
+    auth = {**GRAPH, "proxy": address, "proxy_secret": "hush hush"}
+    told = await made(root, body(auth=auth))
+
+    def kept() -> str | None:
+        with database.read() as tx:
+            return credentials.of(tx, KEYRING, IntegrationId(told["id"]), credentials.PROXY)
+
+    shown = told["configuration"]["auth"]
+    assert (shown["proxy"], shown["has_proxy_secret"]) == (address, True)
+    assert "hush" not in str(told)
+    assert kept() == "hush hush"
+    # What comes back as it was shown changes nothing.
+    again = {name: shown[name] for name in ("type", "proxy", "tenant_id", "client_id")}
+    assert (await root.post(HERE, body(auth=again))).status == 200
+    assert kept() == "hush hush"
+    written = {**GRAPH, "proxy": "http://svc:other@proxy.example.com:3128"}
+    answer = await root.post(HERE, body(auth=written))
+    assert answer.json["integration"]["configuration"]["auth"]["proxy"] == address
+    assert kept() == "other"
+    assert (await root.post(HERE, body(auth={**GRAPH, "proxy": None}))).status == 200
+    assert kept() is None
+
+
+async def test_a_password_of_a_proxy_needs_its_user(root: Client) -> None:
+    for address in ({}, {"proxy": "http://proxy.example.com"}):
+        answer = await root.put(HERE, body(auth={**GRAPH, **address, "proxy_secret": "hush"}))
+        assert (answer.status, "name the user" in answer.json["message"]) == (422, True)

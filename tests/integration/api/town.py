@@ -93,7 +93,8 @@ async def found(database: Database, blobs: Blobs) -> Town:
                 connection=Connection(
                     endpoint="https://exchange.example.com/EWS/Exchange.asmx",
                     username="svc",
-                    proxy="http://svc:hush@proxy.example.com",
+                    proxy="http://proxy.example.com",
+                    proxy_username="svc",
                 ),
             )
             mailbox = mailboxes.save(

@@ -95,3 +95,22 @@ async def test_an_archive_is_read_apart_and_as_any_mailbox(
     assert not await is_listed(archive, old)
     assert ("Old", "2020") not in [one.path for one in (await mailbox.folders()).folders]
     await account.aclose()
+
+
+async def test_a_search_folder_says_where_its_items_lie(
+    exchange: Exchange, account: Account
+) -> None:
+    mailbox = exchange.mailbox(ORDERS)
+    mailbox.make_folder("searchfolders/Unread", kind="search", finds="unread")
+    mailbox.deliver(eml(1), "Inbox/Open")
+    mailbox.deliver(eml(2), "Inbox/Done", is_read=True)
+    reader = account.reader(ORDERS)
+    (search,) = await reader.search_folders()
+    assert search.path == ("Search Folders", "Unread")
+    assert search.path not in [one.path for one in (await reader.folders()).folders]
+    page = await reader.changes(search.id, None, limit=10)
+    assert isinstance(page, ChangePage)
+    (change,) = page.changes
+    assert change.lies_in == await folder(reader, "Inbox", "Open")
+    assert await is_listed(reader, search.id)
+    await account.aclose()

@@ -5,7 +5,7 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ from mailmine.exchange.reader import (
     ChangePage,
     CursorLost,
     Fetched,
+    Folder,
     FolderTree,
     Reader,
 )
@@ -86,6 +87,9 @@ class DyingReader:
         self._fuse.burn()
         return await self._reader.folders()
 
+    async def search_folders(self) -> tuple[Folder, ...]:
+        return await self._reader.search_folders()
+
     async def changes(
         self,
         folder: FolderId,
@@ -108,7 +112,7 @@ class DyingReader:
             self._fuse.burn()
             yield batch
 
-    async def attachment(self, item: ItemId, attachment: Attachment) -> AsyncIterator[bytes]:
+    async def attachment(self, item: ItemId, attachment: Attachment) -> AsyncGenerator[bytes, None]:
         async for piece in self._reader.attachment(item, attachment):
             self._fuse.burn()
             yield piece

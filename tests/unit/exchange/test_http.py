@@ -1,6 +1,7 @@
 """What goes wrong on the way, over real sockets on this machine."""
 
 import asyncio
+import base64
 import gzip
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -18,9 +19,11 @@ from cryptography.x509.oid import NameOID
 
 from mailmine.exchange import Limits, open_account
 from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope, Where
+from mailmine.exchange.http import HttpPool, Request
+from mailmine.exchange.proxy import with_password
 from mailmine.exchange.reader import ChangePage
 from mailmine.model.ids import FolderId
-from mailmine.model.integration import Connection
+from mailmine.model.integration import Connection, Timeouts
 from tests.unit.exchange.fakes import ADDRESS, changes, created
 
 Serving = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -335,3 +338,46 @@ async def test_a_proxy_that_is_not_there_is_blamed_and_not_exchange() -> None:
         Connection(endpoint="https://exchange.invalid/EWS", proxy="http://127.0.0.1:9")
     )
     assert got.code == Code.PROXY_FAILED
+
+
+@pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
+async def test_a_server_that_takes_no_request_is_left_in_time() -> None:
+    """Only the writing has a short time. The request is larger than what the machine takes in the server's place."""
+    is_over = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        del reader
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await is_over.wait()
+
+    async with serving(serve) as port:
+        connection = replace(at(port), timeouts=Timeouts(write=0.05, read=600, pool=600))
+        pool = HttpPool(connection, connections=1)
+        request = Request(url=connection.endpoint, headers={}, body=b"x" * (64 << 20))
+        with pytest.raises(ExchangeError) as raised:
+            async with pool.send(request):
+                pass
+        is_over.set()
+        await pool.aclose()
+    assert raised.value.fault.code == Code.TIMED_OUT
+
+
+async def test_a_proxy_is_told_who_we_are() -> None:
+    asked: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await request_of(reader))
+        writer.write(answer(changes("s1", created("1")).encode()))
+        await writer.drain()
+
+    async with serving(serve) as port:
+        connection = Connection(
+            endpoint="http://127.0.0.1:9/EWS",
+            username="svc",
+            plain_http=True,
+            proxy=f"http://127.0.0.1:{port}",
+            proxy_username="us",
+        )
+        await read(with_password(connection, "them:all"))
+    token = base64.b64encode(b"us:them:all")
+    assert b"Proxy-Authorization: Basic " + token in asked[0]

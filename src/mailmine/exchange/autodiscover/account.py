@@ -12,6 +12,7 @@ from mailmine.exchange.reader import (
     ChangePage,
     CursorLost,
     Fetched,
+    Folder,
     FolderTree,
     Reader,
 )
@@ -107,6 +108,11 @@ class DiscoveringReader:
         """Read the mail folders."""
         async with self._there() as reader:
             return await reader.folders()
+
+    async def search_folders(self) -> tuple[Folder, ...]:
+        """Read the search folders."""
+        async with self._there() as reader:
+            return await reader.search_folders()
 
     async def changes(
         self,

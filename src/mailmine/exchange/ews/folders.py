@@ -13,10 +13,13 @@ _TOO_LONG: Final = 19
 """Digits that no count of items has."""
 
 
-def read_folder(element: Element) -> ListedFolder | None:
-    """Read a folder; None for what has no id, and for search folders, which hold nothing of their own."""
+def read_folder(element: Element, *, is_search: bool = False) -> ListedFolder | None:
+    """Read a folder; None for what has no id, and for search folders, which hold nothing of their own.
+
+    With `is_search`, for all but search folders.
+    """
     id_ = element.find(f"{T}FolderId")
-    if id_ is None or not id_.get("Id") or element.tag == f"{T}SearchFolder":
+    if id_ is None or not id_.get("Id") or (element.tag == f"{T}SearchFolder") is not is_search:
         return None
     parent = element.find(f"{T}ParentFolderId")
     extended = dict(_extended(element))

@@ -2,7 +2,7 @@
 
 Runs once for every email: children are told apart by one look into a table, and what is unknown is passed over.
 Of a signed or encrypted email (IPM.Note.SMIME) that is what its properties carry: the headers, and its one
-attachment; of a protected one (IRM) its headers and a body that says so.
+attachment, which `mailmine.sync.sealed` opens; of a protected one (IRM) its headers and a body that says so.
 """
 
 from collections.abc import Callable, Mapping

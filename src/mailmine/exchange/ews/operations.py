@@ -38,6 +38,8 @@ ROOT: Final = "msgfolderroot"
 ARCHIVE_ROOT: Final = "archivemsgfolderroot"
 PUBLIC_ROOT: Final = "publicfoldersroot"
 """Where the folders of a mailbox begin, those of its archive, and those of everybody."""
+SEARCHES: Final = "searchfolders"
+"""Where the search folders are that Outlook shows."""
 
 MOST_CHANGES: Final = 512
 MOST_FOUND: Final = 1000
@@ -181,9 +183,10 @@ def find_received_since(
 def find_items(folder: FolderId, *, limit: int, offset: int) -> Operation:
     """List the items of a folder that cannot be synchronised, newest first."""
     path = _fields(("item:DateTimeReceived",))
+    asked = _fields(("item:DateTimeReceived", "item:ParentFolderId"))
     return Operation(
         "FindItem",
-        f"<m:ItemShape><t:BaseShape>IdOnly</t:BaseShape><t:AdditionalProperties>{path}</t:AdditionalProperties></m:ItemShape>"
+        f"<m:ItemShape><t:BaseShape>IdOnly</t:BaseShape><t:AdditionalProperties>{asked}</t:AdditionalProperties></m:ItemShape>"
         f'<m:IndexedPageItemView MaxEntriesReturned="{limit}" Offset="{offset}" BasePoint="Beginning"/>'
         f'<m:SortOrder><t:FieldOrder Order="Descending">{path}</t:FieldOrder></m:SortOrder>'
         f"<m:ParentFolderIds>{folder_ids((folder,))}</m:ParentFolderIds>",

@@ -16,6 +16,7 @@ from mailmine.exchange.ews.operations import (
     MOST_FOUND,
     PUBLIC_ROOT,
     ROOT,
+    SEARCHES,
     Operation,
     distinguished,
     find_folders,
@@ -30,11 +31,13 @@ from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope
 from mailmine.exchange.folders import WELL_KNOWN, ListedFolder, make_tree
 from mailmine.exchange.items import read_time
 from mailmine.exchange.reader import (
+    SEARCH_FOLDERS,
     Change,
     ChangeKind,
     ChangePage,
     CursorLost,
     Fetched,
+    Folder,
     FolderTree,
 )
 from mailmine.exchange.session import Line
@@ -179,6 +182,28 @@ class EwsReader:
                 raise
         return FolderTree(folders=make_tree([*tops, *below], self._well_known), is_complete=False)
 
+    async def search_folders(self) -> tuple[Folder, ...]:
+        """Read the search folders, which are kept outside of the root of the others."""
+        asked = find_folders(distinguished(SEARCHES, self._line.mailbox), is_deep=False)
+        try:
+            answers = await self._client.call(asked)
+        except ExchangeError as error:
+            if error.fault.code not in codes.MAY_NOT_SEE:
+                raise
+            return ()
+        return tuple(
+            Folder(
+                id=folder.id,
+                path=(SEARCH_FOLDERS, folder.name),
+                total=folder.total,
+                # Without a hint it would be listed anew with every poll.
+                last_change=folder.last_change or str(folder.total),
+            )
+            for answer in answers
+            for element in answer.element.iterfind(f"{M}RootFolder/{T}Folders/*")
+            if (folder := read_folder(element, is_search=True)) is not None and folder.is_mail
+        )
+
     async def changes(
         self,
         folder: FolderId,
@@ -228,6 +253,7 @@ class EwsReader:
                 kind=ChangeKind.PRESENT,
                 item_id=ItemId(id_.get("Id", "")),
                 received_at=read_time(element.findtext(f"{T}DateTimeReceived")),
+                lies_in=_lies_in(element, folder),
             )
             for element in answer.element.iterfind(f"{M}RootFolder/{T}Items/*")
             if (id_ := element.find(f"{T}ItemId")) is not None and id_.get("Id")
@@ -328,6 +354,13 @@ class EwsReader:
 
     async def aclose(self) -> None:
         """Nothing is held between calls."""
+
+
+def _lies_in(element: Element, asked: FolderId) -> FolderId | None:
+    """Tell where an item lies that was found elsewhere than in the folder that was asked."""
+    parent = element.find(f"{T}ParentFolderId")
+    id_ = FolderId(parent.get("Id", "")) if parent is not None else None
+    return id_ if id_ and id_ != asked else None
 
 
 def _found(answer: Answer) -> list[ItemId]:

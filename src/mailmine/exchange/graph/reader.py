@@ -31,6 +31,7 @@ from mailmine.exchange.reader import (
     ChangePage,
     CursorLost,
     Fetched,
+    Folder,
     FolderTree,
     Item,
     ItemFault,
@@ -85,6 +86,10 @@ class GraphReader:
     async def folders(self) -> FolderTree:
         """Read the mail folders; one request where nothing changed."""
         return await self._folders.tree()
+
+    async def search_folders(self) -> tuple[Folder, ...]:
+        """None: Graph does not say where the items of a search folder lie until each is read."""
+        return ()
 
     async def changes(
         self,
