@@ -25,6 +25,7 @@ from mailmine.sync.filling import Filling
 from mailmine.sync.refinery import Apart, Refinery
 from mailmine.sync.runner import Runner
 from mailmine.sync.settings import SyncSettings
+from mailmine.sync.watch import Watch
 from mailmine.web import app as web
 
 log = structlog.get_logger(__name__)
@@ -141,13 +142,15 @@ class Server:
         if not self._syncs:
             await stop.wait()
             return
+        settings = SyncSettings(poll_interval=self._here.settings.poll_interval)
         runner = Runner(
             self._here.database,
             self._here.blobs,
             secret_of=self._here.secret_of,
             refinery=Apart(),
-            settings=SyncSettings(poll_interval=self._here.settings.poll_interval),
+            settings=settings,
         )
+        watch = Watch(self._here.database, secret_of=self._here.secret_of, sync=settings)
         filling = Filling(self._here.database, refinery=refinery)
         notifier = Notifier(
             self._here.database,
@@ -155,4 +158,6 @@ class Server:
             may_see=notifications.may_see,
             public_url=self._here.settings.public_url,
         )
-        await asyncio.gather(runner.run(stop), filling.run(stop), notifier.run(stop))
+        await asyncio.gather(
+            runner.run(stop), filling.run(stop), notifier.run(stop), watch.run(stop)
+        )
