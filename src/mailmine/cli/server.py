@@ -23,6 +23,7 @@ from mailmine.cli.installation import Installation
 from mailmine.notify.notifier import Notifier
 from mailmine.sync.filling import Filling
 from mailmine.sync.refinery import Apart, Refinery
+from mailmine.sync.room import Room
 from mailmine.sync.runner import Runner
 from mailmine.sync.settings import SyncSettings
 from mailmine.sync.watch import Watch
@@ -143,14 +144,21 @@ class Server:
             await stop.wait()
             return
         settings = SyncSettings(poll_interval=self._here.settings.poll_interval)
+        room = Room(self._here.settings.data)
         runner = Runner(
             self._here.database,
             self._here.blobs,
             secret_of=self._here.secret_of,
             refinery=Apart(),
             settings=settings,
+            has_room=room.is_left,
         )
-        watch = Watch(self._here.database, secret_of=self._here.secret_of, sync=settings)
+        watch = Watch(
+            self._here.database,
+            secret_of=self._here.secret_of,
+            has_room=room.is_left,
+            sync=settings,
+        )
         filling = Filling(self._here.database, refinery=refinery)
         notifier = Notifier(
             self._here.database,

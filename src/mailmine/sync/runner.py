@@ -59,7 +59,8 @@ class Runs(Protocol):
 class Runner:
     """Runs rounds in this process. `secret_of` gives the password of an integration's account.
 
-    `refinery` refines the emails; without one that is done here as well.
+    `refinery` refines the emails; without one that is done here as well. While `has_room` says no, no round
+    begins, and those under way end: what is not read is not lost, what cannot be written might be.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Runner:
         settings: SyncSettings | None = None,
         refinery: Refinery | None = None,
         open_account: Callable[[Connection, str], Account] = open_account,
+        has_room: Callable[[], bool] = lambda: True,
         now: Callable[[], datetime] = utc_now,
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -79,6 +81,8 @@ class Runner:
         self._secret_of = secret_of
         self._settings = settings or SyncSettings()
         self._refinery = refinery or Here()
+        self._has_room = has_room
+        self._is_full = False
         self._now = now
         self._jitter = jitter
         self._owner = secrets.token_hex(8)
@@ -142,8 +146,10 @@ class Runner:
         """Claim mailboxes that are due and start their rounds, as many as may run."""
         if len(self._running) >= self._settings.rounds:
             return
-        hinted, self._hinted = self._hinted, set()
         self._claimed_at = self._now()
+        if self._is_waiting_for_room():
+            return
+        hinted, self._hinted = self._hinted, set()
         try:
             claimed = await self._desk.write(partial(self._claim, hinted))
         except StoreError as error:
@@ -156,6 +162,13 @@ class Runner:
             self._running[mailbox.id] = task
             self._of[mailbox.id] = integration.id
             task.add_done_callback(partial(self._ended, mailbox.id))
+
+    def _is_waiting_for_room(self) -> bool:
+        is_full = not self._has_room()
+        if is_full != self._is_full:
+            log.warning("disk full: sync pauses" if is_full else "disk has room: sync goes on")
+        self._is_full = is_full
+        return is_full
 
     def _claim(
         self, hinted: Collection[MailboxId], tx: Transaction
@@ -291,7 +304,7 @@ class Runner:
                     settings=self._settings,
                     refinery=self._refinery,
                     memory=self._memories.setdefault(mailbox.id, Memory()),
-                    is_stopping=self._stop.is_set,
+                    is_stopping=lambda: self._stop.is_set() or not self._has_room(),
                     now=self._now,
                 ).run()
         except ExchangeError as error:
