@@ -144,7 +144,7 @@ class Server:
             await stop.wait()
             return
         settings = SyncSettings(poll_interval=self._here.settings.poll_interval)
-        room = Room(self._here.settings.data)
+        room = Room(self._here.settings.data, settings.warnings)
         runner = Runner(
             self._here.database,
             self._here.blobs,
@@ -157,7 +157,7 @@ class Server:
             self._here.database,
             secret_of=self._here.secret_of,
             has_room=room.is_left,
-            sync=settings,
+            settings=settings,
         )
         filling = Filling(self._here.database, refinery=refinery)
         notifier = Notifier(

@@ -1,7 +1,7 @@
 """Whether there is room on the disk for more."""
 
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -17,7 +17,7 @@ class Room:
     """The disk that a folder is on."""
 
     folder: Path
-    settings: WarningSettings = field(default_factory=WarningSettings)
+    settings: WarningSettings
 
     def is_left(self) -> bool:
         """Whether there is room; where the disk does not say, reading goes on and writing shows it."""

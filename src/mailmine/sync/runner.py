@@ -33,6 +33,7 @@ from mailmine.sync import aftermath, schedule
 from mailmine.sync.accounts import Accounts
 from mailmine.sync.credentials import is_refusal, remember_refused, welcome_new_secrets
 from mailmine.sync.desk import Desk
+from mailmine.sync.outcomes import Outcomes
 from mailmine.sync.refinery import Here, Refinery, RefineryBroken
 from mailmine.sync.round import Memory, Round, utc_now
 from mailmine.sync.settings import SyncSettings
@@ -173,7 +174,7 @@ class Runner:
     def _claim(
         self, hinted: Collection[MailboxId], tx: Transaction
     ) -> list[tuple[Lease, Mailbox, Integration]]:
-        """Claim what is due; no integration takes all the room, and none is asked while it is held."""
+        """Claim what is due; no integration takes all the room, and nothing is asked while it is held."""
         now = self._claimed_at
         self._bring_forward(tx, hinted, now)
         busy = Counter(self._of[mailbox_id] for mailbox_id in self._running)
@@ -192,9 +193,9 @@ class Runner:
             lease = mailboxes.claim(tx, mailbox_id, owner=self._owner, now=now, until=until)
             if lease is None:
                 continue
-            held = strikes.of(tx, integration.id)
-            if held is not None and held.hold_until is not None and held.hold_until > now:
-                mailboxes.release(tx, lease, next_due_at=held.hold_until, round_ended_at=None)
+            held_until = _held_until(tx, mailbox, integration)
+            if held_until is not None and held_until > now:
+                mailboxes.release(tx, lease, next_due_at=held_until, round_ended_at=None)
                 continue
             busy[integration.id] += 1
             claimed.append((lease, mailbox, integration))
@@ -286,6 +287,9 @@ class Runner:
     async def _round(self, lease: Lease, mailbox: Mailbox, integration: Integration) -> None:
         """Run a round, and write down how it went."""
         started_at = self._now()
+        memory = self._memories.setdefault(
+            mailbox.id, Memory(outcomes=Outcomes(self._settings.warnings))
+        )
         try:
             secret = await asyncio.to_thread(self._secret_of, integration)
         except Exception as error:  # noqa: BLE001 - whatever keeps the password from us is told to a person
@@ -303,7 +307,7 @@ class Runner:
                     reader=reader,
                     settings=self._settings,
                     refinery=self._refinery,
-                    memory=self._memories.setdefault(mailbox.id, Memory()),
+                    memory=memory,
                     is_stopping=lambda: self._stop.is_set() or not self._has_room(),
                     now=self._now,
                 ).run()
@@ -320,11 +324,22 @@ class Runner:
             next_due_at = schedule.after_success(
                 started_at, now, self._settings.poll_interval, is_unfinished=outcome.is_unfinished
             )
-            await self._desk.write(
-                lambda tx: aftermath.went_well(
-                    tx, lease, mailbox, integration, next_due_at=next_due_at, at=now
+            outcomes = memory.outcomes
+            if outcomes.is_bad:
+                until = now + self._settings.warnings.failed_pause
+                log.warning("mailbox paused", failed=outcomes.failed)
+                await self._desk.write(
+                    lambda tx: aftermath.failed_too_much(
+                        tx, lease, mailbox, integration, failed=outcomes.failed, until=until, at=now
+                    )
                 )
-            )
+                outcomes.clear()
+            else:
+                await self._desk.write(
+                    lambda tx: aftermath.went_well(
+                        tx, lease, mailbox, integration, next_due_at=next_due_at, at=now
+                    )
+                )
             taken = outcome.taken
             level = log.info if taken.new or taken.moved or taken.failed else log.debug
             level(
@@ -362,6 +377,12 @@ class Runner:
     def _how_long(self, times: int, retry_after: timedelta | None) -> timedelta:
         first = self._settings.first_pause
         return schedule.pause(times, retry_after, first=first, jitter=self._jitter())
+
+
+def _held_until(tx: Transaction, mailbox: Mailbox, integration: Integration) -> datetime | None:
+    """Say until when a mailbox is left alone, for its own sake or its integration's."""
+    held = [strikes.of(tx, subject) for subject in (integration.id, mailbox.id)]
+    return max((one.hold_until for one in held if one and one.hold_until), default=None)
 
 
 def _place_of(error: Exception) -> str:

@@ -14,7 +14,16 @@ from sqlalchemy import Connection as Transaction
 
 from mailmine.model.ids import IntegrationId, MailboxId
 from mailmine.model.integration import AuthType, Filters, Integration, Mailbox
-from mailmine.store import events, folders, integrations, mailboxes, settings, warnings
+from mailmine.store import (
+    events,
+    failures,
+    folders,
+    integrations,
+    mailboxes,
+    settings,
+    strikes,
+    warnings,
+)
 from mailmine.store.database import Database
 from mailmine.store.errors import StoreError
 from mailmine.store.folders import Load
@@ -24,7 +33,7 @@ from mailmine.sync.dangers import IntegrationFacts, MailboxFacts
 from mailmine.sync.desk import Desk
 from mailmine.sync.endings import end_of_certificate
 from mailmine.sync.round import utc_now
-from mailmine.sync.settings import SyncSettings, WarningSettings
+from mailmine.sync.settings import SyncSettings
 from mailmine.sync.warned import Followed, Threat, follow
 
 log = structlog.get_logger(__name__)
@@ -50,15 +59,15 @@ class Watch:
         *,
         secret_of: Callable[[Integration], str],
         has_room: Callable[[], bool] = lambda: True,
-        sync: SyncSettings | None = None,
-        settings: WarningSettings | None = None,
+        settings: SyncSettings | None = None,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._desk = Desk(database)
         self._secret_of = secret_of
         self._has_room = has_room
-        self._poll_interval = (sync or SyncSettings()).poll_interval
-        self._settings = settings or WarningSettings()
+        sync = settings or SyncSettings()
+        self._poll_interval = sync.poll_interval
+        self._settings = sync.warnings
         self._now = now
         self._since = now()
         self._still: dict[MailboxId, _Still] = {}
@@ -156,6 +165,7 @@ class Watch:
     ) -> list[MailboxFacts]:
         """Gather what is known of mailboxes. Since when a first load brings nothing is remembered here, not stored."""
         loads = folders.loads(tx)
+        paused = strikes.holding(tx, dangers.Code.FAILED_ITEMS)
         before, self._still = self._still, {}
         found: list[MailboxFacts] = []
         for box in mailboxes.list_all(tx):
@@ -164,7 +174,12 @@ class Watch:
                 continue
             load = loads.get(box.id)
             facts = MailboxFacts(
-                mailbox=box, integration=integration, watched_since=self._since, load=load
+                mailbox=box,
+                integration=integration,
+                watched_since=self._since,
+                load=load,
+                is_paused=box.id in paused,
+                why_failed=_why(tx, box) if box.id in paused else "",
             )
             if load is not None and has_room and dangers.is_read(facts):
                 mark, old = _mark(box, load), before.get(box.id)
@@ -188,6 +203,12 @@ class Watch:
         for warning in followed.tell:
             _note(tx, warning, "warning", now)
             log.warning("people warned", code=warning.code, subject=warning.subject)
+
+
+def _why(tx: Transaction, mailbox: Mailbox) -> str:
+    """Say what most of the emails that failed suffer from."""
+    reasons = failures.reasons(tx, mailbox.integration_id).get(mailbox.id, ())
+    return reasons[0].message if reasons else ""
 
 
 def _mark(mailbox: Mailbox, load: Load) -> tuple[int, datetime | None]:

@@ -14,8 +14,12 @@ from sqlalchemy import update
 from mailmine.model.integration import AuthType, Integration, Trouble
 from mailmine.store import events, folders, integrations, mailboxes, schema, warnings
 from mailmine.store.warnings import StandingWarning
+from mailmine.sync import aftermath
+from mailmine.sync.resume import resume
+from mailmine.sync.settings import SyncSettings
 from mailmine.sync.watch import Watch
 from tests.integration.sync.conftest import ORDERS, World, eml
+from tests.integration.sync.test_runner import running, until
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -204,6 +208,50 @@ async def test_what_is_removed_takes_its_warnings_along(world: World) -> None:
             mailboxes.remove(tx, world.mailbox().id)
         assert watched.standing() == []
         assert await watched.look() == []
+
+
+async def test_a_mailbox_most_of_whose_emails_fail_pauses_and_goes_on(world: World) -> None:
+    inbox = world.exchange.mailbox(ORDERS)
+    messages = [inbox.deliver(eml(number), at=NOON - DAY) for number in range(60)]
+    for message in messages[20:40]:
+        world.exchange.fail("GetItem", "ErrorItemCorrupt", message=message, times=None)
+    settings = SyncSettings(poll_interval=timedelta(seconds=1), page=20)
+    async with watching(world) as watched:
+        async with running(world, settings) as runner:
+            await until(lambda: world.mailbox().next_due_at > world.time() + 55 * MINUTE)
+            assert len(world.comments()) < 60
+            assert await watched.look() == [("mailbox_warning", "failed_items")]
+            with world.database.read() as tx:
+                (warning,) = warnings.of_integration(tx, world.integration().id)[world.mailbox().id]
+            assert "Most of them:" in warning.message
+            with world.database.write() as tx:  # as a hint of its server does
+                mailboxes.wake(tx, world.mailbox().id, world.time())
+            runner.wake()
+            await until(lambda: world.mailbox().next_due_at > world.time() + 55 * MINUTE)
+            assert len(world.comments()) < 60
+            world.exchange.heal()
+            world.now = world.time() + 60 * MINUTE
+            runner.wake()
+            await until(lambda: len(world.comments()) == 60)
+        assert await watched.look() == [("mailbox_warning_ended", "failed_items")]
+
+
+async def test_what_is_seen_to_be_readable_does_not_wait_for_the_pause_to_end(
+    world: World,
+) -> None:
+    async with watching(world):
+        with world.database.write() as tx:
+            mailbox, now = world.mailbox(), world.time()
+            lease = mailboxes.claim(tx, mailbox.id, owner="a", now=now, until=now + MINUTE)
+            assert lease is not None
+            until_then = now + 60 * MINUTE
+            aftermath.failed_too_much(
+                tx, lease, mailbox, world.integration(), failed=12, until=until_then, at=now
+            )
+        assert world.mailbox().next_due_at == until_then
+        with world.database.write() as tx:
+            resume(tx, world.integration(), [world.mailbox()], at=now)
+        assert world.mailbox().next_due_at == now
 
 
 def of_integration(world: World) -> tuple[StandingWarning, ...]:
