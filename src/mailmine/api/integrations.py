@@ -39,8 +39,9 @@ from mailmine.model.integration import (
     Trouble,
 )
 from mailmine.model.wire import timestamp
-from mailmine.store import buckets, integrations, mailboxes, projects, strikes
+from mailmine.store import buckets, integrations, mailboxes, projects, strikes, warnings
 from mailmine.store.buckets import Bucket
+from mailmine.store.warnings import StandingWarning
 from mailmine.sync import configure
 from mailmine.sync.configure import Configuration, ConfigurationError, IntegrationConfiguration
 from mailmine.sync.credentials import welcome_new_secrets
@@ -251,6 +252,7 @@ def _json(tx: Transaction, integration: Integration) -> dict[str, object]:
     members = mailboxes.of_integration(tx, integration.id)
     places = _places(tx, members)
     has_secret = credentials.is_given(tx, integration.id)
+    warned = warnings.of_integration(tx, integration.id)
     return {
         "id": integration.id,
         "owner": integration.project,
@@ -261,19 +263,25 @@ def _json(tx: Transaction, integration: Integration) -> dict[str, object]:
         "created_at": timestamp(integration.created_at),
         "updated_at": timestamp(integration.updated_at),
         **_switch(integration),
+        "warnings": _warnings(warned.get(None, ())),
         "backend": integration.connection.backend,
         "configuration": {
             **_connection(integration.connection),
             "auth": shown(integration.connection) | {"has_secret": has_secret},
-            "mailboxes": [_mailbox(one, places[one.bucket_id]) for one in members],
+            "mailboxes": [
+                _mailbox(one, places[one.bucket_id], warned.get(one.id, ())) for one in members
+            ],
         },
     }
 
 
-def _mailbox(mailbox: Mailbox, bucket: Bucket) -> dict[str, object]:
+def _mailbox(
+    mailbox: Mailbox, bucket: Bucket, warned: Iterable[StandingWarning]
+) -> dict[str, object]:
     return {
         "email": mailbox.address,
         **_switch(mailbox),
+        "warnings": _warnings(warned),
         **_filters(mailbox.filters),
         "start_timestamp": timestamp(mailbox.start_at) if mailbox.start_at else None,
         "bucket_specification": {
@@ -306,6 +314,12 @@ def _trouble(trouble: Trouble | None) -> dict[str, object] | None:
         "message": trouble.message,
         "since": timestamp(trouble.since),
     }
+
+
+def _warnings(warned: Iterable[StandingWarning]) -> list[dict[str, object]]:
+    return [
+        {"code": one.code, "message": one.message, "since": timestamp(one.since)} for one in warned
+    ]
 
 
 def _connection(connection: Connection) -> dict[str, object]:

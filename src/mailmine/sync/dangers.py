@@ -107,7 +107,7 @@ def has_room(*, total: int, free: int, settings: WarningSettings) -> bool:
 
 
 def _is_near(ends_at: datetime | None, now: datetime, settings: WarningSettings) -> bool:
-    return ends_at is not None and now >= ends_at - settings.ahead
+    return ends_at is not None and ends_at - now <= settings.ahead
 
 
 def _certificate(

@@ -63,7 +63,7 @@ def is_due_again(
     ends_at: datetime | None, told_at: datetime, now: datetime, marks: Iterable[timedelta]
 ) -> bool:
     """Whether one of the `marks` before the end went by since it was last told."""
-    return ends_at is not None and any(told_at < ends_at - mark <= now for mark in marks)
+    return ends_at is not None and any(ends_at - now <= mark < ends_at - told_at for mark in marks)
 
 
 def _begun(threat: Threat, now: datetime) -> StandingWarning:
