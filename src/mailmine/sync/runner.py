@@ -29,7 +29,7 @@ from mailmine.store.database import Database
 from mailmine.store.errors import LeaseLost, StoreError
 from mailmine.store.mailboxes import Lease
 from mailmine.store.presence import Presence
-from mailmine.sync import aftermath, schedule
+from mailmine.sync import aftermath, endings, schedule
 from mailmine.sync.accounts import Accounts
 from mailmine.sync.credentials import is_refusal, remember_refused, welcome_new_secrets
 from mailmine.sync.desk import Desk
@@ -311,6 +311,11 @@ class Runner:
                     is_stopping=lambda: self._stop.is_set() or not self._has_room(),
                     now=self._now,
                 ).run()
+            password = await self._accounts.password_ends(integration, mailbox, at=self._now())
+            if password is not None:
+                await self._desk.write(
+                    lambda tx: endings.remember_password(tx, integration.id, password.ends_at)
+                )
         except ExchangeError as error:
             await self._failed(lease, mailbox, integration, error, secret)
         except StoreError:

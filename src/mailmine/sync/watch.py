@@ -31,7 +31,7 @@ from mailmine.store.warnings import StandingWarning
 from mailmine.sync import dangers
 from mailmine.sync.dangers import IntegrationFacts, MailboxFacts
 from mailmine.sync.desk import Desk
-from mailmine.sync.endings import end_of_certificate
+from mailmine.sync.endings import end_of_certificate, end_of_password
 from mailmine.sync.round import utc_now
 from mailmine.sync.settings import SyncSettings
 from mailmine.sync.warned import Followed, Threat, follow
@@ -137,7 +137,10 @@ class Watch:
             for one in known.values()
             for danger in dangers.of_integration(
                 IntegrationFacts(
-                    integration=one, certificate_ends=ends.get(one.id), has_room=has_room
+                    integration=one,
+                    certificate_ends=ends.get(one.id),
+                    password_ends=end_of_password(tx, one.id),
+                    has_room=has_room,
                 ),
                 now=now,
                 settings=self._settings,

@@ -5,20 +5,21 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from sqlalchemy import update
 
-from mailmine.model.integration import AuthType, Integration, Trouble
+from mailmine.model.integration import AccessType, AuthType, Integration, Trouble
 from mailmine.store import events, folders, integrations, mailboxes, schema, warnings
 from mailmine.store.warnings import StandingWarning
 from mailmine.sync import aftermath
 from mailmine.sync.resume import resume
 from mailmine.sync.settings import SyncSettings
 from mailmine.sync.watch import Watch
-from tests.integration.sync.conftest import ORDERS, World, eml
+from tests.integration.sync.conftest import ACCOUNT, ORDERS, World, eml
 from tests.integration.sync.test_runner import running, until
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -145,6 +146,38 @@ async def test_a_secret_is_warned_of_by_the_day_that_was_entered(world: World) -
         assert await watched.look() == []
         told = [(day, await watched.look(after=DAY)) for day in range(32)]
         assert [day for day, said in told if said] == [0, 16, 23, 27, 29]
+
+
+@pytest.mark.parametrize("access", list(AccessType))
+async def test_a_password_of_which_exchange_says_that_it_ends_is_warned_of(
+    world: World, access: AccessType
+) -> None:
+    world.exchange.account(ACCOUNT).password_ends = NOON + 7 * DAY
+    world.exchange.allow_impersonation(ACCOUNT)
+    async with watching(world) as watched:
+        connect(world, access=access)
+        async with running(world, SyncSettings(poll_interval=timedelta(hours=1))):
+            await until(lambda: world.mailbox().last_round_at is not None)
+        assert await watched.look() == [("integration_warning", "password_ends")]
+        world.exchange.account(ACCOUNT).password_ends = None
+        async with running(world, SyncSettings(poll_interval=timedelta(hours=1))) as runner:
+            with world.database.write() as tx:
+                mailboxes.wake(tx, world.mailbox().id, world.time())
+            before = world.mailbox().last_round_at
+            runner.wake()
+            await until(lambda: world.mailbox().last_round_at != before)
+        assert await watched.look() == [("integration_warning_ended", "password_ends")]
+
+
+async def test_a_server_that_does_not_tell_of_passwords_is_read_all_the_same(
+    world: World,
+) -> None:
+    world.exchange.fail("GetPasswordExpirationDate", "ErrorInvalidRequest", times=None)
+    async with watching(world) as watched:
+        async with running(world, SyncSettings(poll_interval=timedelta(hours=1))):
+            await until(lambda: world.mailbox().last_round_at is not None)
+        assert world.mailbox().trouble is None
+        assert await watched.look() == []
 
 
 async def test_a_mailbox_that_is_read_late_is_warned_of_until_it_is_read(world: World) -> None:
