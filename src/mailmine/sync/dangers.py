@@ -132,7 +132,9 @@ def _secret(connection: Connection, now: datetime, settings: WarningSettings) ->
     if ends_at is None or not _is_near(ends_at, now, settings):
         return None
     if connection.auth in {AuthType.CLIENT_SECRET, AuthType.CLIENT_CERTIFICATE}:
-        what = f"The client secret of the application {connection.client_id}"
+        has_certificate = connection.auth is AuthType.CLIENT_CERTIFICATE
+        kind = "certificate" if has_certificate else "client secret"
+        what = f"The {kind} of the application {connection.client_id}"
         remedy = "Make another in Entra ID, and enter it here with the day on which it ends."
     else:
         what = f"The password of {connection.username}"

@@ -112,6 +112,19 @@ def test_a_warning_says_what_ends_when_and_what_to_do() -> None:
     assert "ended on 2026-11-29" in danger.message
 
 
+@pytest.mark.parametrize(
+    ("auth", "words"),
+    [
+        (AuthType.CLIENT_CERTIFICATE, "The certificate of the application app ends on"),
+        (AuthType.NTLM, "The password of svc ends on"),
+    ],
+)
+def test_what_ends_is_named(auth: AuthType, words: str) -> None:
+    facts = IntegrationFacts(integration=connected(auth=auth, secret_ends=NOW + DAY))
+    (danger,) = dangers.of_integration(facts, now=NOW, settings=SETTINGS)
+    assert danger.message.startswith(words)
+
+
 def test_what_a_person_switched_off_is_not_warned_of() -> None:
     off = replace(EXCHANGE, enabled=False, disabled_reason=DisabledReason.USER)
     assert codes_of(IntegrationFacts(integration=off, certificate_ends=NOW, has_room=False)) == []
