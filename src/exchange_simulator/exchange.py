@@ -31,6 +31,8 @@ class Account:
     """The mailboxes on whose behalf it may act; None = all."""
     under_way: int = 0
     """Requests of it that wait for their answers."""
+    password_ends: datetime | None = None
+    """When it has to choose another password; None = never."""
     needs_second_factor: bool = False
     """Its password alone gets no token (AADSTS50076)."""
     is_barred: bool = False

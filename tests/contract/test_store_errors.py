@@ -78,6 +78,7 @@ from mailmine.store import (
     tokens,
     uploads,
     users,
+    warnings,
 )
 from mailmine.store.database import Database, _translate
 from mailmine.store.errors import Conflict, DatabaseUnavailable, StoreError
@@ -183,6 +184,15 @@ UPLOAD = uploads.Upload(
 )
 
 RECIPIENT = deliveries.Recipient(user_id=None, channel="p/webhook")
+WARNING = warnings.StandingWarning(
+    integration_id=INTEGRATION,
+    mailbox_id=MAILBOX,
+    code="c",
+    message="",
+    since=NOW,
+    ends_at=None,
+    told_at=NOW,
+)
 INCIDENT = incidents.Incident(
     subject="m",
     topic=Topic.MAILBOX_DISABLED,
@@ -255,6 +265,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     failures.retry: lambda tx: failures.retry(tx, MAILBOX, at=NOW),
     failures.resolve: lambda tx: failures.resolve(tx, MAILBOX, [ITEM]),
     folders.forget_place: lambda tx: folders.forget_place(tx, FOLDER),
+    folders.loads: folders.loads,
     folders.of_integration: lambda tx: folders.of_integration(tx, INTEGRATION),
     folders.of_mailbox: lambda tx: folders.of_mailbox(tx, MAILBOX),
     folders.save_place: lambda tx: folders.save_place(tx, FOLDER, at=NOW, **PLACE),
@@ -332,6 +343,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     sources.list_all: sources.list_all,
     sources.of_bucket: lambda tx: sources.of_bucket(tx, BUCKET),
     strikes.clear: lambda tx: strikes.clear(tx, MAILBOX),
+    strikes.holding: lambda tx: strikes.holding(tx, "c"),
     strikes.of: lambda tx: strikes.of(tx, MAILBOX),
     strikes.put: lambda tx: strikes.put(tx, MAILBOX, STRIKES),
     tokens.add: lambda tx: tokens.add(tx, USER, "t", "h", at=NOW),
@@ -457,6 +469,10 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     uploads.of_emails: lambda tx: uploads.of_emails(tx, [KEY]),
     uploads.put: lambda tx: uploads.put(tx, [UPLOAD]),
     users.remove: lambda tx: users.remove(tx, USER),
+    warnings.list_all: warnings.list_all,
+    warnings.of_integration: lambda tx: warnings.of_integration(tx, INTEGRATION),
+    warnings.put: lambda tx: warnings.put(tx, WARNING),
+    warnings.remove: lambda tx: warnings.remove(tx, WARNING),
 }
 
 

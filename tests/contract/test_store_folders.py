@@ -99,6 +99,37 @@ def test_an_up_to_date_folder_is_not_being_loaded(database: Database) -> None:
         assert (state.status, state.cursor) == (FolderStatus.IN_PROGRESS, None)
 
 
+def test_a_first_load_is_counted_until_its_end(database: Database) -> None:
+    with database.write() as tx:
+        world = build(tx)
+
+        def page(key: FolderKey, minute: int, *, is_last: bool = False) -> None:
+            folders.save_place(
+                tx,
+                key,
+                cursor=Cursor("c"),
+                status=FolderStatus.UP_TO_DATE if is_last else FolderStatus.IN_PROGRESS,
+                last_change=None,
+                synced_until=NOW if is_last else None,
+                at=NOW + minute * MINUTE,
+                read=100,
+            )
+
+        assert folders.loads(tx) == {}
+        page(world.inbox.key, 0)
+        page(world.archive.key, 1)
+        page(world.inbox.key, 2)
+        both = folders.Load(folders=2, emails_read=300, stored_at=NOW + 2 * MINUTE)
+        assert folders.loads(tx) == {world.mailbox.id: both}
+        page(world.inbox.key, 3, is_last=True)
+        one = folders.Load(folders=1, emails_read=100, stored_at=NOW + MINUTE)
+        assert folders.loads(tx) == {world.mailbox.id: one}
+        folders.forget_place(tx, world.inbox.key)
+        assert folders.loads(tx) == {world.mailbox.id: one}
+        folders.start_anew(tx, world.archive.key)
+        assert folders.loads(tx) == {}
+
+
 def test_trouble_is_shown_until_mended(database: Database) -> None:
     with database.write() as tx:
         world = build(tx)

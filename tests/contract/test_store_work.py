@@ -10,8 +10,11 @@ from mailmine.store import (
     attachments,
     copies,
     failures,
+    integrations,
+    mailboxes,
     rechecks,
     strikes,
+    warnings,
 )
 from mailmine.store.database import Database
 from mailmine.store.errors import NotFound
@@ -134,3 +137,45 @@ def test_strikes_are_replaced_and_cleared(database: Database) -> None:
             assert strikes.of(tx, mailbox) == value
         strikes.clear(tx, mailbox)
         assert strikes.of(tx, mailbox) is None
+
+
+def test_a_warning_is_kept_once_for_each_code(database: Database) -> None:
+    with database.write() as tx:
+        world = build(tx)
+        of_all = warnings.StandingWarning(
+            integration_id=world.integration.id,
+            mailbox_id=None,
+            code="disk_full",
+            message="Make room.",
+            since=NOW,
+            ends_at=None,
+            told_at=NOW,
+        )
+        of_one = replace(of_all, mailbox_id=world.mailbox.id, ends_at=NOW + MINUTE)
+        other = replace(of_all, code="ews_ends", since=NOW + MINUTE)
+        for warning in (other, of_all, of_one, replace(of_all, message="")):
+            warnings.put(tx, warning)
+        warnings.put(tx, of_all)
+        assert warnings.of_integration(tx, world.integration.id) == {
+            None: (of_all, other),
+            world.mailbox.id: (of_one,),
+        }
+        assert set(warnings.list_all(tx)) == {of_all, of_one, other}
+        warnings.remove(tx, of_all)
+        mailboxes.remove(tx, world.mailbox.id)
+        assert warnings.list_all(tx) == (other,)
+        integrations.remove(tx, world.integration.id)
+        assert warnings.list_all(tx) == ()
+        with pytest.raises(NotFound):
+            warnings.put(tx, other)
+
+
+def test_what_went_wrong_is_found_by_its_code(database: Database) -> None:
+    with database.write() as tx:
+        world = build(tx)
+        value = strikes.Strikes(
+            code="failed_items", times=12, since=NOW, last_at=NOW, hold_until=NOW + MINUTE
+        )
+        strikes.put(tx, world.mailbox.id, value)
+        strikes.put(tx, world.integration.id, replace(value, code="timed_out"))
+        assert strikes.holding(tx, "failed_items") == {world.mailbox.id: value}

@@ -1,5 +1,7 @@
 """Names and ids: ResolveNames and ConvertId."""
 
+from datetime import UTC, datetime
+
 from exchange_simulator import Exchange, Mailbox
 from tests.simulator.client import Client
 from tests.simulator.mails import mail
@@ -21,6 +23,15 @@ def test_a_name_means_one_mailbox_several_or_none(exchange: Exchange, client: Cl
     assert codes == ["ErrorNameResolutionMultipleResults"]
     assert found == ["bob@example.com", "bobby@example.com", "carl@example.com"]
     assert resolve(client, "nobody") == (["ErrorNameResolutionNoResults"], [])
+
+
+def test_a_password_ends_when_it_was_said_to(exchange: Exchange, client: Client) -> None:
+    asked = "<m:GetPasswordExpirationDate/>"
+    assert client.ask(asked).text(".//m:PasswordExpirationDate") == "9999-12-31T23:59:59Z"
+    exchange.account("bob@example.com").password_ends = datetime(2026, 3, 9, tzinfo=UTC)
+    answer = client.ask(asked)
+    assert answer.codes == ["NoError"]
+    assert answer.text(".//m:PasswordExpirationDate") == "2026-03-09T00:00:00Z"
 
 
 def convert(

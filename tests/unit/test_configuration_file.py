@@ -71,6 +71,21 @@ def test_our_form(tmp_path: Path) -> None:
     assert mailbox.filters.participant_domain_denylist == ("spam.example",)
 
 
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("2027-03-01", datetime(2027, 3, 1, tzinfo=UTC)),
+        ("2027-03-01T12:00:00", datetime(2027, 3, 1, 12, tzinfo=UTC)),
+        ("2027-03-01T01:00:00+02:00", datetime(2027, 2, 28, 23, tzinfo=UTC)),
+    ],
+)
+def test_the_day_on_which_a_secret_ends(tmp_path: Path, written: str, expected: datetime) -> None:
+    text = OURS.replace("ca_file", f"secret_ends = {written}\nca_file")
+    assert one(tmp_path / "mailmine.toml", text).connection.secret_ends == expected
+    with pytest.raises(ConfigurationError, match="integration 1, secret_ends"):
+        one(tmp_path / "mailmine.toml", text.replace(written, "0001-01-01T00:00:00+02:00"))
+
+
 def test_the_vendors_form_is_taken_as_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

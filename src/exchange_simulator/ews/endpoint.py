@@ -14,6 +14,7 @@ from exchange_simulator.ews.find_item import find_item
 from exchange_simulator.ews.get_attachment import get_attachment
 from exchange_simulator.ews.get_folder import get_folder
 from exchange_simulator.ews.get_item import get_item
+from exchange_simulator.ews.get_password_expiration_date import get_password_expiration_date
 from exchange_simulator.ews.get_streaming_events import Stream, get_streaming_events
 from exchange_simulator.ews.resolve_names import resolve_names
 from exchange_simulator.ews.soap import EwsError, M, S, SoapFaultError, T
@@ -32,6 +33,7 @@ OPERATIONS: dict[str, Callable[[Caller, etree._Element], str | Stream]] = {
     "GetEvents": get_events,
     "GetFolder": get_folder,
     "GetItem": get_item,
+    "GetPasswordExpirationDate": get_password_expiration_date,
     "GetStreamingEvents": get_streaming_events,
     "ResolveNames": resolve_names,
     "Subscribe": subscribe,

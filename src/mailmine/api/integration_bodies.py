@@ -29,6 +29,7 @@ from mailmine.model.integration import (
     Mailbox,
     TlsVersion,
 )
+from mailmine.model.wire import timestamp
 from mailmine.sync.configure import MailboxConfiguration
 from mailmine.sync.written_connection import WrittenConnection
 
@@ -84,6 +85,8 @@ class Auth(Struct, frozen=True):
     cloud: Cloud | UnsetType = UNSET
     authority: Url | UnsetType | None = UNSET
     certificate_thumbprint: str | UnsetType = UNSET
+    secret_ends: datetime | UnsetType | None = UNSET
+    """When the client secret or the password ends: people are warned before. A certificate says so itself."""
     verify_tls: bool | UnsetType = UNSET
     tls_minimum: TlsVersion | UnsetType = UNSET
     tls_ciphers: str | UnsetType | None = UNSET
@@ -210,6 +213,7 @@ def shown(connection: Connection) -> dict[str, object]:
         "cloud": connection.cloud,
         "authority": connection.authority,
         "certificate_thumbprint": connection.certificate_thumbprint,
+        "secret_ends": timestamp(connection.secret_ends) if connection.secret_ends else None,
         "verify_tls": connection.verify_tls,
         "tls_minimum": connection.tls_minimum,
         "tls_ciphers": connection.tls_ciphers,
@@ -293,4 +297,4 @@ def _mistakes(error: ValidationError) -> str:
 
 _WRITTEN_AS: Mapping[str, str] = {"type": "auth", "tenant_id": "tenant"}
 _SECRET = frozenset({"secret", "proxy_secret"})
-_MAY_BE_NONE = frozenset({"endpoint", "authority", "tls_ciphers", "proxy"})
+_MAY_BE_NONE = frozenset({"endpoint", "authority", "secret_ends", "tls_ciphers", "proxy"})

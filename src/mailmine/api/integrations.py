@@ -39,8 +39,17 @@ from mailmine.model.integration import (
     Trouble,
 )
 from mailmine.model.wire import timestamp
-from mailmine.store import buckets, failures, integrations, mailboxes, projects, strikes
+from mailmine.store import (
+    buckets,
+    failures,
+    integrations,
+    mailboxes,
+    projects,
+    strikes,
+    warnings,
+)
 from mailmine.store.buckets import Bucket
+from mailmine.store.warnings import StandingWarning
 from mailmine.sync import configure
 from mailmine.sync.configure import Configuration, ConfigurationError, IntegrationConfiguration
 from mailmine.sync.credentials import welcome_new_proxy_secret, welcome_new_secrets
@@ -292,6 +301,7 @@ def _json(tx: Transaction, integration: Integration) -> dict[str, object]:
         "has_secret": credentials.is_given(tx, integration.id),
         "has_proxy_secret": credentials.is_given(tx, integration.id, credentials.PROXY),
     }
+    warned = warnings.of_integration(tx, integration.id)
     return {
         "id": integration.id,
         "owner": integration.project,
@@ -302,12 +312,13 @@ def _json(tx: Transaction, integration: Integration) -> dict[str, object]:
         "created_at": timestamp(integration.created_at),
         "updated_at": timestamp(integration.updated_at),
         **_switch(integration),
+        "warnings": _warnings(warned.get(None, ())),
         "backend": integration.connection.backend,
         "configuration": {
             **_connection(integration.connection),
             "auth": shown(integration.connection) | kept,
             "mailboxes": [
-                _mailbox(one, places[one.bucket_id])
+                _mailbox(one, places[one.bucket_id], warned.get(one.id, ()))
                 | {"failed_items": sum(reason.items for reason in failed.get(one.id, ()))}
                 for one in members
             ],
@@ -315,10 +326,13 @@ def _json(tx: Transaction, integration: Integration) -> dict[str, object]:
     }
 
 
-def _mailbox(mailbox: Mailbox, bucket: Bucket) -> dict[str, object]:
+def _mailbox(
+    mailbox: Mailbox, bucket: Bucket, warned: Iterable[StandingWarning]
+) -> dict[str, object]:
     return {
         "email": mailbox.address,
         **_switch(mailbox),
+        "warnings": _warnings(warned),
         **_filters(mailbox.filters),
         "start_timestamp": timestamp(mailbox.start_at) if mailbox.start_at else None,
         "bucket_specification": {
@@ -351,6 +365,12 @@ def _trouble(trouble: Trouble | None) -> dict[str, object] | None:
         "message": trouble.message,
         "since": timestamp(trouble.since),
     }
+
+
+def _warnings(warned: Iterable[StandingWarning]) -> list[dict[str, object]]:
+    return [
+        {"code": one.code, "message": one.message, "since": timestamp(one.since)} for one in warned
+    ]
 
 
 def _connection(connection: Connection) -> dict[str, object]:

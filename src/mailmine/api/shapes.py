@@ -412,6 +412,14 @@ class Trouble(Shape, frozen=True):
     since: Moment
 
 
+class Warned(Shape, frozen=True):
+    """What will stop, or is held up, unless somebody does something."""
+
+    code: str
+    message: str
+    since: Moment
+
+
 class Mailbox(Shape, frozen=True):
     """A mailbox that is read."""
 
@@ -421,6 +429,7 @@ class Mailbox(Shape, frozen=True):
     status: Literal["ok", "trouble", "disabled"]
     disabled_detail: Trouble | None
     trouble: Trouble | None
+    warnings: list[Warned]
     folder_allowlist: list[list[str]] | None
     folder_denylist: list[list[str]] | None
     participant_allowlist: list[str] | None
@@ -460,6 +469,7 @@ class ShownAuth(Shape, frozen=True):
     cloud: Cloud
     authority: str | None
     certificate_thumbprint: str
+    secret_ends: Moment | None
     verify_tls: bool
     tls_minimum: TlsVersion
     tls_ciphers: str | None
@@ -495,6 +505,7 @@ class Integration(Shape, frozen=True):
     status: Literal["ok", "trouble", "disabled"]
     disabled_detail: Trouble | None
     trouble: Trouble | None
+    warnings: list[Warned]
     backend: Backend
     configuration: IntegrationConfiguration
 

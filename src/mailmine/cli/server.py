@@ -24,8 +24,10 @@ from mailmine.cli.installation import Installation
 from mailmine.notify.notifier import Notifier
 from mailmine.sync.filling import Filling
 from mailmine.sync.refinery import Apart, Refinery
+from mailmine.sync.room import Room
 from mailmine.sync.runner import Runner
 from mailmine.sync.settings import SyncSettings
+from mailmine.sync.watch import Watch
 from mailmine.web import app as web
 
 log = structlog.get_logger(__name__)
@@ -148,13 +150,22 @@ class Server:
         if not self._syncs:
             await stop.wait()
             return
+        settings = SyncSettings(poll_interval=self._here.settings.poll_interval)
+        room = Room(self._here.settings.data, settings.warnings)
         runner = Runner(
             self._here.database,
             self._here.blobs,
             secret_of=self._here.secret_of,
             connection_of=self._here.connection_of,
             refinery=Apart(),
-            settings=SyncSettings(poll_interval=self._here.settings.poll_interval),
+            settings=settings,
+            has_room=room.is_left,
+        )
+        watch = Watch(
+            self._here.database,
+            secret_of=self._here.secret_of,
+            has_room=room.is_left,
+            settings=settings,
         )
         filling = Filling(self._here.database, refinery=refinery)
         notifier = Notifier(
@@ -163,4 +174,6 @@ class Server:
             may_see=sees_integrations,
             public_url=self._here.settings.public_url,
         )
-        await asyncio.gather(runner.run(stop), filling.run(stop), notifier.run(stop))
+        await asyncio.gather(
+            runner.run(stop), filling.run(stop), notifier.run(stop), watch.run(stop)
+        )

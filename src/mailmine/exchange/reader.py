@@ -208,6 +208,13 @@ class Account(Protocol):
         """
         ...
 
+    async def password_ends(self, mailbox: str) -> datetime | None:
+        """Tell when the password of the account ends, as the server of `mailbox` says; None where it does not.
+
+        Nothing depends on it: raises nothing.
+        """
+        ...
+
     async def aclose(self) -> None:
         """Let go of all connections; the readers are of no use afterwards."""
         ...

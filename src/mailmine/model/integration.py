@@ -111,6 +111,8 @@ class Connection:
     """URL that tokens are asked for at, without the tenant; None = the cloud's."""
     certificate_thumbprint: str = ""
     """SHA-1 or SHA-256 of the application's certificate in hex, where the secret holds its private key alone."""
+    secret_ends: datetime | None = None
+    """When the client secret or the password ends, as a person said: only Entra ID knows, and does not tell."""
     ca_file: str | None = None
     """PEM file of a private certificate authority to trust besides the public ones."""
     verify_tls: bool = True

@@ -99,13 +99,17 @@ def opened(known: Iterable[Incident], events: Iterable[Event]) -> tuple[Incident
         topic = TOPICS.get(event.kind)
         if topic is None or event.integration_id is None:
             continue
-        subject = event.mailbox_id or event.integration_id
+        subject: str = event.mailbox_id or event.integration_id
+        code = str(event.detail.get("code", ""))
+        if topic is Topic.WARNING:
+            # Of several things at once none takes the place of another.
+            subject = f"{subject} {code}"
         incidents[subject, topic] = Incident(
             subject=subject,
             topic=topic,
             integration_id=event.integration_id,
             mailbox_id=event.mailbox_id,
-            code=str(event.detail.get("code", "")),
+            code=code,
             message=str(event.detail.get("message", "")),
             began_at=event.at,
         )
@@ -123,7 +127,7 @@ def follow(
     before = {(one.subject, one.topic): one for one in known}
     current = opened(known, events)
     looked = {
-        (one.subject, one.topic): _look(one, subjects.get(one.subject), now=now) for one in current
+        (one.subject, one.topic): _look(one, subjects.get(one.thing), now=now) for one in current
     }
     lasting = [one for one in looked.values() if one is not None]
     told, notices = _tell(lasting, subjects, now=now)
@@ -240,15 +244,16 @@ def _notice(
     incidents: Sequence[Incident], subjects: Mapping[str, Subject], *, is_back: bool
 ) -> Notice:
     first = incidents[0]
-    of = [subjects[one.subject] for one in incidents]
+    of = [subjects[one.thing] for one in incidents]
     boxes = [
         (one.mailbox_id, subject.address)
         for one, subject in zip(incidents, of, strict=True)
         if one.mailbox_id is not None and subject.address is not None
     ]
     boxes.sort(key=lambda box: box[1].lower())
+    is_warning = first.topic is Topic.WARNING
     begun = [
-        one.began_at if is_back else subject.since or one.began_at
+        one.began_at if is_back or is_warning else subject.since or one.began_at
         for one, subject in zip(incidents, of, strict=True)
     ]
     back = [one.back_at for one in incidents if one.back_at is not None]

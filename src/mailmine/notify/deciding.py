@@ -130,9 +130,9 @@ def _subjects(tx: Transaction, current: Iterable[Incident]) -> Mapping[str, Subj
         if integration is None:
             continue
         if one.mailbox_id is None:
-            found[one.subject] = _integration(tx, integration)
+            found[one.thing] = _integration(tx, integration)
         elif mailbox := mailboxes.by_id(tx, MailboxId(one.mailbox_id)):
-            found[one.subject] = _subject(
+            found[one.thing] = _subject(
                 integration, mailbox, mailbox.address, mailbox.last_round_at
             )
     return found

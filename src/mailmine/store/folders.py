@@ -48,6 +48,16 @@ class FolderState:
     emails_read: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """How far the first load of a mailbox is, of those of its folders that were begun and not read to their end."""
+
+    folders: int
+    emails_read: int
+    stored_at: datetime
+    """When a page of them was last stored."""
+
+
 def of_mailbox(
     tx: Connection, mailbox_id: MailboxId, *, with_gone: bool = False
 ) -> tuple[FolderState, ...]:
@@ -71,6 +81,31 @@ def of_integration(
     for state in sorted(map(_state, tx.execute(query)), key=lambda state: state.path):
         found.setdefault(state.mailbox_id, []).append(state)
     return {mailbox_id: tuple(states) for mailbox_id, states in found.items()}
+
+
+def loads(tx: Connection) -> dict[MailboxId, Load]:
+    """Say of each mailbox in which a first load is under way how far it is."""
+    begun = (
+        select(
+            folders.c.mailbox_id,
+            func.count().label("folders"),
+            func.sum(folders.c.emails_read).label("emails_read"),
+            func.max(folders.c.last_synced_at, type_=Moment()).label("stored_at"),
+        )
+        .where(
+            folders.c.status == FolderStatus.IN_PROGRESS,
+            folders.c.is_gone.is_(False),
+            folders.c.synced_until.is_(None),
+            folders.c.last_synced_at.is_not(None),
+        )
+        .group_by(folders.c.mailbox_id)
+    )
+    return {
+        MailboxId(row.mailbox_id): Load(
+            folders=row.folders, emails_read=int(row.emails_read), stored_at=row.stored_at
+        )
+        for row in tx.execute(begun)
+    }
 
 
 def save_tree(

@@ -16,7 +16,7 @@ class Incident:
     """One thing that stopped, or that somebody is warned of."""
 
     subject: str
-    """The id of the mailbox, or of the integration itself."""
+    """The id of the mailbox, or of the integration itself; of a warning, with its code."""
     topic: Topic
     integration_id: IntegrationId
     mailbox_id: MailboxId | None
@@ -27,6 +27,11 @@ class Incident:
     back_at: datetime | None = None
     """When it was seen to go on."""
     back_told_at: datetime | None = None
+
+    @property
+    def thing(self) -> MailboxId | IntegrationId:
+        """What it is about: the mailbox, or the integration itself."""
+        return self.mailbox_id or self.integration_id
 
 
 _KEY = ("subject", "topic")

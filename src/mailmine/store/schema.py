@@ -477,6 +477,21 @@ subscriptions = Table(
     PrimaryKeyConstraint("user_id", "topic", "channel"),
 )
 
+warnings = Table(
+    "warnings",
+    metadata,
+    # A mailbox or an integration.
+    Column("subject", Text, nullable=False),
+    _of("integration_id", "integrations.id"),
+    Column("mailbox_id", ForeignKey("mailboxes.id", ondelete="CASCADE")),
+    Column("code", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("since", Moment, nullable=False),
+    Column("ends_at", Moment),
+    Column("told_at", Moment, nullable=False),
+    PrimaryKeyConstraint("subject", "code"),
+)
+
 incidents = Table(
     "incidents",
     metadata,

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, Row, delete, select
 
 from mailmine.model.ids import IntegrationId, MailboxId
 from mailmine.store.schema import strikes
@@ -25,15 +26,13 @@ class Strikes:
 def of(tx: Connection, subject: MailboxId | IntegrationId) -> Strikes | None:
     """Give what went wrong since it last went well."""
     row = tx.execute(select(strikes).where(strikes.c.subject == subject)).one_or_none()
-    if row is None:
-        return None
-    return Strikes(
-        code=row.code,
-        times=row.times,
-        since=row.since,
-        last_at=row.last_at,
-        hold_until=row.hold_until,
-    )
+    return None if row is None else _strikes(row)
+
+
+def holding(tx: Connection, code: str) -> dict[str, Strikes]:
+    """Give what went wrong with this code, by the id of the mailbox or the integration."""
+    rows = tx.execute(select(strikes).where(strikes.c.code == code))
+    return {row.subject: _strikes(row) for row in rows}
 
 
 def put(tx: Connection, subject: MailboxId | IntegrationId, value: Strikes) -> None:
@@ -47,3 +46,13 @@ def put(tx: Connection, subject: MailboxId | IntegrationId, value: Strikes) -> N
 def clear(tx: Connection, subject: MailboxId | IntegrationId) -> None:
     """Forget what went wrong: it goes well again, or something was mended."""
     tx.execute(delete(strikes).where(strikes.c.subject == subject))
+
+
+def _strikes(row: Row[Any]) -> Strikes:
+    return Strikes(
+        code=row.code,
+        times=row.times,
+        since=row.since,
+        last_at=row.last_at,
+        hold_until=row.hold_until,
+    )

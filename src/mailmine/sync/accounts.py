@@ -3,12 +3,24 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Final
 
 from mailmine.exchange.reader import Account, Reader
 from mailmine.model.ids import IntegrationId, MailboxId
 from mailmine.model.integration import Connection, Integration, Mailbox
 from mailmine.sync.listening import Listening
+
+ASK: Final = timedelta(days=1)
+"""How often an account is asked when its password ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordEnd:
+    """What an account was told of its password."""
+
+    ends_at: datetime | None
+    """None: nothing."""
 
 
 @dataclass(slots=True)
@@ -20,6 +32,8 @@ class _Open:
     account: Account
     listening: Listening
     readers: dict[MailboxId, Reader] = field(default_factory=dict)
+    asked_at: datetime | None = None
+    """When it was last asked when its password ends."""
     rounds: int = 0
     is_replaced: bool = False
 
@@ -57,6 +71,16 @@ class Accounts:
             opened.rounds -= 1
             if opened.is_replaced and not opened.rounds:
                 await opened.account.aclose()
+
+    async def password_ends(
+        self, integration: Integration, mailbox: Mailbox, *, at: datetime
+    ) -> PasswordEnd | None:
+        """Ask once a day, and first with each new password; None where it is not the time to."""
+        opened = self._open.get(integration.id)
+        if opened is None or (opened.asked_at is not None and at - opened.asked_at < ASK):
+            return None
+        opened.asked_at = at
+        return PasswordEnd(await opened.account.password_ends(mailbox.address))
 
     async def forget(self, integration: Integration) -> None:
         """Begin afresh the next time: an account remembers that its password was refused."""

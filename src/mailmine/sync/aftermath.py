@@ -15,7 +15,7 @@ from mailmine.model.integration import DisabledReason, Integration, Mailbox, Tro
 from mailmine.store import events, integrations, mailboxes, strikes
 from mailmine.store.mailboxes import Lease
 from mailmine.store.strikes import Strikes
-from mailmine.sync import policy
+from mailmine.sync import dangers, policy
 from mailmine.sync.policy import Action, Rule
 
 Pause = Callable[[int, timedelta | None], timedelta]
@@ -121,6 +121,24 @@ def _over(trouble: Trouble, lease: Lease) -> events.Detail:
         "since": trouble.since.isoformat(),
         "round": lease.round_id,
     }
+
+
+def failed_too_much(
+    tx: Transaction,
+    lease: Lease,
+    mailbox: Mailbox,
+    integration: Integration,
+    *,
+    failed: int,
+    until: datetime,
+    at: datetime,
+) -> None:
+    """Write down that a round reached its end, and that so many emails failed that the mailbox is left alone `until` then."""
+    went_well(tx, lease, mailbox, integration, next_due_at=until, at=at)
+    paused = Strikes(
+        code=dangers.Code.FAILED_ITEMS, times=failed, since=at, last_at=at, hold_until=until
+    )
+    strikes.put(tx, mailbox.id, paused)
 
 
 def _count(tx: Transaction, case: _Case, pause: Pause) -> Strikes:

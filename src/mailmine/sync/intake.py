@@ -63,6 +63,8 @@ class Delivery:
     """Asked for and not there any more, or no mail: nothing is kept, earlier failures are over."""
     tried: Mapping[ItemId, int] = field(default_factory=dict)
     """How often the items that failed before were asked for."""
+    first_tried: tuple[ItemId, ...] = ()
+    """Items that were asked for the first time, and came or failed, in this order."""
 
 
 @dataclass(slots=True)

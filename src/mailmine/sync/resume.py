@@ -21,6 +21,7 @@ def resume(
         integrations.set_enabled(tx, integration.id, enabled=True)
         events.append(tx, "integration_enabled", at=at, integration_id=integration.id)
     for mailbox in readable:
+        held = strikes.of(tx, mailbox.id)
         strikes.clear(tx, mailbox.id)
         if not mailbox.enabled and mailbox.disabled_reason is DisabledReason.SYNC_ERROR:
             mailboxes.set_enabled(tx, mailbox.id, enabled=True)
@@ -31,5 +32,6 @@ def resume(
                 integration_id=integration.id,
                 mailbox_id=mailbox.id,
             )
-        if mailbox.trouble is not None or integration.trouble is not None:
+        is_held = held is not None and held.hold_until is not None
+        if is_held or mailbox.trouble is not None or integration.trouble is not None:
             mailboxes.wake(tx, mailbox.id, at)

@@ -43,6 +43,7 @@ from mailmine.sync.attachments import Contents
 from mailmine.sync.chores import Chores
 from mailmine.sync.desk import Desk
 from mailmine.sync.intake import Taken
+from mailmine.sync.outcomes import Outcomes
 from mailmine.sync.refinery import Here, Refinery
 from mailmine.sync.sealed import OpeningReader
 from mailmine.sync.settings import SyncSettings
@@ -77,6 +78,8 @@ class Memory:
     """Folders whose newest mail was taken in, and their hint then."""
     left_out_until: dict[FolderId, datetime] = field(default_factory=dict)
     """Folders that cannot be read, and when to ask again."""
+    outcomes: Outcomes = field(default_factory=Outcomes)
+    """How its last emails fared; where too many failed, a round ends early."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +134,7 @@ class Round:
         self._hints: dict[FolderId, str | None] = {}
         self._searches: frozenset[FolderId] = frozenset()
         self._states: dict[FolderId, FolderState] = {}
-        self._storing = Storing(mailbox, lease, desk=desk, now=now)
+        self._storing = Storing(mailbox, lease, desk=desk, outcomes=self._memory.outcomes, now=now)
         self._unfinished = False
         self._has_chores = False
         self._looked_at = float("-inf")
@@ -302,7 +305,9 @@ class Round:
         return until is not None and self._now() < until
 
     def _is_over(self) -> bool:
-        return self._is_stopping() or time.monotonic() >= self._until
+        return (
+            self._is_stopping() or self._memory.outcomes.is_bad or time.monotonic() >= self._until
+        )
 
     # -- reading
 

@@ -32,10 +32,11 @@ from mailmine.store.database import Database
 from mailmine.store.errors import LeaseLost, StoreError
 from mailmine.store.mailboxes import Lease
 from mailmine.store.presence import Presence
-from mailmine.sync import aftermath, schedule
+from mailmine.sync import aftermath, endings, schedule
 from mailmine.sync.accounts import Accounts
 from mailmine.sync.credentials import is_refusal, remember_refused, welcome_new_secrets
 from mailmine.sync.desk import Desk
+from mailmine.sync.outcomes import Outcomes
 from mailmine.sync.refinery import Here, Refinery, RefineryBroken
 from mailmine.sync.report import Ending, Report
 from mailmine.sync.round import Memory, Round, utc_now
@@ -63,7 +64,8 @@ class Runs(Protocol):
 class Runner:
     """Runs rounds in this process. `secret_of` gives the password of an integration's account, `connection_of` its connection.
 
-    `refinery` refines the emails; without one that is done here as well.
+    `refinery` refines the emails; without one that is done here as well. While `has_room` says no, no round
+    begins, and those under way end: what is not read is not lost, what cannot be written might be.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Runner:
         settings: SyncSettings | None = None,
         refinery: Refinery | None = None,
         open_account: Callable[[Connection, str], Account] = open_account,
+        has_room: Callable[[], bool] = lambda: True,
         now: Callable[[], datetime] = utc_now,
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -85,6 +88,8 @@ class Runner:
         self._connection_of = connection_of
         self._settings = settings or SyncSettings()
         self._refinery = refinery or Here()
+        self._has_room = has_room
+        self._is_full = False
         self._now = now
         self._jitter = jitter
         self._owner = secrets.token_hex(8)
@@ -148,8 +153,10 @@ class Runner:
         """Claim mailboxes that are due and start their rounds, as many as may run."""
         if len(self._running) >= self._settings.rounds:
             return
-        hinted, self._hinted = self._hinted, set()
         self._claimed_at = self._now()
+        if self._is_waiting_for_room():
+            return
+        hinted, self._hinted = self._hinted, set()
         try:
             claimed = await self._desk.write(partial(self._claim, hinted))
         except StoreError as error:
@@ -163,10 +170,17 @@ class Runner:
             self._of[mailbox.id] = integration.id
             task.add_done_callback(partial(self._ended, mailbox.id))
 
+    def _is_waiting_for_room(self) -> bool:
+        is_full = not self._has_room()
+        if is_full != self._is_full:
+            log.warning("disk full: sync pauses" if is_full else "disk has room: sync goes on")
+        self._is_full = is_full
+        return is_full
+
     def _claim(
         self, hinted: Collection[MailboxId], tx: Transaction
     ) -> list[tuple[Lease, Mailbox, Integration]]:
-        """Claim what is due; no integration takes all the room, and none is asked while it is held."""
+        """Claim what is due; no integration takes all the room, and nothing is asked while it is held."""
         now = self._claimed_at
         self._bring_forward(tx, hinted, now)
         busy = Counter(self._of[mailbox_id] for mailbox_id in self._running)
@@ -185,9 +199,9 @@ class Runner:
             lease = mailboxes.claim(tx, mailbox_id, owner=self._owner, now=now, until=until)
             if lease is None:
                 continue
-            held = strikes.of(tx, integration.id)
-            if held is not None and held.hold_until is not None and held.hold_until > now:
-                mailboxes.release(tx, lease, next_due_at=held.hold_until, round_ended_at=None)
+            held_until = _held_until(tx, mailbox, integration)
+            if held_until is not None and held_until > now:
+                mailboxes.release(tx, lease, next_due_at=held_until, round_ended_at=None)
                 continue
             busy[integration.id] += 1
             claimed.append((lease, mailbox, integration))
@@ -285,6 +299,9 @@ class Runner:
     ) -> None:
         """Run a round, and write down how it went."""
         started_at = self._now()
+        memory = self._memories.setdefault(
+            mailbox.id, Memory(outcomes=Outcomes(self._settings.warnings))
+        )
         try:
             secret = await asyncio.to_thread(self._secret_of, integration)
             connection = await asyncio.to_thread(self._connection_of, integration)
@@ -304,8 +321,8 @@ class Runner:
                     reader=reader,
                     settings=self._settings,
                     refinery=self._refinery,
-                    memory=self._memories.setdefault(mailbox.id, Memory()),
-                    is_stopping=self._stop.is_set,
+                    memory=memory,
+                    is_stopping=lambda: self._stop.is_set() or not self._has_room(),
                     now=self._now,
                 )
                 report.taken = round_.taken
@@ -313,6 +330,11 @@ class Runner:
                     outcome = await round_.run()
                 finally:
                     report.folders = round_.folders
+            password = await self._accounts.password_ends(reachable, mailbox, at=self._now())
+            if password is not None:
+                await self._desk.write(
+                    lambda tx: endings.remember_password(tx, integration.id, password.ends_at)
+                )
         except ExchangeError as error:
             await self._failed(lease, mailbox, integration, error.fault, report, secret=secret)
         except StoreError:
@@ -327,11 +349,22 @@ class Runner:
             next_due_at = schedule.after_success(
                 started_at, now, self._settings.poll_interval, is_unfinished=outcome.is_unfinished
             )
-            await self._desk.write(
-                lambda tx: aftermath.went_well(
-                    tx, lease, mailbox, integration, next_due_at=next_due_at, at=now
+            outcomes = memory.outcomes
+            if outcomes.is_bad:
+                until = now + self._settings.warnings.failed_pause
+                log.warning("mailbox paused", failed=outcomes.failed)
+                await self._desk.write(
+                    lambda tx: aftermath.failed_too_much(
+                        tx, lease, mailbox, integration, failed=outcomes.failed, until=until, at=now
+                    )
                 )
-            )
+                outcomes.clear()
+            else:
+                await self._desk.write(
+                    lambda tx: aftermath.went_well(
+                        tx, lease, mailbox, integration, next_due_at=next_due_at, at=now
+                    )
+                )
             report.ending = Ending.UNFINISHED if outcome.is_unfinished else Ending.DONE
 
     async def _failed(
@@ -359,6 +392,12 @@ class Runner:
     def _how_long(self, times: int, retry_after: timedelta | None) -> timedelta:
         first = self._settings.first_pause
         return schedule.pause(times, retry_after, first=first, jitter=self._jitter())
+
+
+def _held_until(tx: Transaction, mailbox: Mailbox, integration: Integration) -> datetime | None:
+    """Say until when a mailbox is left alone, for its own sake or its integration's."""
+    held = [strikes.of(tx, subject) for subject in (integration.id, mailbox.id)]
+    return max((one.hold_until for one in held if one and one.hold_until), default=None)
 
 
 def _place_of(error: Exception) -> str:

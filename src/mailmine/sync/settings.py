@@ -1,7 +1,37 @@
 """The numbers of the sync, each with a default that is right for nearly everybody."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarningSettings:
+    """From when on people are warned, before anything stops."""
+
+    look: timedelta = timedelta(minutes=1)
+    """How often it is looked for what to warn of."""
+    ahead: timedelta = timedelta(days=30)
+    """How long before a secret, a certificate or a password ends."""
+    again: tuple[timedelta, ...] = tuple(timedelta(days=days) for days in (30, 14, 7, 3, 1))
+    """How long before an end it is told once more."""
+    ews_from: datetime = datetime(2026, 10, 1, tzinfo=UTC)
+    """From then on Microsoft switches EWS off in Exchange Online, tenant by tenant (exchange.md, 1.1)."""
+    behind: timedelta = timedelta(minutes=10)
+    """How late a mailbox is read, at the least; and no less than `behind_polls`."""
+    behind_polls: int = 5
+    stalled: timedelta = timedelta(minutes=30)
+    """How long the first load of a mailbox brings nothing."""
+    failed_of: int = 100
+    """Emails of a mailbox that were last tried; `failed_part` of them failed, or `failed_in_a_row`."""
+    failed_part: float = 0.15
+    failed_in_a_row: int = 10
+    failed_pause: timedelta = timedelta(hours=1)
+    """How long such a mailbox is left alone."""
+    room_part: float = 0.05
+    """The part of the disk that must be free, and `room_bytes` of it, or nothing more is read."""
+    room_part_most: int = 10 << 30
+    """Bytes; so much is enough, whatever part it is."""
+    room_bytes: int = 1 << 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,3 +69,4 @@ class SyncSettings:
     """How long a mailbox is left alone after a failure; doubled with each further one in a row."""
     drain: timedelta = timedelta(seconds=20)
     """How long running rounds may go on after the stop."""
+    warnings: WarningSettings = WarningSettings()

@@ -25,6 +25,7 @@ from mailmine.store.mailboxes import Lease
 from mailmine.sync import decide, intake
 from mailmine.sync.desk import Desk
 from mailmine.sync.intake import STORE_FAILED, Delivery, Failed, Prepared, Taken
+from mailmine.sync.outcomes import Outcomes
 from mailmine.sync.refinery import Refinery
 
 log = structlog.get_logger(__name__)
@@ -50,12 +51,19 @@ class Storing:
     """The writing side of one round: one delivery is stored while the next is being read, no more."""
 
     def __init__(
-        self, mailbox: Mailbox, lease: Lease, *, desk: Desk, now: Callable[[], datetime]
+        self,
+        mailbox: Mailbox,
+        lease: Lease,
+        *,
+        desk: Desk,
+        outcomes: Outcomes,
+        now: Callable[[], datetime],
     ) -> None:
         self.taken = Taken()
         self._mailbox = mailbox
         self._lease = lease
         self._desk = desk
+        self._outcomes = outcomes
         self._now = now
         self._storing: asyncio.Task[None] | None = None
 
@@ -81,8 +89,10 @@ class Storing:
             if not delivery.items:
                 raise
             log.warning("page not stored at once", items=len(delivery.items), error=_name(error))
-            rest = await self._store_apart(delivery, error)
+            delivery = rest = await self._store_apart(delivery, error)
             taken = await self.write(lambda tx: self._take_in(tx, rest, place))
+        failed = {one.item_id for one in delivery.failed}
+        self._outcomes.add(item_id in failed for item_id in delivery.first_tried)
         self.taken.add(taken)
         log.debug("page stored", new=taken.new, moved=taken.moved, gone=taken.gone)
 
@@ -157,6 +167,7 @@ class Chunk:
         self._items: list[Prepared] = []
         self._failed: list[Failed] = []
         self._settled: list[ItemId] = []
+        self._first_tried: list[ItemId] = []
         self.intents: tuple[decide.Intent, ...] = ()
         """What the page it belongs to settled without reading."""
         self.size = 0
@@ -171,9 +182,11 @@ class Chunk:
                     if missing is not None:
                         _note("item incomplete", item_id, missing)
                     items.append(fetched)
+                    self._first_tried.append(item_id)
                 case ItemFault(id=item_id, fault=fault):
                     _note("item not read", item_id, fault)
                     self._failed.append(Failed(item_id, fault.code, fault.message))
+                    self._first_tried.append(item_id)
                 case ItemSkipped(id=item_id) | ItemGone(id=item_id):
                     self._settled.append(item_id)
         while len(self._refining) >= AHEAD:
@@ -203,6 +216,7 @@ class Chunk:
             failed=tuple(self._failed),
             settled=tuple(self._settled),
             tried=self._tried,
+            first_tried=tuple(one for one in self._first_tried if one not in self._tried),
         )
 
 

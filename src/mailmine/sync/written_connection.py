@@ -1,9 +1,10 @@
 """How an integration's Exchange is reached and signed in to, as people write it: in TOML, or through the API."""
 
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from mailmine.exchange import proxy
 from mailmine.exchange.endpoints import ews_online, graph_of
@@ -29,6 +30,23 @@ class Strict(BaseModel):
     """Knows all its keys: a misspelt one is an error."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+def _of_day(written: object) -> object:
+    """Take a day for its beginning."""
+    if isinstance(written, date) and not isinstance(written, datetime):
+        return datetime.combine(written, time())
+    return written
+
+
+def _in_utc(at: datetime | None) -> datetime | None:
+    """Take a time without a zone for one in UTC."""
+    if at is None or at.tzinfo is None:
+        return at and at.replace(tzinfo=UTC)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("is beyond the calendar") from error
 
 
 class _Timeouts(Strict):
@@ -57,6 +75,9 @@ class WrittenConnection(Strict):
     certificate_env: str | None = None
     certificate_file: Path | None = None
     certificate_thumbprint: str = ""
+    secret_ends: Annotated[datetime | None, BeforeValidator(_of_day), AfterValidator(_in_utc)] = (
+        None
+    )
     cloud: Cloud = Cloud.WORLDWIDE
     authority: Annotated[str, Field(pattern=r"^https?://\S+$")] | None = None
     ca_file: Path | None = None
@@ -146,6 +167,7 @@ class WrittenConnection(Strict):
             cloud=self.cloud,
             authority=self.authority,
             certificate_thumbprint=self.certificate_thumbprint.replace(":", ""),
+            secret_ends=self.secret_ends,
             ca_file=path(self.ca_file),
             verify_tls=self.verify_tls,
             tls_minimum=self.tls_minimum,

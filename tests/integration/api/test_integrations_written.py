@@ -1,5 +1,6 @@
 """Integrations made and changed through the API: what stays, what goes, and that no secret comes back."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from mailmine.access import credentials
 from mailmine.api import app as api
 from mailmine.model.ids import IntegrationId, ItemId
 from mailmine.model.integration import AccessType, AuthType, Backend, DisabledReason, Trouble
-from mailmine.store import buckets, failures, folders, integrations, mailboxes, sources
+from mailmine.store import buckets, failures, folders, integrations, mailboxes, sources, warnings
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
 from tests.integration.api.client import Client
@@ -308,3 +309,46 @@ async def test_a_password_of_a_proxy_needs_its_user(root: Client) -> None:
     for address in ({}, {"proxy": "http://proxy.example.com"}):
         answer = await root.put(HERE, body(auth={**GRAPH, **address, "proxy_secret": "hush"}))
         assert (answer.status, "name the user" in answer.json["message"]) == (422, True)
+
+
+async def test_warnings_are_told_of_what_they_are_about(root: Client, database: Database) -> None:
+    told = await made(root, body(box("a@example.com"), box("b@example.com"), auth=GRAPH))
+    assert told["warnings"] == []
+    with database.write() as tx:
+        of_all = warnings.StandingWarning(
+            integration_id=IntegrationId(told["id"]),
+            mailbox_id=None,
+            code="secret_ends",
+            message="It ends.",
+            since=NOON,
+            ends_at=NOON,
+            told_at=NOON,
+        )
+        (first, _) = mailboxes.of_integration(tx, of_all.integration_id)
+        warnings.put(tx, of_all)
+        warnings.put(tx, replace(of_all, mailbox_id=first.id, code="falling_behind"))
+    told = (await root.get(HERE)).json["integration"]
+    said = {"message": "It ends.", "since": "2026-03-01T12:00:00.000000Z"}
+    assert told["warnings"] == [{"code": "secret_ends", **said}]
+    assert [one["warnings"] for one in told["configuration"]["mailboxes"]] == [
+        [{"code": "falling_behind", **said}],
+        [],
+    ]
+
+
+async def test_the_day_on_which_a_secret_ends_is_kept_until_another_is_said(root: Client) -> None:
+    ends = {"secret_ends": "2027-03-01T00:00:00+01:00"}
+    told = await made(root, body(box("a@example.com"), auth=GRAPH | ends))
+    assert told["configuration"]["auth"]["secret_ends"] == "2027-02-28T23:00:00.000000Z"
+    for auth, expected in (
+        ({}, "2027-02-28T23:00:00.000000Z"),
+        ({"secret_ends": "2028-01-01T00:00:00Z"}, "2028-01-01T00:00:00.000000Z"),
+        ({"secret_ends": None}, None),
+    ):
+        answer = await root.post(HERE, {"integration": {"configuration": {"auth": auth}}})
+        assert answer.json["integration"]["configuration"]["auth"]["secret_ends"] == expected
+    answer = await root.post(
+        HERE,
+        {"integration": {"configuration": {"auth": {"secret_ends": "0001-01-01T00:00:00+02:00"}}}},
+    )
+    assert (answer.status, "secret_ends" in str(answer.json)) == (422, True)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Self
 
 import pytest
@@ -41,6 +41,9 @@ class Telling:
             raise RuntimeError("a bug in a reader")
         while True:
             yield await self.told.get()
+
+    async def password_ends(self, mailbox: str) -> datetime | None:
+        return await self._account.password_ends(mailbox)
 
     async def aclose(self) -> None:
         await self._account.aclose()

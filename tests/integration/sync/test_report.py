@@ -112,6 +112,8 @@ async def test_every_line_of_a_round_carries_its_name(world: World, lines: list[
     world.configure("nobody@example.com")
     world.now = world.time()
     async with running(world, replace(QUICK, first_pause=timedelta())):
+        await until(lambda: world.mailbox("nobody@example.com").trouble is not None)
+        world.now += timedelta(minutes=10)
         await until(lambda: any(line["event"] == "mailbox disabled" for line in lines))
     (disabled,) = (line for line in lines if line["event"] == "mailbox disabled")
     assert disabled["mailbox"] == "nobody@example.com"

@@ -25,13 +25,16 @@ QUICK = SyncSettings(
 
 
 @asynccontextmanager
-async def running(world: World, settings: SyncSettings = QUICK) -> AsyncIterator[Runner]:
+async def running(
+    world: World, settings: SyncSettings = QUICK, *, has_room: Callable[[], bool] = lambda: True
+) -> AsyncIterator[Runner]:
     stop = asyncio.Event()
     runner = Runner(
         world.database,
         world.blobs,
         secret_of=lambda _: world.password,
         settings=settings,
+        has_room=has_room,
         now=world.time,
         jitter=lambda: 0.0,
     )
@@ -71,6 +74,30 @@ async def test_mail_keeps_arriving(world: World) -> None:
         await until(lambda: len(world.comments()) == 11)
     with world.database.read() as tx:
         assert all(mailbox.last_round_at for mailbox in mailboxes.list_all(tx))
+
+
+async def test_while_the_disk_is_full_nothing_is_read(world: World) -> None:
+    world.exchange.mailbox(ORDERS).deliver(eml(1))
+    world.configure()
+    asked: list[bool] = []
+
+    def has_room() -> bool:
+        asked.append(len(asked) >= 2)
+        return asked[-1] or world.mailbox().last_round_at is not None
+
+    async with running(world, has_room=has_room):
+        await until(lambda: len(world.comments()) == 1)
+    assert asked[:3] == [False, False, True]
+
+
+async def test_a_round_ends_when_the_disk_becomes_full(world: World) -> None:
+    for number in range(20):
+        world.exchange.mailbox(ORDERS).deliver(eml(number), at=world.time() - timedelta(days=1))
+    world.configure()
+    settings = replace(QUICK, page=2)
+    async with running(world, settings, has_room=lambda: not world.comments()):
+        await until(lambda: world.mailbox().last_round_at is not None)
+        assert 0 < len(world.comments()) < 20
 
 
 async def test_new_mail_is_there_within_the_poll_interval_and_two_seconds(world: World) -> None:

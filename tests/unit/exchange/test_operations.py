@@ -19,6 +19,7 @@ from mailmine.exchange.ews.operations import (
     get_attachment,
     get_folders,
     get_items,
+    get_password_end,
     sync_items,
 )
 from mailmine.model.ids import AttachmentId, Cursor, FolderId, ItemId
@@ -28,6 +29,7 @@ OPERATIONS = [
     find_folders(distinguished("msgfolderroot", ODD), offset=1000),
     find_folders(folder_ids([FolderId(ODD), FolderId("b")])),
     get_folders(distinguished("inbox", "a@example.com")),
+    get_password_end(),
     sync_items(FolderId(ODD), None, limit=512, with_received=False),
     sync_items(FolderId("f"), Cursor(ODD), limit=1, with_received=True),
     find_received_since(FolderId("f"), datetime(2024, 1, 1, tzinfo=UTC), limit=100),

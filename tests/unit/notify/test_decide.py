@@ -216,6 +216,19 @@ def test_a_warning_is_told_and_never_resolved() -> None:
     assert story.incidents == {}
 
 
+def test_warnings_of_one_thing_are_told_each() -> None:
+    story = Story()
+    story.change(EXCHANGE, is_stopped=False, since=NOON - HOUR)
+    event = replace(stopped(), kind="integration_warning")
+    others = [replace(event, detail={"code": code, "message": ""}) for code in ("a", "b")]
+    assert sorted((one.code, one.since) for one in story.step(*others)) == [
+        ("a", NOON),
+        ("b", NOON),
+    ]
+    again = replace(others[0], at=NOON + 2 * HOUR)
+    assert [one.code for one in story.step(again, now=again.at)] == ["a"]
+
+
 def test_other_events_say_nothing() -> None:
     story = Story("a")
     quiet = ["configured", "signed_in", "mailbox_troubled", "mailbox_enabled", "mailbox_mended"]

@@ -80,6 +80,11 @@ class DiscoveringAccount:
             async for hint in self._accounts[endpoint or ""].hints(served):
                 yield hint
 
+    async def password_ends(self, mailbox: str) -> datetime | None:
+        """Ask at the endpoint that was found for `mailbox`."""
+        account = self._accounts.get(self._endpoints.get(mailbox.lower(), ""))
+        return None if account is None else await account.password_ends(mailbox)
+
     async def aclose(self) -> None:
         """Let go of all connections."""
         for account in self._accounts.values():

@@ -1,13 +1,20 @@
 """One account that reads by Exchange Web Services."""
 
 from collections.abc import AsyncGenerator, Sequence
+from datetime import datetime
 from typing import Final
+
+import structlog
 
 from mailmine.exchange.ews import streaming
 from mailmine.exchange.ews.operations import ARCHIVE_ROOT, PUBLIC_ROOT, ROOT
 from mailmine.exchange.ews.reader import EwsReader
+from mailmine.exchange.faults import ExchangeError
 from mailmine.exchange.session import Session
 from mailmine.model.ids import FolderId
+from mailmine.model.integration import AuthType
+
+log = structlog.get_logger(__name__)
 
 ROOTS: Final = {"archive": ARCHIVE_ROOT, "publicfolders": PUBLIC_ROOT}
 """What may stand before an address, and where the folders begin then."""
@@ -38,6 +45,16 @@ class EwsAccount:
     def hints(self, mailboxes: Sequence[str]) -> AsyncGenerator[str, None]:
         """Tell what Exchange tells, over connections that hang."""
         return streaming.hints(self._session, mailboxes, self._folders_of)
+
+    async def password_ends(self, mailbox: str) -> datetime | None:
+        """Ask Exchange, where the account has a password. Old servers do not know the question."""
+        if self._session.connection.auth in {AuthType.CLIENT_SECRET, AuthType.CLIENT_CERTIFICATE}:
+            return None
+        try:
+            return await self.reader(mailbox).password_ends()
+        except ExchangeError as error:
+            log.debug("end of password not told", code=error.fault.code)
+            return None
 
     def _folders_of(self, mailbox: str) -> Sequence[FolderId]:
         reader = self._readers.get(mailbox.lower())

@@ -4,7 +4,7 @@ A SOAP fault, and whatever else concerns the whole request, is raised as an Exch
 folder is given to the caller as an `Answer`, one for each thing asked for.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -13,6 +13,7 @@ from typing import Final
 
 from mailmine.exchange.ews import codes
 from mailmine.exchange.ews.operations import (
+    OWN,
     VERSIONS,
     Operation,
     distinguished,
@@ -96,7 +97,8 @@ class Client:
         self, operation: Operation, *, may_compress: bool = True, is_hanging: bool = False
     ) -> AsyncIterator[tuple[Response, Ticket]]:
         """Send `operation` and give the open answer; `is_hanging` where it takes as long as there is nothing to say."""
-        body = envelope(operation, version=VERSIONS[self._version], impersonated=self._impersonated)
+        impersonated = None if operation.name in OWN else self._impersonated
+        body = envelope(operation, version=VERSIONS[self._version], impersonated=impersonated)
         headers = {
             "Content-Type": "text/xml; charset=utf-8",
             "Accept": "text/xml",
@@ -127,7 +129,9 @@ class Client:
             raise self.not_understood(response)
         if first.tag == f"{S}Fault":
             raise ExchangeError(self._busy(self._soap_fault(first, response), ticket))
-        messages = first.find(f"{M}ResponseMessages")
+        messages: Iterable[Element] | None = first.find(f"{M}ResponseMessages")
+        if messages is None and first.get("ResponseClass") is not None:
+            messages = (first,)  # some operations have one answer that stands for itself
         if messages is None:
             raise self.not_understood(response)
         answers = [Answer(element, self._fault_of(element, response)) for element in messages]

@@ -22,6 +22,7 @@ READ_ONLY: Final = frozenset(
         "SyncFolderItems",
         "GetItem",
         "GetAttachment",
+        "GetPasswordExpirationDate",
         "ResolveNames",
         "ConvertId",
         "Subscribe",
@@ -30,6 +31,9 @@ READ_ONLY: Final = frozenset(
     }
 )
 """The operations of EWS that change nothing."""
+
+OWN: Final = frozenset({"GetPasswordExpirationDate"})
+"""Those about the account that signs in, whomever it may act for."""
 
 VERSIONS: Final = ("Exchange2010_SP2", "Exchange2010_SP1", "Exchange2010")
 """The lowest version that serves us first; a mailbox on an older back end is asked for less."""
@@ -137,6 +141,11 @@ def find_folders(parents: str, *, offset: int = 0, is_deep: bool = True) -> Oper
         f"<m:ParentFolderIds>{parents}</m:ParentFolderIds>",
         f' Traversal="{"Deep" if is_deep else "Shallow"}"',
     )
+
+
+def get_password_end() -> Operation:
+    """Ask when the password of the account ends."""
+    return Operation("GetPasswordExpirationDate", "")
 
 
 def get_folders(folders: str) -> Operation:

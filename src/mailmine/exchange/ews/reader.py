@@ -24,6 +24,7 @@ from mailmine.exchange.ews.operations import (
     find_received_since,
     folder_ids,
     get_folders,
+    get_password_end,
     sync_items,
 )
 from mailmine.exchange.ews.xml import Element, M, T
@@ -346,6 +347,15 @@ class EwsReader:
     async def locate(self, items: Sequence[ItemId]) -> Mapping[ItemId, FolderId | None]:
         """Nowhere: an id ends with a move."""
         return dict.fromkeys(items)
+
+    async def password_ends(self) -> datetime | None:
+        """Ask when the password of the account ends. Raises ExchangeError."""
+        # By a client of its own: what this operation makes of the version is not to be remembered for the others.
+        client = Client(self._line, mailbox=self._client.mailbox)
+        (answer, *_) = await client.call(get_password_end())
+        if answer.fault is not None:
+            raise ExchangeError(answer.fault)
+        return read_time(answer.element.findtext(f"{M}PasswordExpirationDate"))
 
     def attachment(self, item: ItemId, attachment: Attachment) -> AsyncGenerator[bytes, None]:
         """Read an attachment as it arrives; its base64 is never held whole."""

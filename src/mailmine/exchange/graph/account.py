@@ -28,6 +28,9 @@ class GraphAccount:
         for mailbox in mailboxes[:0]:
             yield mailbox
 
+    async def password_ends(self, mailbox: str) -> None:
+        """Tell nothing: Graph does not say."""
+
     async def aclose(self) -> None:
         """Let go of all connections."""
         await self._session.aclose()
