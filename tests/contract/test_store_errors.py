@@ -221,7 +221,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     comments.count: lambda tx: comments.count(tx, SOURCE),
     comments.get: lambda tx: comments.get(tx, SOURCE, comment_id("a")),
     comments.json_page: lambda tx: comments.json_page(
-        tx, SOURCE, after=None, limit=1, since=None, until=None
+        tx, "p", "s", after=None, limit=1, since=None, until=None
     ),
     comments.of_emails: lambda tx: comments.of_emails(tx, [KEY]),
     comments.page: lambda tx: comments.page(tx, SOURCE, **PAGE),
@@ -339,7 +339,6 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     sources.by_id: lambda tx: sources.by_id(tx, SOURCE),
     sources.ensure: lambda tx: sources.ensure(tx, PROJECT, "s"),
     sources.get: lambda tx: sources.get(tx, "p", "s"),
-    sources.id_of: lambda tx: sources.id_of(tx, "p", "s"),
     sources.list_all: sources.list_all,
     sources.of_bucket: lambda tx: sources.of_bucket(tx, BUCKET),
     strikes.clear: lambda tx: strikes.clear(tx, MAILBOX),
