@@ -42,6 +42,7 @@ from mailmine.model.ids import (
 )
 from mailmine.model.notice import PersonalChannel, Topic
 from mailmine.store import (
+    arrivals,
     attachments,
     batches,
     buckets,
@@ -218,6 +219,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     buckets.ensure: lambda tx: buckets.ensure(tx, PROJECT, "b"),
     buckets.get: lambda tx: buckets.get(tx, "p", "b"),
     buckets.list_all: buckets.list_all,
+    arrivals.by_minute: lambda tx: arrivals.by_minute(tx, [SOURCE], since=NOW),
     comments.count: lambda tx: comments.count(tx, SOURCE),
     comments.get: lambda tx: comments.get(tx, SOURCE, comment_id("a")),
     comments.json_page: lambda tx: comments.json_page(
