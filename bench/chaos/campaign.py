@@ -179,7 +179,7 @@ class Campaign:
         self._blame_all(self._judge.at_the_end(is_final=True))
         report = self.report
         report.emails = len(self._people.emails)
-        report.refused = self._world.exchange.refused.total()
+        report.refused = sum(len(one) for one in self._world.exchange.refused.values())
         report.simulated = self._world.clock.time() - self._begun
 
     async def _settle(self) -> None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import pairwise
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from sqlalchemy import func, select
 from bench.chaos.people import Email, People
 from bench.chaos.told import Operators
 from bench.chaos.world import PROJECT, TOWNS, Town, World
+from mailmine.exchange import Limits
 from mailmine.model.comment import Comment
 from mailmine.model.comment_filter import CommentFilter
 from mailmine.model.ids import SourceId
@@ -32,6 +34,9 @@ from mailmine.store import (
 )
 from mailmine.store.streams import Updates
 
+TOGETHER: Final = timedelta(seconds=20)
+MOST_IN_FLIGHT: Final = Limits().in_flight + 1
+"""And the one that hangs, for hints."""
 MOST_SIGN_INS: Final = 2
 """With one wrong password (exchange.md, part C, row 1)."""
 ALL: Final = 1_000_000
@@ -67,9 +72,13 @@ class Judge:
     def look(self) -> Iterator[str]:
         """Say what is wrong now, whatever is going on."""
         yield from self._operators.inbox.wrong
-        for (account, age), times in self._world.exchange.refused.items():
-            if times > MOST_SIGN_INS:
-                yield f"{account} signed in {times} times with one wrong password ({age})"
+        for (account, age), moments in self._world.exchange.refused.items():
+            # Those that were under way when the password changed say nothing of whether we heed a refusal.
+            later = [at for at in moments if at - moments[0] > TOGETHER]
+            first = len(moments) - len(later)
+            if first > MOST_IN_FLIGHT or len(later) > MOST_SIGN_INS - 1:
+                times = ", ".join(f"{at:%d %H:%M:%S}" for at in moments)
+                yield f"{account} signed in with one wrong password ({age}) at {times}"
         with self._world.database.read() as tx:
             for integration in integrations.list_all(tx):
                 if not integration.enabled and (

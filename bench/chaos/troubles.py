@@ -160,7 +160,8 @@ class Troubles:
         if not is_free(town, box):
             return ""
         with self._world.exchange.lock:
-            self._world.exchange.age += 1
+            if box is None:
+                self._world.exchange.ages[town.account] += 1
             words, mend = self._break(town, box, draw)
         until = self._world.clock.time() + timedelta(minutes=minutes)
         self.lasting.append(Lasting(words=words, town=town, box=box, until=until, mend=mend))

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -84,21 +85,22 @@ class CountingExchange(Exchange):
 
     def __init__(self, folder: Path, clock: Clock) -> None:
         super().__init__(folder=folder, now=clock.time)
-        self.age = 0
-        """Goes up with each change of who may sign in with what."""
-        self.refused: Counter[tuple[str, int]] = Counter()
-        """By account and age."""
-        self.requests = _WatchedRequests(self._refuse_token)
+        self.ages: Counter[str] = Counter()
+        """Goes up with each change of what an account signs in with."""
+        self.refused: dict[tuple[str, int], list[datetime]] = {}
+        """When, by account and age."""
+        self.requests = _WatchedRequests(self._refuse)
 
     def sign_in(self, name: str, password: str) -> Account | None:
         """Let somebody in, or count."""
         found = super().sign_in(name, password)
         if found is None:
-            self.refused[name, self.age] += 1
+            self._refuse(name)
         return found
 
-    def _refuse_token(self, application: str) -> None:
-        self.refused[application, self.age] += 1
+    def _refuse(self, account: str) -> None:
+        key = account, self.ages[account]
+        self.refused.setdefault(key, []).append(self.now())
 
 
 class _WatchedRequests(Requests):
