@@ -10,6 +10,7 @@ import random
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import structlog
@@ -25,6 +26,7 @@ def main() -> int:
     arguments.add_argument("--steps", type=int, help="so many steps instead, as an earlier run had")
     arguments.add_argument("--quiet", action="store_true", help="print only how it ended")
     arguments.add_argument("--log", type=Path, help="file for the log of mailmine")
+    arguments.add_argument("--keep", type=Path, help="folder for its store, which stays")
     given = arguments.parse_args()
     seed = given.seed if given.seed is not None else random.SystemRandom().randrange(1 << 32)
     log = given.log.open("w") if given.log else None
@@ -41,8 +43,10 @@ def main() -> int:
     )
     until = time.monotonic() + 60 * given.minutes
     tell = (lambda _: None) if given.quiet else (lambda line: print(line, flush=True))
-    with tempfile.TemporaryDirectory() as folder:
-        report = asyncio.run(run(seed, Path(folder), steps=given.steps, until=until, tell=tell))
+    with ExitStack() as opened:
+        folder = given.keep or Path(opened.enter_context(tempfile.TemporaryDirectory()))
+        folder.mkdir(parents=True, exist_ok=True)
+        report = asyncio.run(run(seed, folder, steps=given.steps, until=until, tell=tell))
     print(
         f"seed {seed}: {report.steps} steps, {report.simulated} simulated, {report.emails} emails,"
         f" {report.kills} kills, {report.refused} passwords refused"

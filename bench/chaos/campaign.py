@@ -17,6 +17,7 @@ from typing import Final
 from bench.chaos.judge import Judge
 from bench.chaos.people import People
 from bench.chaos.process import Process
+from bench.chaos.rest import is_at_rest
 from bench.chaos.told import Operators
 from bench.chaos.troubles import Troubles
 from bench.chaos.world import TOWNS, Town, World, building
@@ -139,7 +140,8 @@ class Campaign:
     async def _rest(self) -> None:
         """Wait until all that is due now is done, or the process is dead."""
         deadline = time.monotonic() + PATIENCE
-        while not (self._running().is_over or await asyncio.to_thread(self._judge.is_at_rest)):
+        now, database = self._world.clock.time(), self._world.database
+        while not (self._running().is_over or await asyncio.to_thread(is_at_rest, database, now)):
             if time.monotonic() > deadline:
                 self._blame("mailmine does not come to rest")
                 return
@@ -183,6 +185,7 @@ class Campaign:
         report.simulated = self._world.clock.time() - self._begun
 
     async def _settle(self) -> None:
+        known = len(self.report.wrong)
         for number in range(LAST_STEPS):
             for line in self._troubles.mend(self._operators.is_known, all_of_it=True):
                 self._say(line)
@@ -193,7 +196,7 @@ class Campaign:
             await self._rest()
             await self._look()
             await self._operate(likely=1)
-            if self.report.wrong:
+            if len(self.report.wrong) > known:
                 return
             # What was out of date for one round is seen by the next two.
             if number >= 4 and not self._judge.unsettled():

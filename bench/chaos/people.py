@@ -24,18 +24,15 @@ class Email:
     has_attachment: bool
     copies: list[Message] = field(default_factory=list)
     """Those that were not deleted."""
-    places: set[str] = field(default_factory=set)
-    """Every folder in which one ever lay, as the comment shows it."""
 
     @property
     def message_id(self) -> str:
         """Its Message-ID."""
         return f"<{self.number}@chaos.example>"
 
-    def note(self) -> None:
-        """Remember where it lies, and forget copies that are gone."""
+    def forget_gone(self) -> None:
+        """Forget copies that are gone."""
         self.copies = [one for one in self.copies if one.folder is not None]
-        self.places.update(self.shown())
 
     def shown(self) -> list[str]:
         """Give the folders of the copies, as the comment shows them."""
@@ -82,7 +79,7 @@ class People:
         (act,) = self.chance.choices([one for _, one in acts], [weight for weight, _ in acts])
         said = act()
         for email in self._lying():
-            email.note()
+            email.forget_gone()
         return said
 
     def _lying(self) -> list[Email]:

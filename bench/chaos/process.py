@@ -20,14 +20,14 @@ from mailmine.sync.watch import Watch
 
 LOOK: Final = 0.02
 """Real seconds between two looks of what runs beside the sync."""
-GRACE: Final = 5.0
+GRACE: Final = 30.0
 """Real seconds in which one that is dead finds out."""
 SETTINGS: Final = SyncSettings(
     listen_after=timedelta(milliseconds=100),
     page=7,
     newest=5,
     lease=timedelta(minutes=2),
-    drain=timedelta(seconds=10),
+    drain=timedelta(seconds=2),
     warnings=WarningSettings(look=timedelta(seconds=LOOK)),
 )
 
