@@ -22,6 +22,7 @@ from mailmine.exchange.reader import (
     Fetched,
     Folder,
     FolderTree,
+    Item,
     Reader,
 )
 from mailmine.model.email import Attachment
@@ -86,6 +87,10 @@ class DyingReader:
     def assume(self, version: str | None) -> None:
         self._reader.assume(version)
 
+    async def outlines(self, items: Sequence[ItemId]) -> Mapping[ItemId, Item]:
+        self._fuse.burn()
+        return await self._reader.outlines(items)
+
     async def locate(self, items: Sequence[ItemId]) -> Mapping[ItemId, FolderId | None]:
         self._fuse.burn()
         return await self._reader.locate(items)
@@ -104,9 +109,12 @@ class DyingReader:
         *,
         limit: int,
         since: datetime | None = None,
+        outlined: bool = False,
     ) -> ChangePage | CursorLost | Fault:
         self._fuse.burn()
-        return await self._reader.changes(folder, cursor, limit=limit, since=since)
+        return await self._reader.changes(
+            folder, cursor, limit=limit, since=since, outlined=outlined
+        )
 
     async def newest(
         self, folder: FolderId, *, since: datetime, limit: int
