@@ -1,16 +1,39 @@
 """An integration is read another way: every comment keeps its id, and nothing that is kept is read again."""
 
+import asyncio
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, Phase, given as drawn, settings, strategies as st
+from sqlalchemy import select
 
-from exchange_simulator import Message
+from exchange_simulator import Exchange, Message
 from mailmine.model.integration import Backend, Filters
 from mailmine.store import attachments, failures, folders
+from mailmine.store.blobs import Blobs
+from mailmine.store.database import Database
 from mailmine.store.folders import FolderState
+from mailmine.store.schema import copies
 from mailmine.sync import recognition
 from mailmine.sync.settings import SyncSettings
-from tests.integration.sync.conftest import CLAIMS, ORDERS, World, both, eml
+from tests.integration.sync.conftest import (
+    ACCOUNT,
+    APP,
+    CLAIMS,
+    ORDERS,
+    PASSWORD,
+    TENANT,
+    World,
+    both,
+    eml,
+)
 
 OTHER = {Backend.EWS: Backend.GRAPH, Backend.GRAPH: Backend.EWS}
 
@@ -31,9 +54,7 @@ def given(world: World, address: str = ORDERS) -> tuple[int, int]:
 
 def ids(world: World) -> dict[str, str]:
     """Give the comment id of each Message-ID."""
-    return {
-        str(one.user_properties["string:Message ID"]): one.id for one in world.comments()
-    }
+    return {str(one.user_properties["string:Message ID"]): one.id for one in world.comments()}
 
 
 def states(world: World, *, with_gone: bool = False) -> tuple[FolderState, ...]:
@@ -283,21 +304,36 @@ async def test_contents_that_are_still_to_be_fetched_are_had_by_the_other_way(
     assert given(world)[1] == len(waiting)
 
 
-@both
 async def test_an_email_that_failed_is_read_by_the_other_way(world: World) -> None:
     orders = world.exchange.mailbox(ORDERS)
-    message: Message = orders.deliver(eml(1))
-    orders.deliver(eml(2))
-    world.exchange.fail(code="ErrorItemCorrupt", times=None, message=message)
+    messages = [orders.deliver(eml(number)) for number in range(3)]
+    world.exchange.fail("GetItem", "ErrorItemCorrupt", times=None, message=messages[0])
+    world.exchange.fail(
+        "GetItem",
+        "ErrorContentConversionFailed",
+        message=messages[1],
+        when_asked="item:Body",
+        times=None,
+    )
     world.configure()
     await world.sync()
+    assert len(world.comments()) == 2
+    assert failed(world) == 2
     world.exchange.heal()
     switch(world)
     await world.sync()
-    assert len(world.comments()) == 2
+    assert {one.messages[0].subject for one in world.comments() if one.messages[0].body} == {
+        "Order 0",
+        "Order 1",
+        "Order 2",
+    }
+    assert failed(world) == 0
+    assert given(world) == (2, 0)
+
+
+def failed(world: World) -> int:
     with world.database.read() as tx:
-        assert not failures.of_mailbox(tx, world.mailbox().id, 10)
-    assert given(world)[0] == 1
+        return len(failures.of_mailbox(tx, world.mailbox().id, 10))
 
 
 @both
@@ -350,3 +386,195 @@ async def test_a_folder_that_cannot_be_read_does_not_keep_the_others(world: Worl
     await world.sync()
     assert len(world.comments()) == 2
     assert given(world) == (0, 0)
+
+
+# -- whatever people do before, at and after the switch
+
+BOTH = (ORDERS, CLAIMS)
+PLACES = ("Inbox", "Done", "Inbox/Work")
+EMPTY = "mailmine.db"
+
+
+@dataclass
+class People:
+    """They deliver, copy, move, mark and delete."""
+
+    exchange: Exchange
+    messages: list[Message] = field(default_factory=list)
+    delivered: int = 0
+
+    def do(self, act: "Act") -> None:
+        what, number, address, place = act
+        lying = [message for message in self.messages if message.folder is not None]
+        if what in ("deliver", "deliver nameless") or not lying:
+            self.deliver(address, place, is_nameless=what == "deliver nameless")
+            return
+        message = lying[number % len(lying)]
+        match what:
+            case "deliver again":
+                raw = message.mailbox.mime(message.item)
+                self.messages.append(self.exchange.mailbox(address).deliver(raw, folder=place))
+            case "copy":
+                self.messages.append(message.copy(place))
+            case "move":
+                message.move(place)
+            case "mark":
+                message.mark_read(read=bool(number % 2))
+            case _:
+                message.delete()
+
+    def deliver(self, address: str, place: str, *, is_nameless: bool) -> None:
+        raw = nameless(self.delivered) if is_nameless else eml(self.delivered)
+        self.delivered += 1
+        self.messages.append(self.exchange.mailbox(address).deliver(raw, folder=place))
+
+
+Act = tuple[str, int, str, str]
+
+acts = st.tuples(
+    st.sampled_from(
+        [
+            "deliver",
+            "deliver",
+            "deliver nameless",
+            "deliver again",
+            "copy",
+            "move",
+            "mark",
+            "delete",
+        ]
+    ),
+    st.integers(0, 9),
+    st.sampled_from(BOTH),
+    st.sampled_from(PLACES),
+)
+stories = st.lists(st.one_of(acts, st.none()), max_size=8)
+"""What people do; None is a round of each mailbox."""
+
+
+@contextmanager
+def a_store(exchange: Exchange, address: str, backend: Backend, folder: Path) -> Iterator[World]:
+    """Give a store of its own, a copy of an empty one."""
+    with tempfile.TemporaryDirectory() as name:
+        shutil.copy(folder / EMPTY, Path(name) / EMPTY)
+        database = Database.open(f"sqlite:///{Path(name) / EMPTY}")
+        world = World(
+            exchange, address, database, Blobs.open(Path(name)), Path(name), backend=backend
+        )
+        world.configure(*BOTH)
+        yield world
+        database.close()
+
+
+async def tell(world: World, people: People, story: list[Act | None]) -> None:
+    world.settings = SyncSettings(page=2, slice=timedelta())
+    for act in story:
+        if act is not None:
+            people.do(act)
+        else:
+            for address in BOTH:
+                await world.round(address)
+    world.settings = SyncSettings(page=2)
+
+
+def shown(world: World) -> dict[str, dict[str, object]]:
+    """Give the comments with where and how their emails lie."""
+    return {
+        one.id: {"subject": one.messages[0].subject, **one.user_properties}
+        for one in world.comments()
+    }
+
+
+def subjects_read(world: World, address: str) -> set[str | None] | None:
+    """Give the subjects that need not be read again; None where nothing of the mailbox lies there."""
+    with world.database.read() as tx:
+        lying = select(copies.c.email_key).where(
+            copies.c.mailbox_id == world.mailbox(address).id, copies.c.is_gone.is_(False)
+        )
+        if tx.execute(lying.limit(1)).one_or_none() is None:
+            return None
+    return {one.messages[0].subject for one in world.comments()}
+
+
+@dataclass(frozen=True)
+class Story:
+    """What happens before the connection is changed, while the other way reads for the first time, and after."""
+
+    before: list[Act | None]
+    loading: list[Act | None]
+    after: list[Act | None]
+
+
+@pytest.mark.timeout(300)
+@drawn(told=st.builds(Story, stories, stories, stories))
+@settings(
+    max_examples=20,
+    deadline=None,
+    # A failing story takes too long to be told shorter.
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+    suppress_health_check=[
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+        HealthCheck.function_scoped_fixture,
+    ],
+)
+def test_after_a_switch_all_is_as_if_it_had_been_read_by_graph(tmp_path: Path, told: Story) -> None:
+    if not (tmp_path / EMPTY).exists():
+        database = Database.open(f"sqlite:///{tmp_path / EMPTY}")
+        database.migrate()
+        database.close()
+    with tempfile.TemporaryDirectory() as name:
+        exchange = Exchange(folder=Path(name))
+        exchange.account(ACCOUNT, password=PASSWORD)
+        exchange.application(APP, tenant=TENANT, secret=PASSWORD)
+        for mailbox in BOTH:
+            exchange.mailbox(mailbox)
+            exchange.grant(ACCOUNT, mailbox=mailbox)
+            for place in PLACES[1:]:
+                exchange.mailbox(mailbox).make_folder(place)
+        with exchange.serve() as address:
+            asyncio.run(is_as_if(exchange, address, told, tmp_path))
+        exchange.close()
+
+
+async def is_as_if(exchange: Exchange, address: str, told: Story, folder: Path) -> None:
+    people = People(exchange)
+    with a_store(exchange, address, Backend.EWS, folder) as world:
+        await tell(world, people, told.before)
+        known = {id_: one["subject"] for id_, one in shown(world).items()}
+        read = {mailbox: subjects_read(world, mailbox) for mailbox in BOTH}
+        world.backend = Backend.GRAPH
+        world.configure(*BOTH)
+        for mailbox in BOTH:
+            exchange.mailbox(mailbox).given.clear()
+        await tell(world, people, told.loading)
+        await world.sync(*BOTH)
+        for mailbox, subjects in read.items():
+            if subjects is not None:
+                there = exchange.mailbox(mailbox)
+                new = [
+                    message
+                    for message in people.messages
+                    if message.mailbox is there and message.subject not in subjects
+                ]
+                # What changes once all was recognised may be read, as by any way.
+                changed = sum(
+                    act is not None and act[0] in ("move", "mark") for act in told.loading
+                )
+                assert there.given["body"] <= len(new) + changed
+        await tell(world, people, told.after)
+        await world.sync(*BOTH)
+        found = shown(world)
+        with a_store(exchange, address, Backend.GRAPH, folder) as fresh:
+            await fresh.sync(*BOTH)
+            expected = shown(fresh)
+    assert {id_: found[id_]["subject"] for id_ in known} == known
+    assert len({one["subject"] for one in found.values()}) == len(found)
+    lying = Counter(message.subject for message in people.messages if message.folder is not None)
+    for id_, one in expected.items():
+        subject = one["subject"]
+        if lying[str(subject)] == 1:
+            assert found[id_] == one
+        else:
+            # Which of several copies is shown depends on which was synced last.
+            assert found[id_]["subject"] == subject
