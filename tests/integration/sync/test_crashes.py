@@ -27,6 +27,7 @@ from mailmine.exchange.reader import (
 )
 from mailmine.model.email import Attachment
 from mailmine.model.ids import Cursor, FolderId, ItemId
+from mailmine.model.integration import Backend
 from mailmine.store import mailboxes
 from mailmine.store.database import Database
 from mailmine.sync.settings import SyncSettings
@@ -236,6 +237,25 @@ async def test_a_crash_at_each_step_of_a_fresh_start(world: World, tmp_path: Pat
         if not died:
             return
     pytest.fail("the sync needs more steps than were thought")
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_crash_at_each_step_of_a_switch_loses_and_doubles_nothing(world: World) -> None:
+    """Each k in turn: die at step k of what the mailbox takes to be read another way, and go on with the next."""
+    world.settings = SyncSettings(page=3)
+    world.configure(sync_attachments=True)
+    stir = fill(world)
+    await world.sync()
+    stir()
+    world.backend = Backend.GRAPH
+    world.configure(sync_attachments=True)
+    for steps in range(STEPS):
+        died = await survive(world, steps)
+        assert set(look(world)) <= set(EXPECTED)
+        assert len(world.comments()) == len(look(world))
+        if not died:
+            break
+    assert look(world) == EXPECTED
 
 
 CHILD = """
