@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Connection
 
-from mailmine.model.ids import AttachmentReference, ContentHash, EmailKey, ItemId
+from mailmine.model.ids import AttachmentReference, ContentHash, EmailKey, ItemId, MailboxId
 from mailmine.store import (
     attachments,
     copies,
@@ -133,7 +133,7 @@ def test_the_copies_of_a_folder_are_lined_up_once(database: Database) -> None:
 def test_nothing_is_asked_for_under_ids_that_are_left(database: Database) -> None:
     with database.write() as tx:
         world = build(tx)
-        key = keep(tx, world, 1)
+        (key,) = keep(tx, world, "1")
         copies.put(tx, [copy(world, "kept", key)])
         for item in ("kept", "unread"):
             failures.record(
@@ -157,13 +157,14 @@ def test_nothing_is_asked_for_under_ids_that_are_left(database: Database) -> Non
 def test_copies_are_found_by_the_fingerprints_of_their_emails(database: Database) -> None:
     with database.write() as tx:
         world = build(tx)
-        keys = [keep(tx, world, number) for number in (1, 2)]
-        copies.put(tx, [copy(world, str(key), key) for key in keys])
-        (fingerprint,) = {emails.get(tx, keys[0]).fingerprint}  # type: ignore[union-attr]
-        found = copies.by_fingerprints(tx, world.mailbox.id, [fingerprint, "another"])
-        assert set(found) == {fingerprint}
-        assert keys[0] in {one.email_key for one in found[fingerprint]}
-        assert copies.by_fingerprints(tx, MailboxId("other"), [fingerprint]) == {}
+        first, second = keep(tx, world, "1", "2")
+        copies.put(tx, [copy(world, "a", first), copy(world, "b", second)])
+        stored = emails.get(tx, first)
+        assert stored is not None
+        found = copies.by_fingerprints(tx, world.mailbox.id, [stored.fingerprint, "another"])
+        assert set(found) == {stored.fingerprint}
+        assert first in {one.email_key for one in found[stored.fingerprint]}
+        assert copies.by_fingerprints(tx, MailboxId("other"), [stored.fingerprint]) == {}
 
 
 def test_strikes_are_replaced_and_cleared(database: Database) -> None:
