@@ -24,7 +24,7 @@ from mailmine.model.integration import (
     DisabledReason,
     Filters,
 )
-from mailmine.store import attachments, failures, folders, mailboxes
+from mailmine.store import attachments, emails, failures, folders, mailboxes
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
 from mailmine.store.folders import FolderState
@@ -594,14 +594,22 @@ def shown(world: World) -> dict[str, dict[str, object]]:
 
 
 def subjects_read(world: World, address: str) -> set[str | None] | None:
-    """Give the subjects that need not be read again; None where nothing of the mailbox lies there."""
+    """Give the subjects that need not be read again; None where nothing of the mailbox lies there.
+
+    An email without a Message-ID is recognised in its own mailbox only.
+    """
     with world.database.read() as tx:
-        lying = select(copies.c.email_key).where(
-            copies.c.mailbox_id == world.mailbox(address).id, copies.c.is_gone.is_(False)
-        )
-        if tx.execute(lying.limit(1)).one_or_none() is None:
+        mine = copies.c.mailbox_id == world.mailbox(address).id
+        lying = select(copies.c.email_key).where(mine, copies.c.is_gone.is_(False))
+        if not tx.execute(lying).all():
             return None
-    return {one.messages[0].subject for one in world.comments()}
+        kept = tx.execute(select(copies.c.email_key).where(mine)).scalars().all()
+        here = set(emails.comment_ids(tx, kept).values())
+    return {
+        one.messages[0].subject
+        for one in world.comments()
+        if one.id in here or one.user_properties.get("string:Message ID")
+    }
 
 
 @dataclass(frozen=True)
