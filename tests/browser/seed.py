@@ -19,7 +19,7 @@ from mailmine.model.ids import (
     MailboxId,
     SourceId,
 )
-from mailmine.model.integration import Connection, DisabledReason, FolderStatus, Trouble
+from mailmine.model.integration import Connection, DisabledReason, FolderStatus, Occurrence, Trouble
 from mailmine.refine import VERSION, comment, identity, refine
 from mailmine.store import (
     attachments,
@@ -195,7 +195,26 @@ def _mailboxes(tx: Transaction, now: datetime) -> Company:
         title="Exchange 2010, Rotterdam",
         connection=Connection(endpoint="https://old.nordwind.example/EWS/Exchange.asmx"),
     ).id
-    refused = Trouble(code="http_401", message=REFUSED, since=now - timedelta(hours=5))
+    first = Occurrence(
+        at=now - timedelta(hours=5),
+        code="http_401",
+        message=REFUSED,
+        server="old.nordwind.example (EX02)",
+        request_id="4a5b0d7e-1f0c-4d3e-9a51-6f1f0e7c2b90",
+    )
+    last = replace(
+        first,
+        at=now - timedelta(hours=4, minutes=30),
+        request_id="c2f1e8aa-0b4e-4c57-8f4b-51f7d9a3e6d4",
+    )
+    refused = Trouble(
+        code="http_401",
+        message=REFUSED,
+        since=first.at,
+        reason="wrong-password",
+        first=first,
+        last=last,
+    )
     integrations.set_enabled(
         tx, rotterdam, enabled=False, reason=DisabledReason.SYNC_ERROR, trouble=refused
     )
@@ -223,7 +242,10 @@ def _mailboxes(tx: Transaction, now: datetime) -> Company:
         end_round(tx, place.mailbox_id, at=now - timedelta(seconds=2))
 
     missing = Trouble(
-        code="ErrorNonExistentMailbox", message=NO_SUCH_MAILBOX, since=now - timedelta(days=1)
+        code="ErrorNonExistentMailbox",
+        message=NO_SUCH_MAILBOX,
+        since=now - timedelta(days=1),
+        reason="no-mailbox",
     )
     mailboxes.set_enabled(
         tx, benelux.mailbox_id, enabled=False, reason=DisabledReason.SYNC_ERROR, trouble=missing

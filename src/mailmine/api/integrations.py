@@ -36,6 +36,7 @@ from mailmine.model.integration import (
     Filters,
     Integration,
     Mailbox,
+    Occurrence,
     Trouble,
 )
 from mailmine.model.wire import timestamp
@@ -364,6 +365,21 @@ def _trouble(trouble: Trouble | None) -> dict[str, object] | None:
         "code": trouble.code,
         "message": trouble.message,
         "since": timestamp(trouble.since),
+        "reason": trouble.reason,
+        "first_error": _occurrence(trouble.first),
+        "last_error": _occurrence(trouble.last),
+    }
+
+
+def _occurrence(one: Occurrence | None) -> dict[str, object] | None:
+    if one is None:
+        return None
+    return {
+        "at": timestamp(one.at),
+        "code": one.code,
+        "message": one.message,
+        "server": one.server,
+        "request_id": one.request_id,
     }
 
 

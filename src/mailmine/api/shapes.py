@@ -404,12 +404,27 @@ class FetchResult(Shape, frozen=True):
     entities: list[Any]
 
 
+class Occurrence(Shape, frozen=True):
+    """One time that it went wrong."""
+
+    at: Moment
+    code: str
+    message: str
+    server: str | None
+    request_id: Annotated[
+        str | None, Meta(description="Exchange's name for the request, for its administrator.")
+    ]
+
+
 class Trouble(Shape, frozen=True):
     """What is wrong, in words and by a code."""
 
     code: str
     message: str
     since: Moment
+    reason: Annotated[str | None, Meta(description="The section of reasons.md that explains it.")]
+    first_error: Occurrence | None
+    last_error: Occurrence | None
 
 
 class Warned(Shape, frozen=True):

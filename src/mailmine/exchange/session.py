@@ -22,7 +22,7 @@ from mailmine.exchange.credentials import Credentials
 from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope, Where
 from mailmine.exchange.http import Request, Response, Transport, fault_of, host_of
 from mailmine.exchange.pace import Clock, Limits, Pace, Ticket
-from mailmine.exchange.status import fault_of_status, request_id_of
+from mailmine.exchange.status import fault_of_status, request_id_of, server_of
 from mailmine.model.integration import Connection
 
 REQUEST_ID: Final = "client-request-id"
@@ -284,6 +284,7 @@ class Line:
             message=f"{self.mailbox}: an answer of {host} is longer than {most:,} bytes.",
             scope=Scope.MAILBOX,
             request_id=request_id_of(response),
+            server=server_of(response, host),
         )
 
     def _named(self, error: ExchangeError, request_id: str | None) -> ExchangeError:

@@ -104,6 +104,17 @@ async def test_integrations_show_how_far_each_mailbox_is(sign_in: SignIn) -> Non
     assert "Inbox / Done" in folders
 
 
+async def test_what_stopped_tells_its_first_and_its_last_error(sign_in: SignIn) -> None:
+    page = await page_of(await sign_in("ann"), "/integrations")
+    (told,) = find(page, "//section[contains(., 'Rotterdam')]//span[contains(@class, 'errors')]")
+    words = " ".join(told.text_content().split())
+    assert re.fullmatch(
+        r"First error: .* UTC, old\.nordwind\.example \(EX02\), request 4a5b\S+"
+        r" ?Last error: .* UTC, old\.nordwind\.example \(EX02\), request c2f1\S+",
+        words,
+    )
+
+
 async def test_of_many_mailboxes_the_folders_are_shown_one_by_one(
     sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:

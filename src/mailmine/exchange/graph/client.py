@@ -204,6 +204,7 @@ class Client:
             scope=scope,
             retry_after=retry_after_of(response) if response is not None else None,
             request_id=request_id_of(response) if response is not None else None,
+            server=self._host,
         )
 
     def not_understood(self) -> ExchangeError:
@@ -213,7 +214,9 @@ class Client:
 
     def error(self, code: Code, message: str, *, scope: Scope = Scope.MAILBOX) -> ExchangeError:
         """Make an error of our own about an answer."""
-        return ExchangeError(Fault(where=Where.CLIENT, code=code, message=message, scope=scope))
+        return ExchangeError(
+            Fault(where=Where.CLIENT, code=code, message=message, scope=scope, server=self._host)
+        )
 
     def _headers(self, prefer: str) -> dict[str, str]:
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
