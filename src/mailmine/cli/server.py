@@ -22,6 +22,7 @@ from mailmine.cli import notifications, single_sign_on
 from mailmine.cli.errors import Failed
 from mailmine.cli.installation import Installation
 from mailmine.notify.notifier import Notifier
+from mailmine.sync.enabling import Enabling
 from mailmine.sync.filling import Filling
 from mailmine.sync.refinery import Apart, Refinery
 from mailmine.sync.room import Room
@@ -104,7 +105,8 @@ class Server:
 
     async def _serve(self, listener: socket.socket, when_listening: Callable[[], None]) -> None:
         here = self._here
-        pages = web.create(here.database, provider=self._provider)
+        enabling = Enabling(here.database, here.secret_of, here.connection_of)
+        pages = web.create(here.database, provider=self._provider, enabling=enabling)
         refinery = Apart()
         front = Front(
             api.create(

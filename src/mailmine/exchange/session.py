@@ -289,7 +289,11 @@ class Line:
 
     def _named(self, error: ExchangeError, request_id: str | None) -> ExchangeError:
         """Name the request, and the mailbox in a fault that reached no further than it."""
-        fault = replace(error.fault, request_id=error.fault.request_id or request_id)
+        fault = replace(
+            error.fault,
+            request_id=error.fault.request_id or request_id,
+            server=error.fault.server or host_of(self.session.connection.endpoint),
+        )
         if fault.scope is Scope.CONNECTION or self.mailbox in fault.message:
             return ExchangeError(fault)
         return ExchangeError(replace(fault, message=f"{self.mailbox}: {fault.message}"))

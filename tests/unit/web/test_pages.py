@@ -2,6 +2,7 @@ import asyncio
 import re
 from datetime import UTC, datetime
 from itertools import count
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -12,15 +13,18 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
+from yarl import URL
 
+from mailmine.access import csrf, sessions
 from mailmine.model.ids import CommentId
 from mailmine.refine import identity
+from mailmine.store import mailboxes, users
 from mailmine.store.database import Database
 from mailmine.web import integrations
 from mailmine.web.app import create
 from mailmine.web.security import HEADERS, POLICY
 from tests.browser import letters, seed
-from tests.browser.server import Served, serving
+from tests.browser.server import Served, serving, serving_company
 from tests.unit.web.conftest import SignIn
 
 HOSTILE = identity.comment_id(letters.HOSTILE_ID)
@@ -113,6 +117,47 @@ async def test_what_stopped_tells_its_first_and_its_last_error(sign_in: SignIn) 
         r" ?Last error: .* UTC, old\.nordwind\.example \(EX02\), request c2f1\S+",
         words,
     )
+
+
+async def press(ann: aiohttp.ClientSession, subject: str, **more: str) -> Any:
+    """Switch something on, and give the page that comes of it."""
+    form = f"//form[contains(@action, 'enable') and input[@value='{subject}']]"
+    page = await page_of(ann, "/integrations")
+    (token,) = find(page, f"{form}/input[@name='{csrf.FIELD}']/@value")
+    fields = {csrf.FIELD: token, "subject": subject, **more}
+    async with ann.post("/integrations/enable", data=fields) as answer:
+        assert answer.status == 200
+        return html.fromstring(await answer.text())
+
+
+async def test_what_was_stopped_is_tried_before_it_is_switched_on(tmp_path: Path) -> None:
+    with serving_company(tmp_path) as served, served.database.read() as tx:
+        benelux = next(one for one in mailboxes.list_all(tx) if "benelux" in one.address)
+        user = users.by_username(tx, "ann")
+        assert user is not None
+        with served.database.write() as writing:
+            token = sessions.begin(writing, user, at=datetime.now(UTC))
+        jar = aiohttp.CookieJar(unsafe=True)
+        jar.update_cookies({sessions.COOKIE: token}, URL(served.address))
+        async with aiohttp.ClientSession(served.address, cookie_jar=jar) as ann:
+            page = await press(ann, benelux.id)
+            (form,) = find(page, f"//form[input[@value='{benelux.id}']][.//strong]")
+            assert "It was tried, and would be stopped again" in form.text_content()
+            buttons = [button.text_content() for button in find(form, ".//button")]
+            assert buttons == ["Try again and switch on", "Switch on all the same"]
+            page = await press(ann, benelux.id, insist="yes")
+            assert not find(page, f"//form[input[@value='{benelux.id}']]")
+
+
+async def test_who_may_only_look_switches_nothing_on(sign_in: SignIn, served: Served) -> None:
+    with served.database.read() as tx:
+        benelux = next(one for one in mailboxes.list_all(tx) if "benelux" in one.address)
+    ann, ben = await sign_in("ann"), await sign_in("ben")
+    token = find(await page_of(ben, "/account"), f"string(//input[@name='{csrf.FIELD}']/@value)")
+    for who, given, status in ((ben, token, 403), (ann, "", 400)):
+        fields = {csrf.FIELD: given, "subject": benelux.id}
+        async with who.post("/integrations/enable", data=fields) as answer:
+            assert answer.status == status
 
 
 async def test_of_many_mailboxes_the_folders_are_shown_one_by_one(
