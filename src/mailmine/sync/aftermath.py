@@ -15,7 +15,7 @@ from mailmine.model.integration import DisabledReason, Integration, Mailbox, Occ
 from mailmine.store import events, integrations, mailboxes, strikes
 from mailmine.store.mailboxes import Lease
 from mailmine.store.strikes import Strikes
-from mailmine.sync import dangers, policy
+from mailmine.sync import dangers, patience, policy
 from mailmine.sync.policy import Action, Rule
 
 Pause = Callable[[int, timedelta | None], timedelta]
@@ -70,7 +70,8 @@ def failed(
     Tells whether the integration is off now.
     """
     mailboxes.guard(tx, lease)
-    case = _Case(lease.round_id, mailbox, integration, fault, policy.rule_for(fault), at)
+    rule = patience.read(tx).rule(policy.rule_for(fault))
+    case = _Case(lease.round_id, mailbox, integration, fault, rule, at)
     counted = _count(tx, case, pause)
     if case.is_of_integration:
         _tell_integration(tx, case, counted)

@@ -3,10 +3,14 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from mailmine.exchange.faults import Fault, Scope, Where
 from mailmine.model.integration import DisabledReason
 from mailmine.store import events, mailboxes, strikes
 from mailmine.sync import aftermath, schedule
+from mailmine.sync.configure import Configuration, ConfigurationError, apply
+from mailmine.sync.patience import Patience, Threshold
 from tests.integration.sync.conftest import CLAIMS, ORDERS, World
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -123,6 +127,26 @@ def test_an_address_that_is_no_exchange_switches_the_integration_off(world: Worl
     assert fail(world, fault, NOON + timedelta(minutes=30))
     assert not world.integration().enabled
     assert world.mailbox().enabled
+
+
+def test_a_threshold_that_was_configured_counts_at_once(world: World) -> None:
+    world.configure()
+    fail(world, DENIED, NOON)
+    quick = Threshold(tries=2, lasting=timedelta(minutes=5))
+    wanted = Configuration(patience=Patience(thresholds={"no-permission": quick}))
+    with world.database.write() as tx:
+        assert [one.kind for one in apply(tx, wanted, at=NOON)] == ["policy"]
+        assert apply(tx, wanted, at=NOON) == ()
+    fail(world, DENIED, NOON + timedelta(minutes=4))
+    assert world.mailbox().enabled
+    fail(world, DENIED, NOON + timedelta(minutes=5))
+    assert not world.mailbox().enabled
+
+
+def test_what_passes_has_no_threshold(world: World) -> None:
+    wanted = Patience(thresholds={"outage": Threshold(tries=1, lasting=timedelta())})
+    with world.database.write() as tx, pytest.raises(ConfigurationError, match="outage"):
+        apply(tx, Configuration(patience=wanted), at=NOON)
 
 
 def test_the_first_and_the_last_error_are_kept(world: World) -> None:
