@@ -105,6 +105,9 @@ class Enabling:
         integration, wanted = found
         if mailbox_ids and not wanted:
             return ()
+        things: tuple[Integration | Mailbox, ...] = (integration, *wanted)
+        if full := tuple(_full(one) for one in things if _is_full(one)):
+            return full
         if insists:
             return await self._write(partial(_insist, _Case(integration, wanted, self.now(), by)))
         steps = await self._try(integration, wanted)
@@ -292,6 +295,20 @@ def _trouble(before: Trouble | None, step: Step, fault: Fault, at: datetime) -> 
         reason=policy.rule_for(fault).reason,
         first=(before.first if before else None) or now,
         last=now,
+    )
+
+
+def _is_full(thing: Integration | Mailbox) -> bool:
+    """Tell what a quota stopped: it goes on by itself when that is raised, and not before."""
+    return not thing.enabled and thing.disabled_reason is DisabledReason.QUOTA
+
+
+def _full(thing: Integration | Mailbox) -> Obstacle:
+    return Obstacle(
+        mailbox=thing.address if isinstance(thing, Mailbox) else None,
+        code=policy.QUOTA,
+        message=thing.trouble.message if thing.trouble else "",
+        reason=policy.rule(policy.QUOTA_SOURCE, policy.QUOTA).reason,
     )
 
 

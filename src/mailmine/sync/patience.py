@@ -12,11 +12,15 @@ import msgspec
 from sqlalchemy import Connection as Transaction
 
 from mailmine.store import settings
-from mailmine.sync.policy import TABLE, Action, Rule
+from mailmine.sync.policy import QUOTA, TABLE, Action, Rule
 
 SWITCHES_OFF: Final = frozenset({Action.DISABLE_MAILBOX, Action.DISABLE_INTEGRATION})
-REASONS: Final = frozenset(rule.reason for rule in TABLE.values() if rule.action in SWITCHES_OFF)
-"""What has a threshold."""
+REASONS: Final = frozenset(
+    rule.reason
+    for (_, code), rule in TABLE.items()
+    if rule.action in SWITCHES_OFF and code != QUOTA
+)
+"""What has a threshold; a quota has none, it stops at once."""
 
 _NAME: Final = "policy"
 

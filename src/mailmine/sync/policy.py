@@ -19,6 +19,9 @@ BUG: Final = "internal_error"
 """mailmine itself failed."""
 SECRET_MISSING: Final = "secret_missing"  # noqa: S105 - a code
 """The password of an account cannot be had."""
+QUOTA: Final = "quota"
+"""There is more stored than may be."""
+QUOTA_SOURCE: Final = Where.CLIENT
 
 
 class Action(StrEnum):
@@ -514,6 +517,12 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
     ),
     (Where.CLIENT, BUG): _later(
         "bug", "mailmine failed", "Please report this, with what the log says."
+    ),
+    (QUOTA_SOURCE, QUOTA): Rule(
+        action=Action.DISABLE_MAILBOX,
+        reason="quota",
+        title="More is stored than may be",
+        remedy="Raise the quota, or remove what is not needed; then it goes on by itself.",
     ),
     (Where.CLIENT, SECRET_MISSING): _later(
         "secret-missing",

@@ -4,9 +4,10 @@ What threatens is decided by `dangers`, what is told of it by `warned`; here is 
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
@@ -28,7 +29,7 @@ from mailmine.store.database import Database
 from mailmine.store.errors import StoreError
 from mailmine.store.folders import Load
 from mailmine.store.warnings import StandingWarning
-from mailmine.sync import dangers
+from mailmine.sync import dangers, quota
 from mailmine.sync.dangers import IntegrationFacts, MailboxFacts
 from mailmine.sync.desk import Desk
 from mailmine.sync.endings import end_of_certificate, end_of_password
@@ -40,6 +41,10 @@ log = structlog.get_logger(__name__)
 
 TURN = "watch.turn"
 """The setting that lets one of several processes write at a time."""
+
+
+BRIEF = timedelta(seconds=1)
+"""Counting what is stored may take so long each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,7 @@ class Watch:
         self._settings = sync.warnings
         self._now = now
         self._since = now()
+        self._count_at = self._since
         self._still: dict[MailboxId, _Still] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -99,11 +105,22 @@ class Watch:
         has_room = self._has_room()
         if not has_room:
             self._since = now  # what is not read for want of room is not late for another reason
+        await self._look_at_quotas(now)
         known = await self._desk.read(integrations.list_all)
         ends = await asyncio.to_thread(self._certificates, known)
         look = partial(self._look, ends=ends, has_room=has_room, now=now)
         if await self._desk.read(lambda tx: look(tx) != Followed()):
             await self._desk.write(lambda tx: self._write(tx, look, now))
+
+    async def _look_at_quotas(self, now: datetime) -> None:
+        """Stop what fills a full place, and let go on what has room again; what takes long to count is counted less often."""
+        if now < self._count_at or not await self._desk.read(quota.is_needed):
+            return
+        begun_at = time.monotonic()
+        seen = await self._desk.read(quota.look)
+        await self._desk.write(lambda tx: quota.apply(tx, seen, at=now))
+        took = timedelta(seconds=time.monotonic() - begun_at)
+        self._count_at = now if took < BRIEF else now + 20 * took
 
     def _certificates(self, known: tuple[Integration, ...]) -> dict[IntegrationId, datetime]:
         """Say when the certificates end that integrations sign in with, of those that can be read."""
