@@ -13,7 +13,7 @@ from typing import Final
 from mailmine.exchange import aadsts
 from mailmine.exchange.ews import more_codes as ews
 from mailmine.exchange.faults import Code, Fault, Where
-from mailmine.exchange.graph import codes as graph
+from mailmine.exchange.graph import codes as graph, more_codes as more_graph
 
 BUG: Final = "internal_error"
 """mailmine itself failed."""
@@ -298,6 +298,7 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
             "accessDenied",
             "Authorization_RequestDenied",
             "ErrorImpersonationNotAllowed",
+            *more_graph.FORBIDDEN,
         ),
         Rule(
             action=Action.DISABLE_MAILBOX,
@@ -333,6 +334,7 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
             "MailboxNotSupportedForRESTAPI",
             "ErrorAccountDisabled",
             "ErrorAccountSuspend",
+            *more_graph.NOT_BY_GRAPH,
         ),
         Rule(
             action=Action.DISABLE_MAILBOX,
@@ -345,7 +347,7 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
     ),
     **_all(
         Where.GRAPH,
-        ("InvalidAuthenticationToken", "InvalidMsaToken", "unauthenticated"),
+        ("InvalidAuthenticationToken", "InvalidMsaToken", "unauthenticated", "http_401"),
         _later(
             "token", "Graph did not accept our token", "Check the permissions of the application."
         ),
@@ -360,12 +362,15 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
             "ErrorInvalidIdMalformed",
             "NotImplemented",
             "http_501",
+            *more_graph.ASKED_WRONGLY,
+            *more_graph.OF_WRITING,
+            *more_graph.BAD_STATUS,
         ),
         _later("not-understood", "Graph does not understand us", _REPORT),
     ),
     **_all(
         Where.GRAPH,
-        ("ErrorQuotaExceeded", "quotaLimitReached"),
+        ("ErrorQuotaExceeded", "quotaLimitReached", *more_graph.FULL),
         _later(
             "mailbox-full",
             "The mailbox is full",
@@ -388,6 +393,7 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
             remedy="Nothing: the folder is read from its beginning, and nothing is doubled.",
         ),
     ),
+    **_all(Where.GRAPH, (*more_graph.OF_ITEM,), _item("Graph does not give the email away")),
     **_all(Where.GRAPH, (*graph.GONE,), _item(_GONE, "Nothing: it was deleted or moved.")),
     # Also said when Exchange is overloaded; a lock-out is worse than a late email (part C, row 1).
     (Where.HTTP, "http_401"): Rule(

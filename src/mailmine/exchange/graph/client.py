@@ -169,7 +169,8 @@ class Client:
         wait = retry_after_of(
             replace(response, headers={"Retry-After": headers.get("retry-after", "")})
         )
-        return Part(body, replace(fault, retry_after=wait))
+        name = headers.get("request-id") or fault.request_id
+        return Part(body, replace(fault, retry_after=wait, request_id=name))
 
     def _code(self, body: bytes, status: int) -> str:
         """Find Graph's code in an error; the status where it says none."""
