@@ -34,12 +34,14 @@ from mailmine.store import (
     projects,
     sources,
     users,
+    warnings,
 )
 from mailmine.store.comments import NewComment
 from mailmine.store.copies import NewCopy
 from mailmine.store.database import Database
 from mailmine.store.emails import NewEmail
 from mailmine.store.folders import SeenFolder
+from mailmine.store.warnings import StandingWarning
 from tests.browser import letters
 
 PASSWORD = "correct horse battery staple"
@@ -48,6 +50,10 @@ HASH = passwords.hash_password(PASSWORD)
 REFUSED = (
     "Exchange refused the username or the password of this integration. "
     "Set the right password, then switch the integration on again."
+)
+SECRET_ENDS = (
+    "The password of svc ends in four weeks. Give the account another, and enter it here with the "
+    "day on which it ends. Without it nothing of this integration is read."
 )
 NO_SUCH_MAILBOX = (
     "There is no mailbox sales.benelux@nordwind.example. Correct the address, or remove the "
@@ -249,6 +255,18 @@ def _mailboxes(tx: Transaction, now: datetime) -> Company:
     )
     mailboxes.set_enabled(
         tx, benelux.mailbox_id, enabled=False, reason=DisabledReason.SYNC_ERROR, trouble=missing
+    )
+    warnings.put(
+        tx,
+        StandingWarning(
+            integration_id=hamburg,
+            mailbox_id=None,
+            code="secret_ends",
+            message=SECRET_ENDS,
+            since=now - timedelta(days=2),
+            ends_at=now + timedelta(days=28),
+            told_at=now - timedelta(days=2),
+        ),
     )
     mailboxes.set_enabled(tx, press.mailbox_id, enabled=False, reason=DisabledReason.USER)
     failures.record(

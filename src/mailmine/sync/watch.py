@@ -5,10 +5,11 @@ What threatens is decided by `dangers`, what is told of it by `warned`; here is 
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 import structlog
 from sqlalchemy import Connection as Transaction
@@ -108,7 +109,8 @@ class Watch:
         await self._look_at_quotas(now)
         known = await self._desk.read(integrations.list_all)
         ends = await asyncio.to_thread(self._certificates, known)
-        look = partial(self._look, ends=ends, has_room=has_room, now=now)
+        shown = await asyncio.to_thread(_shown_certificates, known)
+        look = partial(self._look, ends=ends, shown=shown, has_room=has_room, now=now)
         if await self._desk.read(lambda tx: look(tx) != Followed()):
             await self._desk.write(lambda tx: self._write(tx, look, now))
 
@@ -144,6 +146,7 @@ class Watch:
         tx: Transaction,
         *,
         ends: Mapping[IntegrationId, datetime],
+        shown: Mapping[IntegrationId, datetime],
         has_room: bool,
         now: datetime,
     ) -> Followed:
@@ -156,6 +159,7 @@ class Watch:
                 IntegrationFacts(
                     integration=one,
                     certificate_ends=ends.get(one.id),
+                    tls_certificate_ends=shown.get(one.id),
                     password_ends=end_of_password(tx, one.id),
                     has_room=has_room,
                 ),
@@ -223,6 +227,23 @@ class Watch:
         for warning in followed.tell:
             _note(tx, warning, "warning", now)
             log.warning("people warned", code=warning.code, subject=warning.subject)
+
+
+def _shown_certificates(known: Iterable[Integration]) -> dict[IntegrationId, datetime]:
+    """Say when the certificates end that servers are shown, of those that can be read."""
+    found: dict[IntegrationId, datetime] = {}
+    for integration in known:
+        file = integration.connection.tls_certificate_file
+        if file is None:
+            continue
+        try:
+            ends_at = end_of_certificate(Path(file).read_text(encoding="ascii", errors="replace"))
+        except OSError as error:  # the sync tells it to a person
+            log.debug("certificate not had", error=type(error).__name__)
+            continue
+        if ends_at is not None:
+            found[integration.id] = ends_at
+    return found
 
 
 def _why(tx: Transaction, mailbox: Mailbox) -> str:

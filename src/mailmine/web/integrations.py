@@ -1,6 +1,7 @@
 """The integrations with their mailboxes and how far each is."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
 
 from sqlalchemy import Connection as Transaction
@@ -12,7 +13,8 @@ from starlette.responses import RedirectResponse, Response
 from mailmine.access.permissions import Identity, Permission
 from mailmine.model.ids import IntegrationId, MailboxId
 from mailmine.model.integration import Integration
-from mailmine.store import events, failures, folders, integrations, mailboxes
+from mailmine.store import events, failures, folders, integrations, mailboxes, warnings
+from mailmine.store.warnings import StandingWarning
 from mailmine.sync.standing import State
 from mailmine.web import progress
 from mailmine.web.forms import change, fields
@@ -31,6 +33,8 @@ class IntegrationView:
     integration: Integration
     mailboxes: tuple[Progress, ...]
     state: State
+    warned: Mapping[MailboxId | None, tuple[StandingWarning, ...]] = field(default_factory=dict)
+    """What its mailboxes are warned of, and (None) it itself."""
     may_change: bool = False
     """Whether the visitor may do something to it."""
     may_enable: bool = False
@@ -159,6 +163,7 @@ def _view(visit: Visit, integration: Integration) -> IntegrationView:
         integration,
         tuple(views),
         state,
+        warned=warnings.of_integration(visit.tx, integration.id),
         may_change=may_change,
         may_enable=may_change and site.enabling is not None,
     )

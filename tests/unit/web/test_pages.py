@@ -20,7 +20,7 @@ from mailmine.model.ids import CommentId
 from mailmine.refine import identity
 from mailmine.store import mailboxes, users
 from mailmine.store.database import Database
-from mailmine.web import integrations
+from mailmine.web import integrations, manual
 from mailmine.web.app import create
 from mailmine.web.security import HEADERS, POLICY
 from tests.browser import letters, seed
@@ -117,6 +117,45 @@ async def test_what_stopped_tells_its_first_and_its_last_error(sign_in: SignIn) 
         r" ?Last error: .* UTC, old\.nordwind\.example \(EX02\), request c2f1\S+",
         words,
     )
+
+
+async def test_warnings_stand_where_they_concern_with_a_link_to_their_meaning(
+    sign_in: SignIn,
+) -> None:
+    ann = await sign_in("ann")
+    page = await page_of(ann, "/integrations")
+    (told,) = find(page, "//section/p[contains(., 'Warning:')]")
+    assert seed.SECRET_ENDS in told.text_content()
+    (address,) = find(told, ".//a/@href")
+    assert address == "/help/reasons#secret-ends"
+    links = find(page, "//main//a[contains(@href, '/help/reasons#')]/@href")
+    assert {"/help/reasons#wrong-password", "/help/reasons#no-mailbox"} < set(links)
+    reasons = await page_of(ann, "/help/reasons")
+    for link in links:
+        assert find(reasons, f"//h3[@id='{link.partition('#')[2]}']"), link
+
+
+@pytest.mark.parametrize("name", manual.PAGES)
+async def test_the_manual_leads_nowhere_that_is_not_there(sign_in: SignIn, name: str) -> None:
+    ann = await sign_in("ann")
+    page = await page_of(ann, f"/help/{name}")
+    assert len(find(page, "//article//h2")) > 1
+    for link in find(page, "//article//a[@href]/@href"):
+        if link.startswith("https://"):
+            continue
+        address, _, place = link.partition("#")
+        there = await page_of(ann, address) if address else page
+        assert not place or find(there, f"//*[@id='{place}']"), link
+
+
+async def test_no_other_file_is_shown_as_help(
+    sign_in: SignIn, visitor: aiohttp.ClientSession
+) -> None:
+    ann = await sign_in("ann")
+    for name in ("internals", "..%2Freasons", "reasons.md"):
+        await text_of(ann, f"/help/{name}", status=404)
+    async with visitor.get("/help/reasons", allow_redirects=False) as answer:
+        assert answer.status == 303
 
 
 async def press(ann: aiohttp.ClientSession, subject: str, **more: str) -> Any:
