@@ -51,7 +51,7 @@ REFUSED = (
     "Exchange refused the username or the password of this integration. "
     "Set the right password, then switch the integration on again."
 )
-SECRET_ENDS = (
+PASSWORD_ENDS = (
     "The password of svc ends in four weeks. Give the account another, and enter it here with the "
     "day on which it ends. Without it nothing of this integration is read."
 )
@@ -261,8 +261,8 @@ def _mailboxes(tx: Transaction, now: datetime) -> Company:
         StandingWarning(
             integration_id=hamburg,
             mailbox_id=None,
-            code="secret_ends",
-            message=SECRET_ENDS,
+            code="password_ends",
+            message=PASSWORD_ENDS,
             since=now - timedelta(days=2),
             ends_at=now + timedelta(days=28),
             told_at=now - timedelta(days=2),
