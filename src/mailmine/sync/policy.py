@@ -393,7 +393,7 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
             remedy="Nothing: the folder is read from its beginning, and nothing is doubled.",
         ),
     ),
-    **_all(Where.GRAPH, (*more_graph.OF_ITEM,), _item("Graph does not give the email away")),
+    **_all(Where.GRAPH, (*more_graph.OF_ITEM,), _item("Exchange cannot give the email")),
     **_all(Where.GRAPH, (*graph.GONE,), _item(_GONE, "Nothing: it was deleted or moved.")),
     # Also said when Exchange is overloaded; a lock-out is worse than a late email (part C, row 1).
     (Where.HTTP, "http_401"): Rule(
