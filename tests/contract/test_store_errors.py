@@ -73,6 +73,7 @@ from mailmine.store import (
     sessions,
     settings,
     sources,
+    stored,
     streams,
     strikes,
     subscriptions,
@@ -427,6 +428,8 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     selection.count: lambda tx: selection.count(tx, [SOURCE], CommentFilter()),
     selection.page: lambda tx: selection.page(tx, [SOURCE], CommentFilter(), after=None, limit=1),
     selection.sample: lambda tx: selection.sample(tx, [SOURCE], CommentFilter(), seed=1, limit=1),
+    stored.in_buckets: stored.in_buckets,
+    stored.in_projects: stored.in_projects,
     sources.add: lambda tx: sources.add(
         tx,
         PROJECT,

@@ -113,6 +113,7 @@ RIGHTS: Mapping[str, Right] = {
     "PUT /api/_private/integrations/{integration:address}": Permission.INTEGRATIONS_WRITE,
     "POST /api/_private/integrations/{integration:address}": Permission.INTEGRATIONS_WRITE,
     "DELETE /api/_private/integrations/{integration:address}": Permission.INTEGRATIONS_WRITE,
+    "POST /api/_private/integrations/{integration:address}/enable": Permission.INTEGRATIONS_WRITE,
     "GET /api/_private/integrations/{integration:address}/failed-items": (
         Permission.INTEGRATIONS_READ
     ),

@@ -13,6 +13,7 @@ from mailmine import __version__
 from mailmine.cli import (
     check,
     demo,
+    enable,
     import_,
     key,
     notify,
@@ -38,6 +39,7 @@ app.command()(serve.serve)
 app.command()(simulate.simulate)
 app.command()(refine.refine)
 app.command()(check.check)
+app.command()(enable.enable)
 app.command()(status.status)
 app.command()(openapi.openapi)
 app.command("import")(import_.import_)

@@ -271,12 +271,14 @@ def fault_of(error: Exception, url: str) -> Fault:
                 code=code,
                 message=message.format(host=host),
                 scope=Scope.MAILBOX if code is Code.TIMED_OUT else Scope.CONNECTION,
+                server=host,
             )
     return Fault(
         where=Where.NETWORK,
         code=Code.UNREACHABLE,
         message=f"{host} cannot be reached. Check the network and the proxy between here and there.",
         scope=Scope.CONNECTION,
+        server=host,
     )
 
 

@@ -386,7 +386,12 @@ class Round:
         log.warning("folder left out", code=fault.code, request=fault.request_id)
         before = state.trouble
         since = before.since if before is not None and before.code == fault.code else now
-        trouble = Trouble(code=fault.code, message=f"{fault.message} {rule.remedy}", since=since)
+        trouble = Trouble(
+            code=fault.code,
+            message=f"{fault.message} {rule.remedy}",
+            since=since,
+            reason=rule.reason,
+        )
         if trouble != before:
             await self._storing.write(lambda tx: folders.set_trouble(tx, state.key, trouble))
 

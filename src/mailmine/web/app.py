@@ -9,6 +9,7 @@ from mailmine.access.single_sign_on import SingleSignOn
 from mailmine.access.throttle import Throttle
 from mailmine.store.database import Database
 from mailmine.store.errors import StoreError
+from mailmine.sync.enabling import Enabling
 from mailmine.web import (
     account,
     audit,
@@ -18,6 +19,7 @@ from mailmine.web import (
     events,
     home,
     integrations,
+    manual,
     notifications,
     people,
     sign_in,
@@ -32,13 +34,14 @@ def create(
     *,
     throttle: Throttle | None = None,
     provider: SingleSignOn | None = None,
+    enabling: Enabling | None = None,
 ) -> Starlette:
     """Make the application; mount it last, at the root of the server or below any prefix.
 
-    `throttle` is the one that all ways of signing in by password share; people may sign in by `provider`, too. Before the server ends, call
+    `throttle` is the one that all ways of signing in by password share; people may sign in by `provider`, too; `enabling` switches on what was stopped. Before the server ends, call
     `app.state.site.live.stop()`: open pages hold a stream of events, which then ends.
     """
-    site = Site.build(database, throttle or Throttle(), provider)
+    site = Site.build(database, throttle or Throttle(), provider, enabling)
     app = Starlette(
         routes=[
             Route("/", home.show, name="home"),
@@ -98,8 +101,10 @@ def create(
             ),
             Route("/integrations", integrations.show, name="integrations"),
             Route("/integrations/retry", integrations.retry, methods=["POST"], name="retry"),
+            Route("/integrations/enable", integrations.enable, methods=["POST"], name="enable"),
             Route("/sources/{owner}/{name}", comments.show, name="source"),
             Route("/sources/{owner}/{name}/comments/{id}", comment.show, name="comment"),
+            Route("/help/{name}", manual.show, name="help"),
             Route("/events", events.show, name="events"),
             Route("/static/{digest}/{name}", site.assets.show, name="static"),
         ],

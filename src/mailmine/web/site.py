@@ -14,6 +14,7 @@ from mailmine.access import csrf
 from mailmine.access.single_sign_on import SingleSignOn
 from mailmine.access.throttle import Throttle
 from mailmine.store.database import Database
+from mailmine.sync.enabling import Enabling
 from mailmine.web import words
 from mailmine.web.assets import Assets
 from mailmine.web.live import Live
@@ -45,6 +46,8 @@ class Site:
     throttle: Throttle
     provider: SingleSignOn | None
     """Who lets people in besides us."""
+    enabling: Enabling | None
+    """Switches on what was stopped; None: it is not done here."""
     live: Live
     assets: Assets
     templates: Environment
@@ -52,7 +55,13 @@ class Site:
     """Names of the pages that have a live part."""
 
     @classmethod
-    def build(cls, database: Database, throttle: Throttle, provider: SingleSignOn | None) -> "Site":
+    def build(
+        cls,
+        database: Database,
+        throttle: Throttle,
+        provider: SingleSignOn | None,
+        enabling: Enabling | None,
+    ) -> "Site":
         """Load templates and assets."""
         templates = Environment(
             loader=PackageLoader("mailmine.web"),
@@ -68,6 +77,7 @@ class Site:
             database=database,
             throttle=throttle,
             provider=provider,
+            enabling=enabling,
             live=Live(database),
             assets=Assets.load(),
             templates=templates,
