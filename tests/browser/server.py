@@ -11,6 +11,7 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 
+from mailmine.access.secrets import Keyring
 from mailmine.store.database import Database
 from mailmine.web.app import create
 from tests.browser import seed
@@ -57,6 +58,6 @@ def serving_company(folder: Path) -> Iterator[Served]:
     database = Database.open(f"sqlite:///{folder / 'mailmine.db'}")
     database.migrate()
     company = seed.company(database, datetime.now(UTC))
-    with serving(create(database)) as address:
+    with serving(create(database, Keyring.generate())) as address:
         yield Served(address, company, database)
     database.close()

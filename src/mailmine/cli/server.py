@@ -104,7 +104,7 @@ class Server:
 
     async def _serve(self, listener: socket.socket, when_listening: Callable[[], None]) -> None:
         here = self._here
-        pages = web.create(here.database, provider=self._provider)
+        pages = web.create(here.database, here.keyring, provider=self._provider)
         refinery = Apart()
         front = Front(
             api.create(

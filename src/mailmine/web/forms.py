@@ -1,6 +1,7 @@
 """Forms of pages: only what a page of this session sent is believed, and a change leads back to a page."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from sqlalchemy import Connection as Transaction
 from starlette.concurrency import run_in_threadpool
@@ -18,6 +19,12 @@ Change = Callable[[Transaction, Identity], None]
 
 MOST_FIELDS = 50
 
+MOST_OF_MANY = 20_000
+"""Fields of a form that has some for each folder of a mailbox."""
+
+LONGEST_PART = 2 << 20
+"""Bytes of a field or a file: a list of some ten thousand mailboxes."""
+
 
 async def fields(request: Request) -> Mapping[str, str]:
     """Read a form that comes from a page of this session. Raises HTTPException."""
@@ -27,6 +34,46 @@ async def fields(request: Request) -> Mapping[str, str]:
     if plain and not csrf.is_valid(plain, read.get(csrf.FIELD, "")):
         raise HTTPException(400)
     return read
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A long form: fields may be there several times, and a file may come along."""
+
+    values: Mapping[str, tuple[str, ...]]
+    files: Mapping[str, bytes]
+
+    def one(self, name: str) -> str:
+        """Give a field, without the blanks around it; empty where there is none."""
+        return next(iter(self.values.get(name, ())), "").strip()
+
+    def secret(self, name: str) -> str:
+        """Give a field as it was typed."""
+        return next(iter(self.values.get(name, ())), "")
+
+    def many(self, name: str) -> tuple[str, ...]:
+        """Give all fields of this name."""
+        return self.values.get(name, ())
+
+
+async def sent(request: Request) -> Sent:
+    """Read a long form that comes from a page of this session. Raises HTTPException."""
+    values: dict[str, tuple[str, ...]] = {}
+    files: dict[str, bytes] = {}
+    async with request.form(
+        max_files=1, max_fields=MOST_OF_MANY, max_part_size=LONGEST_PART
+    ) as given:
+        for name, value in given.multi_items():
+            if isinstance(value, str):
+                # Browsers send line breaks as CR LF (WHATWG HTML, 4.10.21.4).
+                values[name] = (*values.get(name, ()), value.replace("\r\n", "\n"))
+            elif value.filename:
+                files[name] = await value.read(LONGEST_PART + 1)
+    plain = request.cookies.get(sessions.COOKIE, "")
+    proof = next(iter(values.get(csrf.FIELD, ())), "")
+    if plain and not csrf.is_valid(plain, proof):
+        raise HTTPException(400)
+    return Sent(values, files)
 
 
 async def change(request: Request, act: Change, *, then: str) -> Response:

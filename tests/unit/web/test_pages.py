@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
+from mailmine.access.secrets import Keyring
 from mailmine.model.ids import CommentId
 from mailmine.refine import identity
 from mailmine.store.database import Database
@@ -270,7 +271,7 @@ async def test_the_stream_tells_who_may_know_that_mail_came(
 
 
 async def test_pages_work_below_a_prefix(served: Served) -> None:
-    pages = create(served.database)
+    pages = create(served.database, Keyring.generate())
     outer = Starlette(routes=[Mount("/mail", pages)])
     outer.state.pages = pages
     with serving(outer) as address:
@@ -292,7 +293,7 @@ async def test_people_get_a_page_when_something_is_missing(sign_in: SignIn) -> N
 
 
 async def test_people_get_a_page_when_the_database_is_away(broken: Database) -> None:
-    with serving(create(broken)) as address:
+    with serving(create(broken, Keyring.generate())) as address:
         async with aiohttp.ClientSession(address, cookies={"mailmine_session": "x"}) as session:
             text = await text_of(session, "/", status=503)
     broken.close()
@@ -304,7 +305,7 @@ async def test_people_get_a_page_and_no_traceback_when_we_are_broken(served: Ser
     def fail(request: Request) -> Response:
         raise RuntimeError(f"secret of {request.url}")
 
-    pages = create(served.database)
+    pages = create(served.database, Keyring.generate())
     pages.router.routes.append(Route("/broken", fail))
     with serving(pages) as address:
         async with aiohttp.ClientSession(address) as session, session.get("/broken") as answer:

@@ -1,0 +1,205 @@
+"""One integration: its mailboxes, and what one may do to it."""
+
+from collections.abc import Callable
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from mailmine.access import credentials
+from mailmine.access.permissions import Permission
+from mailmine.exchange.endpoints import EWS_ONLINE_ENDS
+from mailmine.model.integration import Integration
+from mailmine.store import buckets, failures, folders, integrations, mailboxes, warnings
+from mailmine.sync import editing
+from mailmine.sync.configure import MailboxConfiguration
+from mailmine.web import mailbox_lines, mailbox_saving
+from mailmine.web.connection_form import kind_of
+from mailmine.web.drafts import WHOLE, Draft, Values
+from mailmine.web.forms import Sent, fields, sent
+from mailmine.web.integration_form import LACKING
+from mailmine.web.integrations import view
+from mailmine.web.visit import Visit, change, page
+
+CONFIRMED = "confirmed"
+"""The field in which somebody types the name of what he removes."""
+
+
+@page
+def show(visit: Visit) -> Response:
+    """Answer GET `/integrations/{owner}/{name}`."""
+    return _page(visit, visit.integration())
+
+
+async def start(request: Request) -> Response:
+    """Answer POST `…/start`: it is read again, whatever stopped it."""
+    await fields(request)
+    return await _change(request, _start)
+
+
+async def stop(request: Request) -> Response:
+    """Answer POST `…/stop`."""
+    await fields(request)
+    return await _change(request, _stop)
+
+
+async def remove(request: Request) -> Response:
+    """Answer POST `…/delete`: with its mailboxes and its secret, once its name was typed; emails and comments stay."""
+    typed = (await fields(request)).get(CONFIRMED, "").strip()
+    return await _change(request, lambda visit: _remove(visit, typed))
+
+
+@page
+def add(visit: Visit) -> Response:
+    """Answer GET `…/mailboxes/add`."""
+    integration = visit.integration(Permission.INTEGRATIONS_WRITE)
+    values = {"lines": "", "bucket": "", "start": "", "attachments": "", "makes_source": "on"}
+    return _adding(visit, integration, Draft.fresh(values))
+
+
+async def save_added(request: Request) -> Response:
+    """Answer POST `…/mailboxes/add`: all of them, or none and what is wrong with which."""
+    given = await sent(request)
+    return await _change(request, lambda visit: _add(visit, given))
+
+
+async def _change(request: Request, act: Callable[[Visit], Response]) -> Response:
+    return await run_in_threadpool(change, request, act)
+
+
+def _start(visit: Visit) -> Response:
+    integration = visit.integration(Permission.INTEGRATIONS_WRITE)
+    has_secret = credentials.is_given(visit.tx, integration.id)
+    lack = editing.lack(integration, has_secret=has_secret)
+    if lack is not None:
+        return _page(visit, integration, fault=LACKING[lack], status=422)
+    editing.start(visit.tx, integration, at=visit.at)
+    visit.note("integration_started", integration)
+    return visit.go("integration", owner=integration.project, name=integration.name)
+
+
+def _stop(visit: Visit) -> Response:
+    integration = visit.integration(Permission.INTEGRATIONS_WRITE)
+    editing.stop(visit.tx, integration)
+    visit.note("integration_stopped", integration)
+    return visit.go("integration", owner=integration.project, name=integration.name)
+
+
+def _remove(visit: Visit, typed: str) -> Response:
+    integration = visit.integration(Permission.INTEGRATIONS_WRITE)
+    if typed != integration.name:
+        wrong = f"Type its name, {integration.name}, to confirm."
+        return _page(visit, integration, unconfirmed=wrong, status=422)
+    credentials.forget(visit.tx, integration.id)
+    integrations.remove(visit.tx, integration.id)
+    visit.note("integration_removed", integration)
+    return visit.go("integrations")
+
+
+def _page(
+    visit: Visit,
+    integration: Integration,
+    *,
+    fault: str = "",
+    unconfirmed: str = "",
+    status: int = 200,
+) -> Response:
+    warned = warnings.of_integration(visit.tx, integration.id)
+    shown = view(visit, integration)
+    places = {one.id: one for one in buckets.list_all(visit.tx)}
+    return visit.render(
+        "integration.html",
+        status=status,
+        here="integrations",
+        title=integration.title or integration.name,
+        view=shown,
+        integration=integration,
+        warned=warned,
+        places=places,
+        kind=kind_of(integration.connection),
+        ends=EWS_ONLINE_ENDS,
+        has_secret=credentials.is_given(visit.tx, integration.id),
+        fault=fault,
+        unconfirmed=unconfirmed,
+        loads=folders.loads(visit.tx),
+        failed=failures.reasons(visit.tx, integration.id),
+    )
+
+
+def _add(visit: Visit, given: Sent) -> Response:
+    integration = visit.integration(Permission.INTEGRATIONS_WRITE)
+    values = {name: given.one(name) for name in ("bucket", "start", "attachments", "makes_source")}
+    values["lines"] = given.secret("lines").strip("\n")
+    errors: dict[str, str] = {}
+    wanted = _wanted(visit, integration, given.files.get("file"), values, errors)
+    draft = Draft(values=values, shown=values, errors=errors)
+    if errors:
+        return _adding(visit, integration, draft)
+    fault = mailbox_saving.save(visit, integration, wanted)
+    if fault is not None:
+        return _adding(visit, integration, draft.with_errors({WHOLE: fault}))
+    visit.note("integration_changed", integration, mailboxes_added=len(wanted))
+    return visit.go("integration", owner=integration.project, name=integration.name)
+
+
+def _wanted(
+    visit: Visit,
+    integration: Integration,
+    file: bytes | None,
+    values: Values,
+    errors: dict[str, str],
+) -> list[MailboxConfiguration]:
+    """Make of lines what the sync is configured with; `errors` gets what is wrong."""
+    place, text = "lines", values["lines"]
+    if file is not None:
+        place = "file"
+        try:
+            text = file.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            errors[place] = "Save the file as CSV in UTF-8, and choose it again."
+            return []
+    start_at = None
+    try:
+        start_at = mailbox_lines.moment(values["start"])
+    except ValueError as error:
+        errors["start"] = str(error)
+    found = mailbox_lines.parse(text)
+    wrong = list(found.wrong)
+    wanted: list[MailboxConfiguration] = []
+    known = {one.address.lower() for one in mailboxes.of_integration(visit.tx, integration.id)}
+    for line in found.good:
+        written = values["bucket"] if line.bucket is None else line.bucket
+        project, bucket = mailbox_saving.place_of(integration, written, line.address)
+        if line.address.lower() in known:
+            wrong.append(f"Line {line.number}: {line.address} is a mailbox of it already.")
+        elif fault := mailbox_saving.wrong_place(visit, project, bucket):
+            if line.bucket is None:
+                errors["bucket"] = fault
+            else:
+                wrong.append(f"Line {line.number}: {fault}")
+        attachments = bool(values["attachments"])
+        wanted.append(
+            MailboxConfiguration(
+                address=line.address,
+                project=project,
+                bucket=bucket,
+                makes_source=bool(values["makes_source"]),
+                start_at=line.start_at or start_at,
+                sync_attachments=attachments if line.attachments is None else line.attachments,
+            )
+        )
+    if wrong or not found.good:
+        errors[place] = "\n".join(wrong) or "There is no address in it."
+    return wanted
+
+
+def _adding(visit: Visit, integration: Integration, draft: Draft) -> Response:
+    return visit.render(
+        "mailboxes_add.html",
+        status=422 if draft.errors else 200,
+        here="integrations",
+        title="Add mailboxes",
+        integration=integration,
+        draft=draft,
+        places=mailbox_saving.places(visit, integration),
+    )
