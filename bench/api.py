@@ -183,7 +183,7 @@ def at_the_database(place: Place) -> Iterator[Metric]:
     def page() -> None:
         with database.read() as tx:
             after = draw.randint(first, last)
-            comments.json_page(tx, source.id, after=after, limit=51, since=None, until=None)
+            comments.json_page(tx, "bench", "mail", after=after, limit=51, since=None, until=None)
 
     def fetch() -> None:
         with database.read() as tx:

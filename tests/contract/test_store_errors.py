@@ -42,6 +42,7 @@ from mailmine.model.ids import (
 )
 from mailmine.model.notice import PersonalChannel, Topic
 from mailmine.store import (
+    arrivals,
     attachments,
     batches,
     buckets,
@@ -218,10 +219,11 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     buckets.ensure: lambda tx: buckets.ensure(tx, PROJECT, "b"),
     buckets.get: lambda tx: buckets.get(tx, "p", "b"),
     buckets.list_all: buckets.list_all,
+    arrivals.by_minute: lambda tx: arrivals.by_minute(tx, [SOURCE], since=NOW),
     comments.count: lambda tx: comments.count(tx, SOURCE),
     comments.get: lambda tx: comments.get(tx, SOURCE, comment_id("a")),
     comments.json_page: lambda tx: comments.json_page(
-        tx, SOURCE, after=None, limit=1, since=None, until=None
+        tx, "p", "s", after=None, limit=1, since=None, until=None
     ),
     comments.of_emails: lambda tx: comments.of_emails(tx, [KEY]),
     comments.page: lambda tx: comments.page(tx, SOURCE, **PAGE),
@@ -256,6 +258,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     events.last_id: events.last_id,
     events.settled_after: lambda tx: events.settled_after(tx, 0, 1),
     events.page: lambda tx: events.page(tx, before=None, limit=1),
+    failures.among: lambda tx: failures.among(tx, [ITEM]),
     failures.reasons: lambda tx: failures.reasons(tx, INTEGRATION),
     failures.due: lambda tx: failures.due(tx, MAILBOX, NOW, 1),
     failures.of_mailbox: lambda tx: failures.of_mailbox(tx, MAILBOX, 1),
@@ -277,6 +280,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     incidents.list_all: incidents.list_all,
     incidents.put: lambda tx: incidents.put(tx, INCIDENT),
     incidents.remove: lambda tx: incidents.remove(tx, INCIDENT),
+    identities.of_user: lambda tx: identities.of_user(tx, USER),
     integrations.by_id: lambda tx: integrations.by_id(tx, INTEGRATION),
     integrations.get: lambda tx: integrations.get(tx, "p", "i"),
     integrations.list_all: integrations.list_all,
@@ -339,7 +343,6 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     sources.by_id: lambda tx: sources.by_id(tx, SOURCE),
     sources.ensure: lambda tx: sources.ensure(tx, PROJECT, "s"),
     sources.get: lambda tx: sources.get(tx, "p", "s"),
-    sources.id_of: lambda tx: sources.id_of(tx, "p", "s"),
     sources.list_all: sources.list_all,
     sources.of_bucket: lambda tx: sources.of_bucket(tx, BUCKET),
     strikes.clear: lambda tx: strikes.clear(tx, MAILBOX),

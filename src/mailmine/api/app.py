@@ -95,11 +95,11 @@ def create(
     app.state.describe = describe
     errors.install(app)
     app.add_middleware(Transport)
-    for router in (docs.router, metrics.router, *OPEN):
-        app.include_router(router)
     for router in GUARDED:
         # Not left to the endpoints: a route cannot forget to ask who calls it.
         app.include_router(router, dependencies=[Depends(asked)])
+    for router in (docs.router, metrics.router, *OPEN):
+        app.include_router(router)
     missing = {name for router in (*OPEN, *GUARDED) for name in named(router)} - set(RIGHTS)
     if missing:
         raise LookupError(f"These routes are not in api/rights.py: {sorted(missing)}")

@@ -26,7 +26,7 @@ from mailmine.api.uploads import CommentsBody, DocumentsBody
 from mailmine.model.comment import Comment
 from mailmine.model.email import Email
 from mailmine.model.ids import CommentId, ContentHash, SourceId
-from mailmine.model.wire import MARKUP_MARK, without_markup
+from mailmine.model.wire import has_markup, without_markup
 from mailmine.refine import Refined, identity
 from mailmine.store import comment_attachments, comments
 from mailmine.store.comments import Counts, NewComment
@@ -93,15 +93,17 @@ async def read_all(
         with data.read() as tx:
             found = comments.json_page(
                 tx,
-                sources.find_id(tx, source, asker),
+                *sources.names(tx, source, asker),
                 after=place,
                 limit=limit + 1,
                 since=since,
                 until=until,
             )
+            if not found:
+                sources.find(tx, source, asker)  # it might not exist
         shown = found[:limit]
         texts: Iterable[bytes] = [json for _, json in shown]
-        if not wanted.include_markup and MARKUP_MARK in b"".join(texts):
+        if not wanted.include_markup and has_markup(b"".join(texts)):
             texts = map(without_markup, texts)
         return ok(
             request,

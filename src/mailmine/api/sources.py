@@ -194,17 +194,17 @@ def find(tx: Transaction, address: str, asker: Asked) -> Source:
     )
 
 
-def find_id(tx: Transaction, address: str, asker: Asked) -> SourceId:
-    """Find the id of the source that a path names, as `find` does, and quicker."""
+def names(tx: Transaction, address: str, asker: Asked) -> tuple[str, str]:
+    """Tell the project and the name of the source that a path names; it may not exist.
+
+    Raises NotFoundError or ForbiddenError where he may not read in that project, and as `find` for an id.
+    """
     if address.startswith("id:"):
-        return find(tx, address, asker).id
-    missing = f"There is no source {address}."
+        found = find(tx, address, asker)
+        return found.project, found.name
     project, _, name = address.partition("/")
-    asker.check(project, missing)
-    found = sources.id_of(tx, project, name)
-    if found is None:
-        raise NotFoundError(missing)
-    return found
+    asker.check(project, f"There is no source {address}.")
+    return project, name
 
 
 def check_tag(tag: str) -> None:

@@ -21,6 +21,7 @@ import msgspec
 from sqlalchemy import (
     Connection,
     Row,
+    ScalarSelect,
     Select,
     bindparam,
     delete,
@@ -35,7 +36,7 @@ from mailmine.model import wire
 from mailmine.model.comment import Comment
 from mailmine.model.ids import CommentId, EmailKey, SourceId, ThreadId
 from mailmine.store import search_index
-from mailmine.store.schema import comments, sources
+from mailmine.store.schema import comments, projects, sources
 from mailmine.store.text import clean_all
 from mailmine.store.types import EPOCH, microseconds
 
@@ -173,14 +174,18 @@ def page(
 
 def json_page(
     tx: Connection,
-    source_id: SourceId,
+    project: str,
+    source: str,
     *,
     after: int | None,
     limit: int,
     since: datetime | None,
     until: datetime | None,
 ) -> Sequence[tuple[int, bytes]]:
-    """List the next `limit` comments, oldest first, as time key and JSON: all that a list for clients shows."""
+    """List the next `limit` comments, oldest first, as time key and JSON: all that a list for clients shows.
+
+    Nothing as well where there is no such source: to find it first would cost as much again as the page.
+    """
     query = _paging(
         whole=False,
         newest_first=False,
@@ -188,8 +193,8 @@ def json_page(
         until=until is not None,
         after=after is not None,
     )
-    found = tx.execute(query, _bounds(source_id, after, limit, since, until))
-    return [(row[0], row[1]) for row in found]
+    bounds = _bounds(None, after, limit, since, until) | {"project": project, "source": source}
+    return tx.execute(query, bounds).all()
 
 
 @functools.cache
@@ -199,7 +204,7 @@ def _paging(
     """Make the query of a page, once: making it costs more than running it."""
     key = comments.c.time_key
     query = select(*COLUMNS) if whole else select(key, comments.c.json)
-    query = query.where(comments.c.source_id == bindparam("source"))
+    query = query.where(comments.c.source_id == (bindparam("source_id") if whole else _named()))
     # The keys bound the search to the second, the timestamps decide within it.
     if since:
         since_at = bindparam("since", type_=comments.c.timestamp.type)
@@ -212,14 +217,20 @@ def _paging(
     return query.order_by(key.desc() if newest_first else key).limit(bindparam("most"))
 
 
+def _named() -> ScalarSelect[SourceId]:
+    """Find the id of a source by the names that its address has."""
+    mine = (projects.c.name == bindparam("project")) & (sources.c.name == bindparam("source"))
+    return select(sources.c.id).join(projects).where(mine).scalar_subquery()
+
+
 def _bounds(
-    source_id: SourceId,
+    source_id: SourceId | None,
     after: int | None,
     limit: int,
     since: datetime | None,
     until: datetime | None,
 ) -> dict[str, Any]:
-    bounds: dict[str, Any] = {"source": source_id, "most": limit}
+    bounds: dict[str, Any] = {"source_id": source_id, "most": limit}
     if since is not None:
         bounds |= {"since": since, "first": _first_slot(since)}
     if until is not None:

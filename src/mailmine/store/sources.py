@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, delete, select, update
+from sqlalchemy import Connection, Select, delete, select, update
 
 from mailmine.model.ids import BucketId, ProjectId, SourceId
 from mailmine.store.errors import NotFound
@@ -44,11 +44,6 @@ def list_all(tx: Connection, project: str | None = None) -> tuple[Source, ...]:
 def get(tx: Connection, project: str, name: str) -> Source | None:
     """Find the source `name` of the project named `project`."""
     return _one(tx, _rows().where(projects.c.name == project, sources.c.name == name))
-
-
-def id_of(tx: Connection, project: str, name: str) -> SourceId | None:
-    """Give the id of the source `name` of the project named `project`: all that reading its comments needs."""
-    return tx.execute(_ID, {"project_name": project, "source_name": name}).scalar()
 
 
 def by_id(tx: Connection, source_id: SourceId) -> Source | None:
@@ -166,11 +161,3 @@ def _all(tx: Connection, query: Select[Any]) -> tuple[Source, ...]:
 def _one(tx: Connection, query: Select[Any]) -> Source | None:
     row = tx.execute(query).one_or_none()
     return None if row is None else Source(**row._asdict())
-
-
-_ID = (
-    select(sources.c.id)
-    .join(projects)
-    .where(projects.c.name == bindparam("project_name"), sources.c.name == bindparam("source_name"))
-)
-"""Made once: every request for comments asks it, and making it costs as much as running it."""

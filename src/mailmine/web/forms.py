@@ -1,7 +1,10 @@
 """Forms of pages: only what a page of this session sent is believed, and a change leads back to a page."""
 
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TypeVar
 
 from sqlalchemy import Connection as Transaction
 from starlette.concurrency import run_in_threadpool
@@ -13,11 +16,16 @@ from mailmine.access import csrf, sessions
 from mailmine.access.permissions import Identity
 from mailmine.web.sign_in import text_of
 from mailmine.web.site import Site, path
-from mailmine.web.visit import identify
+from mailmine.web.visit import Visit, identify, visit
+
+G = TypeVar("G")
 
 Change = Callable[[Transaction, Identity], None]
+Fields = Mapping[str, str]
+"""What was typed, ticked or chosen, by the name of the field."""
+Submit = Callable[[Visit, Fields], Response]
 
-MOST_FIELDS = 50
+MOST_FIELDS = 100
 
 MOST_OF_MANY = 20_000
 """Fields of a form that has some for each folder of a mailbox."""
@@ -26,7 +34,7 @@ LONGEST_PART = 2 << 20
 """Bytes of a field or a file: a list of some ten thousand mailboxes."""
 
 
-async def fields(request: Request) -> Mapping[str, str]:
+async def fields(request: Request) -> Fields:
     """Read a form that comes from a page of this session. Raises HTTPException."""
     async with request.form(max_files=0, max_fields=MOST_FIELDS) as given:
         read = {name: text_of(given, name) for name in given}
@@ -88,3 +96,48 @@ async def change(request: Request, act: Change, *, then: str) -> Response:
         return RedirectResponse(path(request, then if is_signed_in else "sign_in"), 303)
 
     return await run_in_threadpool(write)
+
+
+def form(submit: Submit) -> Callable[[Request], Awaitable[Response]]:
+    """Make a route that takes a form: `submit` writes and leads on, or answers with the page again.
+
+    What it answers with a status of 400 or more changes nothing. Who has no session (any more) is sent to sign in.
+    """
+
+    @functools.wraps(submit)
+    async def answer(request: Request) -> Response:
+        given = await fields(request)
+        return await run_in_threadpool(write, request, submit, given)
+
+    return answer
+
+
+def long_form(
+    submit: Callable[[Visit, Sent], Response],
+) -> Callable[[Request], Awaitable[Response]]:
+    """Do as `form`, for a long one."""
+
+    @functools.wraps(submit)
+    async def answer(request: Request) -> Response:
+        given = await sent(request)
+        return await run_in_threadpool(write, request, submit, given)
+
+    return answer
+
+
+def write(request: Request, submit: Callable[[Visit, G], Response], given: G) -> Response:
+    """Let `submit` write for who asks; what it answers with a status of 400 or more changes nothing."""
+    site: Site = request.app.state.site
+    with site.database.write() as tx:
+        identity = identify(request, tx)
+        if identity is None:
+            return RedirectResponse(path(request, "sign_in"), 303)
+        response = submit(visit(request, tx, identity), given)
+        if response.status_code >= HTTPStatus.BAD_REQUEST:
+            tx.rollback()
+    return response
+
+
+def to(visit: Visit, route: str, /, **params: object) -> Response:
+    """Lead on to a page, so that loading it again sends no form again."""
+    return RedirectResponse(path(visit.request, route, **params), 303)

@@ -1,9 +1,5 @@
 """One integration: its mailboxes, and what one may do to it."""
 
-from collections.abc import Callable
-
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
 from starlette.responses import Response
 
 from mailmine.access import credentials
@@ -16,10 +12,10 @@ from mailmine.sync.configure import MailboxConfiguration
 from mailmine.web import mailbox_lines, mailbox_saving
 from mailmine.web.connection_form import kind_of
 from mailmine.web.drafts import WHOLE, Draft, Values
-from mailmine.web.forms import Sent, fields, sent
+from mailmine.web.forms import Fields, Sent, form, long_form, to
 from mailmine.web.integration_form import LACKING
 from mailmine.web.integrations import view
-from mailmine.web.visit import Visit, change, page
+from mailmine.web.visit import Visit, page
 
 CONFIRMED = "confirmed"
 """The field in which somebody types the name of what he removes."""
@@ -31,22 +27,39 @@ def show(visit: Visit) -> Response:
     return _page(visit, visit.integration())
 
 
-async def start(request: Request) -> Response:
+@form
+def start(visit: Visit, _: Fields) -> Response:
     """Answer POST `…/start`: it is read again, whatever stopped it."""
-    await fields(request)
-    return await _change(request, _start)
+    integration = visit.integration(Permission.INTEGRATIONS_WRITE)
+    has_secret = credentials.is_given(visit.tx, integration.id)
+    lack = editing.lack(integration, has_secret=has_secret)
+    if lack is not None:
+        return _page(visit, integration, fault=LACKING[lack], status=422)
+    editing.start(visit.tx, integration, at=visit.at)
+    visit.note("integration_started", integration)
+    return to(visit, "integration", owner=integration.project, name=integration.name)
 
 
-async def stop(request: Request) -> Response:
+@form
+def stop(visit: Visit, _: Fields) -> Response:
     """Answer POST `…/stop`."""
-    await fields(request)
-    return await _change(request, _stop)
+    integration = visit.integration(Permission.INTEGRATIONS_WRITE)
+    editing.stop(visit.tx, integration)
+    visit.note("integration_stopped", integration)
+    return to(visit, "integration", owner=integration.project, name=integration.name)
 
 
-async def remove(request: Request) -> Response:
+@form
+def remove(visit: Visit, given: Fields) -> Response:
     """Answer POST `…/delete`: with its mailboxes and its secret, once its name was typed; emails and comments stay."""
-    typed = (await fields(request)).get(CONFIRMED, "").strip()
-    return await _change(request, lambda visit: _remove(visit, typed))
+    integration = visit.integration(Permission.INTEGRATIONS_WRITE)
+    if given.get(CONFIRMED, "").strip() != integration.name:
+        wrong = f"Type its name, {integration.name}, to confirm."
+        return _page(visit, integration, unconfirmed=wrong, status=422)
+    credentials.forget(visit.tx, integration.id)
+    integrations.remove(visit.tx, integration.id)
+    visit.note("integration_removed", integration)
+    return to(visit, "integrations")
 
 
 @page
@@ -57,43 +70,22 @@ def add(visit: Visit) -> Response:
     return _adding(visit, integration, Draft.fresh(values))
 
 
-async def save_added(request: Request) -> Response:
+@long_form
+def save_added(visit: Visit, given: Sent) -> Response:
     """Answer POST `…/mailboxes/add`: all of them, or none and what is wrong with which."""
-    given = await sent(request)
-    return await _change(request, lambda visit: _add(visit, given))
-
-
-async def _change(request: Request, act: Callable[[Visit], Response]) -> Response:
-    return await run_in_threadpool(change, request, act)
-
-
-def _start(visit: Visit) -> Response:
     integration = visit.integration(Permission.INTEGRATIONS_WRITE)
-    has_secret = credentials.is_given(visit.tx, integration.id)
-    lack = editing.lack(integration, has_secret=has_secret)
-    if lack is not None:
-        return _page(visit, integration, fault=LACKING[lack], status=422)
-    editing.start(visit.tx, integration, at=visit.at)
-    visit.note("integration_started", integration)
-    return visit.go("integration", owner=integration.project, name=integration.name)
-
-
-def _stop(visit: Visit) -> Response:
-    integration = visit.integration(Permission.INTEGRATIONS_WRITE)
-    editing.stop(visit.tx, integration)
-    visit.note("integration_stopped", integration)
-    return visit.go("integration", owner=integration.project, name=integration.name)
-
-
-def _remove(visit: Visit, typed: str) -> Response:
-    integration = visit.integration(Permission.INTEGRATIONS_WRITE)
-    if typed != integration.name:
-        wrong = f"Type its name, {integration.name}, to confirm."
-        return _page(visit, integration, unconfirmed=wrong, status=422)
-    credentials.forget(visit.tx, integration.id)
-    integrations.remove(visit.tx, integration.id)
-    visit.note("integration_removed", integration)
-    return visit.go("integrations")
+    values = {name: given.one(name) for name in ("bucket", "start", "attachments", "makes_source")}
+    values["lines"] = given.secret("lines").strip("\n")
+    errors: dict[str, str] = {}
+    wanted = _wanted(visit, integration, given.files.get("file"), values, errors)
+    draft = Draft(values=values, shown=values, errors=errors)
+    if errors:
+        return _adding(visit, integration, draft)
+    fault = mailbox_saving.save(visit, integration, wanted)
+    if fault is not None:
+        return _adding(visit, integration, draft.with_errors({WHOLE: fault}))
+    visit.note("integration_changed", integration, mailboxes_added=len(wanted))
+    return to(visit, "integration", owner=integration.project, name=integration.name)
 
 
 def _page(
@@ -124,22 +116,6 @@ def _page(
         loads=folders.loads(visit.tx),
         failed=failures.reasons(visit.tx, integration.id),
     )
-
-
-def _add(visit: Visit, given: Sent) -> Response:
-    integration = visit.integration(Permission.INTEGRATIONS_WRITE)
-    values = {name: given.one(name) for name in ("bucket", "start", "attachments", "makes_source")}
-    values["lines"] = given.secret("lines").strip("\n")
-    errors: dict[str, str] = {}
-    wanted = _wanted(visit, integration, given.files.get("file"), values, errors)
-    draft = Draft(values=values, shown=values, errors=errors)
-    if errors:
-        return _adding(visit, integration, draft)
-    fault = mailbox_saving.save(visit, integration, wanted)
-    if fault is not None:
-        return _adding(visit, integration, draft.with_errors({WHOLE: fault}))
-    visit.note("integration_changed", integration, mailboxes_added=len(wanted))
-    return visit.go("integration", owner=integration.project, name=integration.name)
 
 
 def _wanted(

@@ -1,10 +1,6 @@
 """An integration is made or changed by a form; where two people do at once, neither loses what he did."""
 
-from collections.abc import Callable
-
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import Response
 
 from mailmine.access import credentials
@@ -19,8 +15,8 @@ from mailmine.sync.editing import Lack
 from mailmine.web import connection_form
 from mailmine.web.connection_form import CLOUDS, FIRST, NOTHING_KEPT, Kept, Read
 from mailmine.web.drafts import SHOWN, WHOLE, Draft, merge, proven
-from mailmine.web.forms import Sent, sent
-from mailmine.web.visit import Visit, change, page
+from mailmine.web.forms import Sent, long_form, to
+from mailmine.web.visit import Visit, page
 
 SECRETS = "secrets"
 """The field that tells whether somebody else replaced a secret."""
@@ -47,22 +43,9 @@ def edit(visit: Visit) -> Response:
     return _form(visit, Draft.fresh(_saved(visit, integration)), integration)
 
 
-async def create(request: Request) -> Response:
+@long_form
+def create(visit: Visit, given: Sent) -> Response:
     """Answer POST `/integrations/new`."""
-    return await _answer(request, _create)
-
-
-async def save(request: Request) -> Response:
-    """Answer POST `/integrations/{owner}/{name}/edit`."""
-    return await _answer(request, _save)
-
-
-async def _answer(request: Request, act: Callable[[Visit, Sent], Response]) -> Response:
-    given = await sent(request)
-    return await run_in_threadpool(change, request, lambda visit: act(visit, given))
-
-
-def _create(visit: Visit, given: Sent) -> Response:
     kept = kept_of(visit, None)
     owner, name = given.one("owner"), given.one("name")
     values = {"owner": owner, "name": name, **connection_form.typed(given, kept)}
@@ -80,10 +63,12 @@ def _create(visit: Visit, given: Sent) -> Response:
         return _form(visit, draft.with_errors({WHOLE: fault}), None)
     made = _keep(visit, owner, name, read, None)
     visit.note("integration_created", made)
-    return visit.go("integration", owner=owner, name=name)
+    return to(visit, "integration", owner=owner, name=name)
 
 
-def _save(visit: Visit, given: Sent) -> Response:
+@long_form
+def save(visit: Visit, given: Sent) -> Response:
+    """Answer POST `/integrations/{owner}/{name}/edit`."""
     integration = visit.integration(Permission.INTEGRATIONS_WRITE)
     kept = kept_of(visit, integration)
     shown = proven(given.secret(SHOWN))
@@ -108,7 +93,7 @@ def _save(visit: Visit, given: Sent) -> Response:
         secret_changed=read.secret is not None,
         proxy_secret_changed=read.proxy_secret is not None,
     )
-    return visit.go("integration", owner=owner, name=name)
+    return to(visit, "integration", owner=owner, name=name)
 
 
 def kept_of(visit: Visit, integration: Integration | None) -> Kept:
@@ -134,8 +119,7 @@ def _apply(visit: Visit, owner: str, name: str, title: str, connection: Connecti
     """Make the store say what the form does, or tell why that cannot be."""
     wanted = IntegrationConfiguration(project=owner, name=name, title=title, connection=connection)
     try:
-        with visit.tx.begin_nested():
-            configure.apply(visit.tx, Configuration(integrations=(wanted,)), at=visit.at)
+        configure.apply(visit.tx, Configuration(integrations=(wanted,)), at=visit.at)
     except ConfigurationError as error:
         return f"{error}."
     return None

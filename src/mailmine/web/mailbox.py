@@ -1,9 +1,5 @@
 """One mailbox: how far each of its folders is, what went wrong, and what one may do about it."""
 
-from collections.abc import Callable
-
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
 from starlette.responses import Response
 
 from mailmine.access.permissions import Permission
@@ -11,9 +7,9 @@ from mailmine.model.integration import Integration, Mailbox
 from mailmine.store import buckets, failures, folders, mailboxes, sources, strikes, warnings
 from mailmine.sync import configure, editing, recent
 from mailmine.web import loading, progress
-from mailmine.web.forms import fields
+from mailmine.web.forms import Fields, form, to
 from mailmine.web.integration import CONFIRMED
-from mailmine.web.visit import Visit, change, page
+from mailmine.web.visit import Visit, page
 
 FAILURES = 50
 """Failed items that the page lists; the rest are counted."""
@@ -26,85 +22,68 @@ def show(visit: Visit) -> Response:
     return _page(visit, integration, visit.mailbox(integration))
 
 
-async def start(request: Request) -> Response:
+@form
+def start(visit: Visit, _: Fields) -> Response:
     """Answer POST `…/start`: it is read again at once, whatever stopped it."""
-    return await _change(request, _start)
-
-
-async def stop(request: Request) -> Response:
-    """Answer POST `…/stop`."""
-    return await _change(request, _stop)
-
-
-async def retry(request: Request) -> Response:
-    """Answer POST `…/retry`: what could not be read is tried again at once."""
-    return await _change(request, _retry)
-
-
-async def read_anew(request: Request) -> Response:
-    """Answer POST `…/read-anew`: all folders are read from their beginning, once that was confirmed."""
-    return await _change(request, _read_anew)
-
-
-async def remove(request: Request) -> Response:
-    """Answer POST `…/delete`, once its address was typed: its emails and comments stay."""
-    return await _change(request, _remove)
-
-
-Act = Callable[[Visit, Integration, Mailbox, str], Response | None]
-
-
-async def _change(request: Request, act: Act) -> Response:
-    confirmed = (await fields(request)).get(CONFIRMED, "").strip()
-
-    def answer(visit: Visit) -> Response:
-        integration = visit.integration(Permission.INTEGRATIONS_WRITE)
-        mailbox = visit.mailbox(integration)
-        owner, name = integration.project, integration.name
-        return act(visit, integration, mailbox, confirmed) or visit.go(
-            "mailbox", owner=owner, name=name, mailbox=mailbox.id
-        )
-
-    return await run_in_threadpool(change, request, answer)
-
-
-def _start(visit: Visit, integration: Integration, mailbox: Mailbox, _: str) -> None:
+    integration, mailbox = _changing(visit)
     editing.start_mailbox(visit.tx, mailbox, at=visit.at)
     visit.note("mailbox_started", integration, mailbox)
+    return _again(visit, integration, mailbox)
 
 
-def _stop(visit: Visit, integration: Integration, mailbox: Mailbox, _: str) -> None:
+@form
+def stop(visit: Visit, _: Fields) -> Response:
+    """Answer POST `…/stop`."""
+    integration, mailbox = _changing(visit)
     editing.stop_mailbox(visit.tx, mailbox)
     visit.note("mailbox_stopped", integration, mailbox)
+    return _again(visit, integration, mailbox)
 
 
-def _retry(visit: Visit, integration: Integration, mailbox: Mailbox, _: str) -> None:
+@form
+def retry(visit: Visit, _: Fields) -> Response:
+    """Answer POST `…/retry`: what could not be read is tried again at once."""
+    integration, mailbox = _changing(visit)
     failures.retry(visit.tx, mailbox.id, at=visit.at)
     mailboxes.wake(visit.tx, mailbox.id, visit.at)
     visit.note("failed_items_retried", integration, mailbox)
+    return _again(visit, integration, mailbox)
 
 
-def _read_anew(
-    visit: Visit, integration: Integration, mailbox: Mailbox, confirmed: str
-) -> Response | None:
-    if not confirmed:
+@form
+def read_anew(visit: Visit, given: Fields) -> Response:
+    """Answer POST `…/read-anew`: all folders are read from their beginning, once that was confirmed."""
+    integration, mailbox = _changing(visit)
+    if not given.get(CONFIRMED):
         wrong = "Tick the box to confirm."
         return _page(visit, integration, mailbox, errors={"read_anew": wrong}, status=422)
     configure.read_anew(visit.tx, mailbox)
     mailboxes.wake(visit.tx, mailbox.id, visit.at)
     visit.note("mailbox_read_anew", integration, mailbox)
-    return None
+    return _again(visit, integration, mailbox)
 
 
-def _remove(
-    visit: Visit, integration: Integration, mailbox: Mailbox, confirmed: str
-) -> Response | None:
-    if confirmed.lower() != mailbox.address.lower():
+@form
+def remove(visit: Visit, given: Fields) -> Response:
+    """Answer POST `…/delete`, once its address was typed: its emails and comments stay."""
+    integration, mailbox = _changing(visit)
+    if given.get(CONFIRMED, "").strip().lower() != mailbox.address.lower():
         wrong = f"Type its address, {mailbox.address}, to confirm."
         return _page(visit, integration, mailbox, errors={"delete": wrong}, status=422)
     mailboxes.remove(visit.tx, mailbox.id)
     visit.note("mailbox_removed", integration, mailbox)
-    return visit.go("integration", owner=integration.project, name=integration.name)
+    return to(visit, "integration", owner=integration.project, name=integration.name)
+
+
+def _changing(visit: Visit) -> tuple[Integration, Mailbox]:
+    """Find what the address names, for somebody who may change it. Raises HTTPException."""
+    integration = visit.integration(Permission.INTEGRATIONS_WRITE)
+    return integration, visit.mailbox(integration)
+
+
+def _again(visit: Visit, integration: Integration, mailbox: Mailbox) -> Response:
+    owner, name = integration.project, integration.name
+    return to(visit, "mailbox", owner=owner, name=name, mailbox=mailbox.id)
 
 
 def _page(

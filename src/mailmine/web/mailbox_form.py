@@ -21,9 +21,9 @@ from mailmine.sync import editing
 from mailmine.sync.configure import MailboxConfiguration, is_address
 from mailmine.web import mailbox_lines, mailbox_saving
 from mailmine.web.drafts import SHOWN, WHOLE, Draft, merge, proven
-from mailmine.web.forms import Sent, sent
+from mailmine.web.forms import Sent, sent, to, write
 from mailmine.web.integration_form import last_change
-from mailmine.web.visit import Visit, change, look, page
+from mailmine.web.visit import Visit, look, page
 
 ADDRESSES = ("participant_allowlist", "participant_denylist")
 DOMAINS = ("participant_domain_allowlist", "participant_domain_denylist")
@@ -77,7 +77,7 @@ async def create(request: Request) -> Response:
     given = await sent(request)
     if given.one("action") == ASK:
         return await _with_folders(request, given)
-    return await _change(request, lambda visit: _create(visit, given))
+    return await run_in_threadpool(write, request, _create, given)
 
 
 async def save(request: Request) -> Response:
@@ -85,11 +85,7 @@ async def save(request: Request) -> Response:
     given = await sent(request)
     if given.one("action") == ASK:
         return await _with_folders(request, given)
-    return await _change(request, lambda visit: _save(visit, given))
-
-
-async def _change(request: Request, act: Callable[[Visit], Response]) -> Response:
-    return await run_in_threadpool(change, request, act)
+    return await run_in_threadpool(write, request, _save, given)
 
 
 def _create(visit: Visit, given: Sent) -> Response:
@@ -122,12 +118,9 @@ def _save(visit: Visit, given: Sent) -> Response:
     wanted, errors = _wanted(visit, integration, mailbox, values)
     if wanted is None:
         return _form(visit, integration, mailbox, draft.with_errors(errors), rows)
-    with visit.tx.begin_nested() as attempt:
-        if wanted.address.lower() != mailbox.address.lower():
-            mailboxes.remove(visit.tx, mailbox.id)
-        fault = mailbox_saving.save(visit, integration, (wanted,))
-        if fault is not None:
-            attempt.rollback()
+    if wanted.address.lower() != mailbox.address.lower():
+        mailboxes.remove(visit.tx, mailbox.id)
+    fault = mailbox_saving.save(visit, integration, (wanted,))
     if fault is not None:
         return _form(visit, integration, mailbox, draft.with_errors({WHOLE: fault}), rows)
     saved = _member(visit, integration, wanted.address)
@@ -365,7 +358,9 @@ def _member(visit: Visit, integration: Integration, address: str) -> Mailbox:
 
 
 def _go(visit: Visit, integration: Integration, mailbox: Mailbox) -> Response:
-    return visit.go("mailbox", owner=integration.project, name=integration.name, mailbox=mailbox.id)
+    return to(
+        visit, "mailbox", owner=integration.project, name=integration.name, mailbox=mailbox.id
+    )
 
 
 def _moment(at: datetime | None) -> str:

@@ -57,7 +57,7 @@ def wrong_place(visit: Visit, project: str, name: str) -> str | None:
 def save(
     visit: Visit, integration: Integration, wanted: Sequence[MailboxConfiguration]
 ) -> str | None:
-    """Make the store say what is wanted, or tell why that cannot be; then nothing was changed."""
+    """Make the store say what is wanted, or tell why that cannot be; then what was written has to be taken back."""
     tx = visit.tx
     known = {one.address.lower() for one in mailboxes.of_integration(tx, integration.id)}
     new = [one for one in wanted if one.address.lower() not in known]
@@ -80,8 +80,7 @@ def save(
         mailboxes=tuple(_without_second_source(visit, one, shown) for one in wanted),
     )
     try:
-        with tx.begin_nested():
-            configure.apply(tx, Configuration(integrations=(configuration,)), at=visit.at)
+        configure.apply(tx, Configuration(integrations=(configuration,)), at=visit.at)
     except ConfigurationError as error:
         return f"{error}."
     return None

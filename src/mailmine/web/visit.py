@@ -56,6 +56,13 @@ class Visit:
         return self.identity.may_anywhere(Permission.INTEGRATIONS_READ)
 
     @property
+    def sees_people(self) -> bool:
+        """Tell whether there are users that he might see."""
+        return self.identity.administers_projects or self.identity.may_anywhere(
+            Permission.USERS_READ
+        )
+
+    @property
     def unread(self) -> int:
         """Count what he was told and did not read yet."""
         return deliveries.count_unread(self.tx, self.identity.user_id)
@@ -89,38 +96,6 @@ class Visit:
         site: Site = self.request.app.state.site
         return site.keyring
 
-    def path(self, route: str, /, **params: object) -> str:
-        """Write the path of a route."""
-        return path(self.request, route, **params)
-
-    def go(self, route: str, /, **params: object) -> Response:
-        """Show another page, after something was changed."""
-        return RedirectResponse(self.path(route, **params), 303)
-
-    def note(
-        self,
-        kind: str,
-        integration: Integration,
-        mailbox: Mailbox | None = None,
-        /,
-        **detail: str | float | bool | None,
-    ) -> None:
-        """Append to the audit log what he did to an integration or a mailbox of it. Never a secret."""
-        told: dict[str, str | int | float | bool | None] = {"project": integration.project}
-        told |= {"name": integration.name} if mailbox is None else {"mailbox": mailbox.address}
-        told |= detail
-        if self.request.client:
-            told["from"] = self.request.client.host
-        events.append(
-            self.tx,
-            kind,
-            at=self.at,
-            integration_id=integration.id,
-            mailbox_id=mailbox.id if mailbox else None,
-            user_id=self.identity.user_id,
-            detail=told,
-        )
-
     def integration(self, permission: Permission = Permission.INTEGRATIONS_READ) -> Integration:
         """Find the integration that the address names; 404 too where he may not know of it, 403 where he may only look."""
         wanted = self.request.path_params
@@ -143,6 +118,32 @@ class Visit:
         """Fill a page in."""
         return render(self.request, template, visit=self, **context)
 
+    def note(
+        self,
+        kind: str,
+        integration: Integration | None = None,
+        mailbox: Mailbox | None = None,
+        /,
+        **detail: str | float | bool | None,
+    ) -> None:
+        """Write into the audit log what he did, in the transaction that does it. Never a secret."""
+        if integration is not None:
+            detail |= {"project": integration.project}
+            detail |= (
+                {"name": integration.name} if mailbox is None else {"mailbox": mailbox.address}
+            )
+        if self.request.client is not None:
+            detail["from"] = self.request.client.host
+        events.append(
+            self.tx,
+            kind,
+            at=self.at,
+            user_id=self.identity.user_id,
+            integration_id=integration.id if integration else None,
+            mailbox_id=mailbox.id if mailbox else None,
+            detail=detail,
+        )
+
 
 def identify(request: Request, tx: Connection) -> Identity | None:
     """Tell who asks, by the cookie of the session."""
@@ -161,7 +162,7 @@ def page(show: Callable[[Visit], Response]) -> Callable[[Request], Response]:
             identity = identify(request, tx)
             if identity is None:
                 return _to_sign_in(request)
-            response = show(_visit(request, tx, identity))
+            response = show(visit(request, tx, identity))
         if identity.unnoted_session is not None:
             # Reading goes on while nothing can be written.
             with suppress(StoreError), site.database.write() as tx:
@@ -171,25 +172,16 @@ def page(show: Callable[[Visit], Response]) -> Callable[[Request], Response]:
     return answer
 
 
-def change(request: Request, act: Callable[[Visit], Response]) -> Response:
-    """Let `act` change the store for who asks, and answer what it gives: another page, or the same form with what is wrong."""
-    site: Site = request.app.state.site
-    with site.database.write() as tx:
-        identity = identify(request, tx)
-        if identity is None:
-            return RedirectResponse(path(request, "sign_in"), 303)
-        return act(_visit(request, tx, identity))
-
-
 def look(request: Request, read: Callable[[Visit], T]) -> T | None:
     """Read for who asks; None where he is not signed in (any more)."""
     site: Site = request.app.state.site
     with site.database.read() as tx:
         identity = identify(request, tx)
-        return None if identity is None else read(_visit(request, tx, identity))
+        return None if identity is None else read(visit(request, tx, identity))
 
 
-def _visit(request: Request, tx: Connection, identity: Identity) -> Visit:
+def visit(request: Request, tx: Connection, identity: Identity) -> Visit:
+    """Begin the visit of somebody who was identified."""
     return Visit(request, tx, identity, csrf.token(request.cookies[sessions.COOKIE]))
 
 
