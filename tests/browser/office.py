@@ -14,9 +14,18 @@ from exchange_simulator import Exchange
 
 PATIENCE = 60.0
 """Seconds for the server to say where it is."""
+IMPATIENT = """
+from mailmine.cli import main
+from mailmine.exchange import session
+
+session.SECOND_LOGIN_AFTER = 1.0
+main()
+"""
+"""mailmine, but for a refused password: that is tried again after five minutes, which nobody waits for here."""
 ACCOUNT = "sync@nordwind.example"
 ORDERS = "orders@nordwind.example"
-SERVICE = "service@nordwind.example"
+HELP = "help@nordwind.example"
+PASSWORD = "right"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +44,8 @@ class Office:
 def office(folder: Path) -> Iterator[Office]:
     """Run both."""
     exchange = Exchange()
-    exchange.account(ACCOUNT, password="right")
-    for address in (ORDERS, SERVICE):
+    exchange.account(ACCOUNT, password=PASSWORD)
+    for address in (ORDERS, HELP):
         exchange.grant(ACCOUNT, mailbox=address)
     with exchange.serve() as ews, _mailmine(folder) as said:
         text = said()
@@ -53,7 +62,7 @@ def _mailmine(folder: Path) -> Iterator[Callable[[], str]]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MAILMINE_")}
     with output.open("w") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "mailmine", "serve", "--port", "0", "--data", str(folder)],
+            [sys.executable, "-c", IMPATIENT, "serve", "--port", "0", "--data", str(folder)],
             stdout=file,
             stderr=subprocess.STDOUT,
             env=kept | {"COLUMNS": "400", "NO_COLOR": "1", "MAILMINE_POLL_INTERVAL": "PT1S"},

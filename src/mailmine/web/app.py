@@ -6,7 +6,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from mailmine.access.secrets import Keyring
@@ -133,15 +133,15 @@ def _integrations() -> list[Route]:
     return [
         Route("/integrations/new", integration_form.new, name="integration_new"),
         Route("/integrations/new", integration_form.create, methods=["POST"]),
-        _act("/integrations/test", trial.unsaved, "test_new"),
+        *_act("/integrations/test", trial.unsaved, "test_new"),
         Route(one, integration.show, name="integration"),
         Route(f"{one}/edit", integration_form.edit, name="integration_edit"),
         Route(f"{one}/edit", integration_form.save, methods=["POST"]),
-        _act(f"{one}/test", trial.saved, "test"),
-        _act(f"{one}/test-edited", trial.edited, "test_edited"),
-        _act(f"{one}/start", integration.start, "integration_start"),
-        _act(f"{one}/stop", integration.stop, "integration_stop"),
-        _act(f"{one}/delete", integration.remove, "integration_delete"),
+        *_act(f"{one}/test", trial.saved, "test"),
+        *_act(f"{one}/test-edited", trial.edited, "test_edited"),
+        *_act(f"{one}/start", integration.start, "integration_start"),
+        *_act(f"{one}/stop", integration.stop, "integration_stop"),
+        *_act(f"{one}/delete", integration.remove, "integration_delete"),
         Route(f"{one}/mailboxes/add", integration.add, name="mailboxes_add"),
         Route(f"{one}/mailboxes/add", integration.save_added, methods=["POST"]),
         Route(f"{one}/mailboxes/new", mailbox_form.new, name="mailbox_new"),
@@ -149,13 +149,20 @@ def _integrations() -> list[Route]:
         Route(box, mailbox.show, name="mailbox"),
         Route(f"{box}/edit", mailbox_form.edit, name="mailbox_edit"),
         Route(f"{box}/edit", mailbox_form.save, methods=["POST"]),
-        _act(f"{box}/start", mailbox.start, "mailbox_start"),
-        _act(f"{box}/stop", mailbox.stop, "mailbox_stop"),
-        _act(f"{box}/retry", mailbox.retry, "mailbox_retry"),
-        _act(f"{box}/read-anew", mailbox.read_anew, "mailbox_read_anew"),
-        _act(f"{box}/delete", mailbox.remove, "mailbox_delete"),
+        *_act(f"{box}/start", mailbox.start, "mailbox_start"),
+        *_act(f"{box}/stop", mailbox.stop, "mailbox_stop"),
+        *_act(f"{box}/retry", mailbox.retry, "mailbox_retry"),
+        *_act(f"{box}/read-anew", mailbox.read_anew, "mailbox_read_anew"),
+        *_act(f"{box}/delete", mailbox.remove, "mailbox_delete"),
     ]
 
 
-def _act(address: str, act: Callable[[Request], Awaitable[Response]], name: str) -> Route:
-    return Route(address, act, methods=["POST"], name=name)
+def _act(
+    address: str, act: Callable[[Request], Awaitable[Response]], name: str
+) -> tuple[Route, Route]:
+    """Route what is done by a form; whoever loads the answer to it again comes to the page that the form stands on."""
+    return Route(address, act, methods=["POST"], name=name), Route(address, _back)
+
+
+async def _back(request: Request) -> Response:
+    return RedirectResponse(request.url.path.rpartition("/")[0], 303)
