@@ -79,6 +79,7 @@ NO_PASSWORDS: Final = (
     "Exchange Online takes no plain user and password any more: "
     "choose a client secret, a certificate or a service user."
 )
+STAND_IN: Final = "https://missing.invalid"
 AGAIN: Final = "Type it again: what is kept was meant for the address before, and would now be sent to another."
 BY_TLS: Final = {
     Code.CIPHERS_UNKNOWN: "tls_ciphers",
@@ -185,14 +186,15 @@ def read(sent: Sent, values: Values, kept: Kept) -> Read:
     proxy_secret = sent.secret("proxy_password") or proxy.split(sent.one("proxy")).password or None
     errors |= _wrong_secret(auth, secret, kept)
     try:
-        written = WrittenConnection.model_validate(_written(kind, auth, values))
+        # What is missing is said already; the rest is looked at all the same.
+        whole = {**values, **dict.fromkeys(errors, STAND_IN)}
+        written = WrittenConnection.model_validate(_written(kind, auth, whole))
     except ValidationError as error:
         found = {
             _field_of(place): WRONG.get(place.partition(".")[0], words)
             for place, words in editing.mistakes(error).items()
         }
-        # What is missing is said already, in better words.
-        return Read(None, errors=found | errors if set(found) != {WHOLE} else errors or found)
+        return Read(None, errors=found | errors)
     connection = written.connection(Path("/"))
     errors = _unusable(connection) | errors
     if secret is None and _is_kept_for_elsewhere(auth, connection, kept):
@@ -248,20 +250,20 @@ def _wrong_secret(auth: AuthType, secret: str | None, kept: Kept) -> dict[str, s
 
 def _unusable(connection: Connection) -> dict[str, str]:
     """Say what could not even be tried."""
+    errors: dict[str, str] = {}
     try:
         make_context(connection)
     except ExchangeError as error:
-        return {BY_TLS.get(Code(error.fault.code), WHOLE): error.fault.message}
+        errors[BY_TLS.get(Code(error.fault.code), WHOLE)] = error.fault.message
     if connection.endpoint:
         try:
             refuse_plain_http(connection.endpoint, is_allowed=connection.plain_http)
         except ExchangeError as error:
-            words = error.fault.message.replace(
+            errors["endpoint"] = error.fault.message.replace(
                 "say plain_http = true in the integration",
                 "tick “Without TLS, on this machine only” below",
             )
-            return {"endpoint": words}
-    return {}
+    return errors
 
 
 def _field_of(place: str) -> str:

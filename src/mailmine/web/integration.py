@@ -6,7 +6,7 @@ from mailmine.access import credentials
 from mailmine.access.permissions import Permission
 from mailmine.exchange.endpoints import EWS_ONLINE_ENDS
 from mailmine.model.integration import Integration
-from mailmine.store import buckets, failures, folders, integrations, mailboxes, warnings
+from mailmine.store import buckets, integrations, mailboxes, warnings
 from mailmine.sync import editing
 from mailmine.sync.configure import MailboxConfiguration
 from mailmine.web import mailbox_lines, mailbox_saving
@@ -16,6 +16,9 @@ from mailmine.web.forms import Fields, Sent, form, long_form, to
 from mailmine.web.integration_form import LACKING
 from mailmine.web.integrations import view
 from mailmine.web.visit import Visit, page
+
+LISTED = 100
+"""Mailboxes on a page."""
 
 CONFIRMED = "confirmed"
 """The field in which somebody types the name of what he removes."""
@@ -98,6 +101,10 @@ def _page(
 ) -> Response:
     warned = warnings.of_integration(visit.tx, integration.id)
     shown = view(visit, integration)
+    query = visit.request.query_params.get("q", "").strip()
+    found = [one for one in shown.mailboxes if query.lower() in one.mailbox.address.lower()]
+    pages = max(-(-len(found) // LISTED), 1)
+    number = min(_number(visit.request.query_params.get("page", "")), pages)
     places = {one.id: one for one in buckets.list_all(visit.tx)}
     return visit.render(
         "integration.html",
@@ -105,6 +112,12 @@ def _page(
         here="integrations",
         title=integration.title or integration.name,
         view=shown,
+        boxes=found[(number - 1) * LISTED : number * LISTED],
+        found=len(found),
+        query=query,
+        number=number,
+        pages=pages,
+        listed=LISTED,
         integration=integration,
         warned=warned,
         places=places,
@@ -113,8 +126,6 @@ def _page(
         has_secret=credentials.is_given(visit.tx, integration.id),
         fault=fault,
         unconfirmed=unconfirmed,
-        loads=folders.loads(visit.tx),
-        failed=failures.reasons(visit.tx, integration.id),
     )
 
 
@@ -179,3 +190,8 @@ def _adding(visit: Visit, integration: Integration, draft: Draft) -> Response:
         draft=draft,
         places=mailbox_saving.places(visit, integration),
     )
+
+
+def _number(text: str) -> int:
+    """Read the number of a page; the first where that is none."""
+    return max(int(text), 1) if text.isascii() and text.isdigit() and len(text) < 10 else 1  # noqa: PLR2004

@@ -124,7 +124,7 @@ async def test_an_empty_installation_says_how_to_begin(tmp_path: Path) -> None:
         first.administrator(tx, at=datetime.now(UTC), password="a few good words")
         admin = users.list_all(tx)[0]
         token = sessions.begin(tx, admin, at=datetime.now(UTC))
-    with serving(create(database)) as address:
+    with serving(create(database, Keyring.generate())) as address:
         cookies = {sessions.COOKIE: token}
         async with aiohttp.ClientSession(address, cookies=cookies) as session:
             text = await text_of(session, "/")
