@@ -18,10 +18,10 @@ IMPATIENT = """
 from mailmine.cli import main
 from mailmine.exchange import session
 
-session.SECOND_LOGIN_AFTER = 1.0
+session.SECOND_LOGIN_AFTER = session.FURTHER_LOGINS_AFTER = 1.0
 main()
 """
-"""mailmine, but for a refused password: that is tried again after five minutes, which nobody waits for here."""
+"""mailmine, but for a refused password: that is tried again after minutes, which nobody waits for here."""
 ACCOUNT = "sync@nordwind.example"
 ORDERS = "orders@nordwind.example"
 HELP = "help@nordwind.example"

@@ -102,6 +102,8 @@ class Read:
     secret: str | None = field(default=None, repr=False)
     """None: nothing was filled in."""
     proxy_secret: str | None = field(default=None, repr=False)
+    uses_kept: bool = False
+    """Whether the secret that is kept is of the kind that is wanted now."""
     errors: Values = field(default_factory=dict)
 
 
@@ -201,12 +203,17 @@ def read(sent: Sent, values: Values, kept: Kept) -> Read:
         errors[SECRET_OF[auth]] = AGAIN
     if proxy_secret is not None and not connection.proxy_username:
         errors["proxy"] = "Name the user of the password too: http://user@proxy.example.com:3128."
-    return Read(None if errors else connection, secret, proxy_secret, errors)
+    return Read(
+        None if errors else connection, secret, proxy_secret, _uses_kept(auth, kept), errors
+    )
+
+
+def _uses_kept(auth: AuthType, kept: Kept) -> bool:
+    return kept.has_secret and SECRET_OF[auth] == SECRET_OF[kept.connection.auth]
 
 
 def _is_kept_for_elsewhere(auth: AuthType, connection: Connection, kept: Kept) -> bool:
-    is_used = kept.has_secret and SECRET_OF[auth] == SECRET_OF[kept.connection.auth]
-    return is_used and editing.leads_elsewhere(connection, kept.connection)
+    return _uses_kept(auth, kept) and editing.leads_elsewhere(connection, kept.connection)
 
 
 def _written(kind: Kind, auth: AuthType, values: Values) -> dict[str, Any]:
@@ -239,8 +246,7 @@ def _written(kind: Kind, auth: AuthType, values: Values) -> dict[str, Any]:
 def _wrong_secret(auth: AuthType, secret: str | None, kept: Kept) -> dict[str, str]:
     name = SECRET_OF[auth]
     if secret is None:
-        is_kept = kept.has_secret and SECRET_OF[kept.connection.auth] == name
-        return {} if is_kept or auth is AuthType.NEGOTIATE else {name: MISSING[name]}
+        return {} if _uses_kept(auth, kept) or auth is AuthType.NEGOTIATE else {name: MISSING[name]}
     if auth is AuthType.CLIENT_CERTIFICATE and "PRIVATE KEY-----" not in secret:
         return {
             name: "There is no private key in it: paste the whole PEM text, key and certificate."

@@ -133,6 +133,8 @@ def _keep(
     saved = integrations.get(tx, owner, name)
     if saved is None:
         raise HTTPException(404)
+    if read.secret is None and not read.uses_kept:
+        credentials.forget(tx, saved.id, credentials.ACCOUNT)
     if read.secret is not None:
         credentials.keep(tx, keyring, saved.id, read.secret, at=at)
         welcome_new_secrets(tx, lambda one: credentials.of(tx, keyring, one.id) or "", at=at)

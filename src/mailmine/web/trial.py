@@ -109,14 +109,15 @@ def _of_edited(visit: Visit, given: Sent) -> Trial | Faults:
     kept = kept_of(visit, integration)
     read = connection_form.read(given, connection_form.typed(given, kept), kept)
     secret = read.secret
-    if secret is None:
+    if secret is None and read.uses_kept:
         secret = credentials.of(visit.tx, visit.keyring, integration.id)
     members = mailboxes.of_integration(visit.tx, integration.id)
     found = _of_read(read, given, secret or "", [one.address for one in members])
     if isinstance(found, Trial) and found.connection.proxy_username and read.proxy_secret is None:
         password = credentials.of(visit.tx, visit.keyring, integration.id, credentials.PROXY)
-        same = integration.connection.proxy == found.connection.proxy
-        connection = proxy.with_password(found.connection, password if same else None)
+        known, wanted = integration.connection, found.connection
+        is_same = (known.proxy, known.proxy_username) == (wanted.proxy, wanted.proxy_username)
+        connection = proxy.with_password(wanted, password if is_same else None)
         return Trial(connection, found.secret, found.addresses)
     return found
 

@@ -126,3 +126,12 @@ def test_a_password_within_the_address_of_the_proxy_is_taken_out() -> None:
     assert found.proxy_secret == "secret"
     assert found.connection is not None
     assert found.connection.proxy == "http://proxy.example.com:3128"
+
+
+def test_a_kept_secret_of_another_kind_is_not_used() -> None:
+    kept = Kept(APPLICATION, has_secret=True, may_name_files=False)
+    given = sent(replace(BASIC, auth=AuthType.NEGOTIATE))
+    found = read(given, typed(given, kept), kept)
+    assert found.errors == {}
+    assert not found.uses_kept
+    assert read(sent(APPLICATION), typed(sent(APPLICATION), kept), kept).uses_kept
