@@ -11,6 +11,7 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 
+from mailmine.access.secrets import Keyring
 from mailmine.exchange.check import Name, Outcome, Step, Steps
 from mailmine.exchange.faults import Fault, Scope, Where
 from mailmine.model.integration import Connection
@@ -87,6 +88,6 @@ def serving_company(folder: Path) -> Iterator[Served]:
     enabling = Enabling(
         database, lambda _: "", lambda integration: integration.connection, try_out=_try_out
     )
-    with serving(create(database, enabling=enabling)) as address:
+    with serving(create(database, Keyring.generate(), enabling=enabling)) as address:
         yield Served(address, company, database)
     database.close()

@@ -34,7 +34,6 @@ from mailmine.model.integration import (
     AuthType,
     Backend,
     Connection,
-    DisabledReason,
     Filters,
     Integration,
     Mailbox,
@@ -48,15 +47,15 @@ from mailmine.store import (
     integrations,
     mailboxes,
     projects,
-    strikes,
     warnings,
 )
 from mailmine.store.buckets import Bucket
 from mailmine.store.database import Database
 from mailmine.store.warnings import StandingWarning
-from mailmine.sync import configure
+from mailmine.sync import configure, editing
 from mailmine.sync.configure import Configuration, ConfigurationError, IntegrationConfiguration
 from mailmine.sync.credentials import welcome_new_proxy_secret, welcome_new_secrets
+from mailmine.sync.editing import Lack
 from mailmine.sync.enabling import Obstacle, is_stopped
 
 router = APIRouter(prefix="/api/_private/integrations", tags=["integrations"])
@@ -231,7 +230,7 @@ def _check_secrets(
         and connection is not None
         and bodies.secret(given) is None
         and credentials.is_given(tx, before.id)
-        and bodies.leads_elsewhere(connection, before.connection)
+        and editing.leads_elsewhere(connection, before.connection)
     ):
         raise InvalidError(
             "configuration.auth.secret: give it again, for what is kept was meant for the address before."
@@ -249,9 +248,7 @@ def _keep_secrets(
     """Keep the secrets that a client gives; what was held up for the want of them goes on."""
     secret = bodies.secret(given)
     if secret is not None:
-        # An unchanged password is not a new one to try.
-        if credentials.of(tx, keyring, saved.id) != secret:
-            credentials.put(tx, keyring, saved.id, secret, at=asker.at)
+        credentials.keep(tx, keyring, saved.id, secret, at=asker.at)
         welcome_new_secrets(tx, lambda one: credentials.of(tx, keyring, one.id) or "", at=asker.at)
     if credentials.keep_for_proxy(
         tx,
@@ -284,17 +281,12 @@ def _let_go(tx: Transaction, members: Iterable[Mailbox], wanted: Container[str])
 
 def _begin(tx: Transaction, saved: Integration, asker: Asked) -> None:
     """Start what lacked something to begin with, or say what it lacks still."""
-    lack = _lack(tx, saved)
+    lack = editing.lack(saved, has_secret=credentials.is_given(tx, saved.id))
     if lack is not None:
-        if saved.disabled_reason is not DisabledReason.USER:
-            trouble = Trouble(code="not_configured", message=lack, since=asker.at)
-            reason = DisabledReason.SYNC_ERROR
-            integrations.set_enabled(tx, saved.id, enabled=False, reason=reason, trouble=trouble)
+        editing.hold_up(tx, saved, _LACKING[lack], at=asker.at)
         return
-    was_lacking = saved.trouble is not None and saved.trouble.code == "not_configured"
-    if not saved.enabled and was_lacking:
-        strikes.clear(tx, saved.id)
-        integrations.set_enabled(tx, saved.id, enabled=True)
+    if not saved.enabled and editing.was_lacking(saved):
+        editing.start(tx, saved, at=asker.at)
 
 
 def _wanted_back(
@@ -308,18 +300,14 @@ def _wanted_back(
     return [one.id for one in members if is_stopped(one) and one.address.lower() in on]
 
 
-def _lack(tx: Transaction, integration: Integration) -> str | None:
-    """Say what is missing before Exchange can be asked at all."""
-    connection = integration.connection
-    if connection.auth is AuthType.NEGOTIATE:
-        return None
-    if connection == Connection(endpoint=""):
-        return (
-            "It was not said how Exchange is reached: give `configuration.auth`, with its secret."
-        )
-    if not credentials.is_given(tx, integration.id):
-        return "There is no secret to sign in with yet: give it as `configuration.auth.secret`."
-    return None
+_LACKING = {
+    Lack.CONNECTION: (
+        "It was not said how Exchange is reached: give `configuration.auth`, with its secret."
+    ),
+    Lack.SECRET: (
+        "There is no secret to sign in with yet: give it as `configuration.auth.secret`."
+    ),
+}
 
 
 def _places(tx: Transaction, members: Iterable[Mailbox]) -> dict[BucketId, Bucket]:

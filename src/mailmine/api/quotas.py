@@ -29,7 +29,7 @@ from mailmine.store import (
 from mailmine.store.buckets import Bucket
 from mailmine.store.quotas import Quota
 from mailmine.store.stored import Amount
-from mailmine.sync import quota
+from mailmine.sync import editing, quota
 
 router = APIRouter(prefix="/api/_private/quotas", tags=["quotas"])
 
@@ -111,12 +111,8 @@ def update(
 
 def check(tx: Transaction, kind: str, count: int) -> None:
     """Refuse what would make `count` of a kind, where fewer are allowed. Raises InvalidError."""
-    known = quotas.list_all(tx).get(kind)
-    if known is None or count <= max(known.hard_limit, known.auto_increase_up_to or 0):
-        return
-    raise InvalidError(
-        f"The quota of {kind} is {known.hard_limit}: remove some, or ask an administrator for more."
-    )
+    if (refusal := editing.over_quota(tx, kind, count)) is not None:
+        raise InvalidError(refusal)
 
 
 def check_comments(tx: Transaction, source_id: SourceId) -> None:

@@ -107,7 +107,9 @@ class Server:
 
     async def _serve(self, listener: socket.socket, when_listening: Callable[[], None]) -> None:
         here = self._here
-        pages = web.create(here.database, provider=self._provider, enabling=self._enabling)
+        pages = web.create(
+            here.database, here.keyring, provider=self._provider, enabling=self._enabling
+        )
         refinery = Apart()
         front = Front(
             api.create(

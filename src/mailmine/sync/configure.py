@@ -184,7 +184,7 @@ def _check(configuration: Configuration) -> None:
             )
         for mailbox in integration.mailboxes:
             _check_names(mailbox.project, mailbox.bucket, mailbox.source or mailbox.bucket)
-            if not _ADDRESS.fullmatch(mailbox.address):
+            if not is_address(mailbox.address):
                 raise ConfigurationError(
                     f"{mailbox.address!r} is no address of a mailbox (integration {integration.name}): "
                     "write it as orders@example.com"
@@ -196,10 +196,20 @@ def _check(configuration: Configuration) -> None:
                 )
 
 
+def is_name(text: str) -> bool:
+    """Tell whether a project, an integration, a bucket or a source may be called so: it stands in addresses of the API."""
+    return _NAME.fullmatch(text) is not None
+
+
+def is_address(text: str) -> bool:
+    """Tell whether this looks like the address of a mailbox."""
+    return _ADDRESS.fullmatch(text) is not None
+
+
 def _check_names(*names: str) -> None:
     """Refuse names that could not stand in an address of the API."""
     for name in names:
-        if not _NAME.fullmatch(name):
+        if not is_name(name):
             raise ConfigurationError(
                 f"{name!r} is no name of a project, integration, bucket or source: "
                 "it may hold the letters A to Z, digits, - and _ only"

@@ -62,6 +62,7 @@ def show(visit: Visit) -> Response:
         here="integrations",
         title="Integrations",
         integrations=views,
+        may_make=visit.identity.may_anywhere(Permission.INTEGRATIONS_WRITE),
         shows_all_folders=sum(len(view.mailboxes) for view in views) <= FEW,
         opened=visit.request.query_params.get("open", ""),
         tried=visit.request.query_params.get("tried", ""),
@@ -136,14 +137,15 @@ async def enable(request: Request) -> Response:
 def view_all(visit: Visit) -> list[IntegrationView]:
     """Give the integrations that the visitor may see, those that need attention first."""
     seen = [
-        _view(visit, integration)
+        view(visit, integration)
         for integration in integrations.list_all(visit.tx)
         if visit.identity.may(Permission.INTEGRATIONS_READ, integration.project)
     ]
     return sorted(seen, key=lambda view: (not view.needs_attention, view.integration.title.lower()))
 
 
-def _view(visit: Visit, integration: Integration) -> IntegrationView:
+def view(visit: Visit, integration: Integration) -> IntegrationView:
+    """Give one integration as the visitor sees it."""
     states = folders.of_integration(visit.tx, integration.id)
     failed = failures.reasons(visit.tx, integration.id)
     views = [

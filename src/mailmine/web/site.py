@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from mailmine.access import csrf
+from mailmine.access.secrets import Keyring
 from mailmine.access.single_sign_on import SingleSignOn
 from mailmine.access.throttle import Throttle
 from mailmine.store.database import Database
@@ -28,6 +29,7 @@ FILTERS = (
     words.full,
     words.size,
     words.count,
+    words.span,
     words.plain,
     words.first_words,
     words.name_of,
@@ -43,6 +45,7 @@ class Site:
     """What all pages share for as long as the process runs."""
 
     database: Database
+    keyring: Keyring
     throttle: Throttle
     provider: SingleSignOn | None
     """Who lets people in besides us."""
@@ -58,6 +61,7 @@ class Site:
     def build(
         cls,
         database: Database,
+        keyring: Keyring,
         throttle: Throttle,
         provider: SingleSignOn | None,
         enabling: Enabling | None,
@@ -75,6 +79,7 @@ class Site:
         parts = (name.partition("live/") for name in templates.list_templates())
         return cls(
             database=database,
+            keyring=keyring,
             throttle=throttle,
             provider=provider,
             enabling=enabling,

@@ -16,6 +16,7 @@ from starlette.routing import Mount, Route
 from yarl import URL
 
 from mailmine.access import csrf, first, sessions
+from mailmine.access.secrets import Keyring
 from mailmine.model.ids import CommentId
 from mailmine.refine import identity
 from mailmine.store import integrations as integration_store, mailboxes, users, warnings
@@ -124,7 +125,7 @@ async def test_an_empty_installation_says_how_to_begin(tmp_path: Path) -> None:
         first.administrator(tx, at=datetime.now(UTC), password="a few good words")
         admin = users.list_all(tx)[0]
         token = sessions.begin(tx, admin, at=datetime.now(UTC))
-    with serving(create(database)) as address:
+    with serving(create(database, Keyring.generate())) as address:
         cookies = {sessions.COOKIE: token}
         async with aiohttp.ClientSession(address, cookies=cookies) as session:
             text = await text_of(session, "/")
@@ -410,7 +411,7 @@ async def test_the_stream_tells_who_may_know_that_mail_came(
 
 
 async def test_pages_work_below_a_prefix(served: Served) -> None:
-    pages = create(served.database)
+    pages = create(served.database, Keyring.generate())
     outer = Starlette(routes=[Mount("/mail", pages)])
     outer.state.pages = pages
     with serving(outer) as address:
@@ -432,7 +433,7 @@ async def test_people_get_a_page_when_something_is_missing(sign_in: SignIn) -> N
 
 
 async def test_people_get_a_page_when_the_database_is_away(broken: Database) -> None:
-    with serving(create(broken)) as address:
+    with serving(create(broken, Keyring.generate())) as address:
         async with aiohttp.ClientSession(address, cookies={"mailmine_session": "x"}) as session:
             text = await text_of(session, "/", status=503)
     broken.close()
@@ -444,7 +445,7 @@ async def test_people_get_a_page_and_no_traceback_when_we_are_broken(served: Ser
     def fail(request: Request) -> Response:
         raise RuntimeError(f"secret of {request.url}")
 
-    pages = create(served.database)
+    pages = create(served.database, Keyring.generate())
     pages.router.routes.append(Route("/broken", fail))
     with serving(pages) as address:
         async with aiohttp.ClientSession(address) as session, session.get("/broken") as answer:
