@@ -10,9 +10,11 @@ from mailmine.refine.result import VERSION, Earlier, Kind, Refined, Zone
 
 __all__ = ["VERSION", "Earlier", "Kind", "Refined", "Zone", "refine"]
 
-_WORDS = frozenset({Kind.NEW})
-_OWN = frozenset({Kind.NEW, Kind.SIGNATURE, Kind.DEVICE_LINE})
+_WORDS = frozenset({Kind.NEW, Kind.CLOSING})
+_APPENDED = frozenset({Kind.SIGNATURE, Kind.DEVICE_LINE, Kind.DISCLAIMER})
+_OWN = _WORDS | _APPENDED
 _SIGNED = frozenset({Kind.SIGNATURE, Kind.DEVICE_LINE})
+_CLOSING = frozenset({Kind.CLOSING})
 _HISTORY = frozenset({Kind.QUOTED, Kind.FORWARDED})
 
 
@@ -37,9 +39,11 @@ def _refined(done: quotes.Labelled, email: Email, *, whole: bool) -> Refined:
     """Compose the result of the labelled lines."""
     lines, kinds = done.lines, done.kinds
     signature.label(lines, kinds, email.from_)
-    is_signed = Kind.SIGNATURE in kinds or Kind.DEVICE_LINE in kinds
+    there = set(kinds)
     text = _text(lines, kinds, _WORDS)
-    reply = _text(lines, kinds, _OWN, up_to=_history_begins(kinds)) if is_signed else text
+    reply = text
+    if there & _APPENDED:
+        reply = _text(lines, kinds, _OWN, up_to=_history_begins(kinds))
     earlier = history.earlier(done, email.subject) if whole or not text else None
     shows_forwarded = not text
     if not text:
@@ -50,7 +54,7 @@ def _refined(done: quotes.Labelled, email: Email, *, whole: bool) -> Refined:
     return Refined(
         text=text,
         reply=reply,
-        signature=_text(lines, kinds, _SIGNED) if is_signed else "",
+        signature=_text(lines, kinds, _SIGNED if there & _SIGNED else _CLOSING),
         language=language(text),
         zones=_zones(lines, kinds) if whole else (),
         is_forward=whole and history.is_forward(done, earlier, email),
@@ -88,7 +92,7 @@ def _text(
     """Put lines together, one blank line at most between them; signatures only `up_to` a line."""
     out: list[str] = []
     for at, kind in enumerate(kinds):
-        if kind in wanted and (up_to is None or at < up_to or kind is Kind.NEW):
+        if kind in wanted and (up_to is None or at < up_to or kind in _WORDS):
             text = lines[at].text.rstrip()
             if text or (out and out[-1]):
                 out.append(text)

@@ -151,3 +151,10 @@ def footers() -> re.Pattern[str]:
     """Match what only disclaimers and the footers of lists say."""
     words = "|".join(_escaped(word) for word in _words("signature", "footers"))
     return re.compile(words, re.IGNORECASE)
+
+
+@cache
+def disclaimers() -> re.Pattern[str]:
+    """Match parts of what legal notices say; it takes several of them to make one."""
+    words = "|".join(_escaped(word) for word in _words("signature", "disclaimers"))
+    return re.compile(words, re.IGNORECASE)

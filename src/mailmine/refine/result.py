@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-VERSION = 1
+VERSION = 2
 """Raised whenever refining the same email may give another result."""
 
 
@@ -18,6 +18,8 @@ class Kind(StrEnum):
     DIVIDER = "divider"
     QUOTED = "quoted"
     FORWARDED = "forwarded"
+    CLOSING = "closing"
+    """`Thanks, Ann`: the author wrote it, so `text` keeps it, and it signs an email that has no other signature."""
     SIGNATURE = "signature"
     DEVICE_LINE = "device_line"
     """`Sent from my phone`"""
