@@ -1,14 +1,15 @@
 """An email becomes a comment. Pure functions: no I/O, nothing raised for what an email holds."""
 
+from collections.abc import Iterable
 from itertools import groupby
 
 from mailmine.model.email import Email
 from mailmine.refine import history, html, lines as line_model, quotes, signature, top
 from mailmine.refine.language import language
 from mailmine.refine.lines import Line
-from mailmine.refine.result import VERSION, Earlier, Kind, Refined, Zone
+from mailmine.refine.result import VERSION, Earlier, Kind, Posting, Refined, Zone
 
-__all__ = ["VERSION", "Earlier", "Kind", "Refined", "Zone", "refine"]
+__all__ = ["VERSION", "Earlier", "Kind", "Posting", "Refined", "Zone", "refine"]
 
 _WORDS = frozenset({Kind.NEW, Kind.CLOSING})
 _APPENDED = frozenset({Kind.SIGNATURE, Kind.DEVICE_LINE, Kind.DISCLAIMER})
@@ -21,7 +22,7 @@ _HISTORY = frozenset({Kind.QUOTED, Kind.FORWARDED})
 def refine(email: Email, *, whole: bool = True) -> Refined:
     """Tell the new words of an email's author from everything else in its body. Never raises.
 
-    Without `whole` the account of what was cut is left out (`zones`, `earlier`, `is_forward`): a comment does
+    Without `whole` the account of what was cut is left out (`zones`, `earlier`, `messages`, `is_forward`, `posting`): a comment does
     not show it, and it takes as long as a tenth of the rest.
     """
     if not whole and email.html and (beginning := top.of_html(email.html)):
@@ -48,7 +49,7 @@ def _refined(done: quotes.Labelled, email: Email, *, whole: bool) -> Refined:
     shows_forwarded = not text
     if not text:
         # Mail that has text never becomes an empty comment.
-        text = reply or (earlier.text if earlier else "") or _text(lines, kinds, _HISTORY)
+        text = reply or (_tidied(earlier.text) if earlier else "") or _text(lines, kinds, _HISTORY)
         text = text or _text(lines, kinds, frozenset(Kind))
         shows_forwarded = bool(text) and not reply
     return Refined(
@@ -60,7 +61,14 @@ def _refined(done: quotes.Labelled, email: Email, *, whole: bool) -> Refined:
         is_forward=whole and history.is_forward(done, earlier, email),
         shows_forwarded=shows_forwarded,
         earlier=earlier if whole else None,
+        messages=history.messages(earlier) if whole else (),
+        posting=history.posting(_worded(lines, kinds), _WORDS) if whole else Posting.ALONE,
     )
+
+
+def _worded(lines: list[Line], kinds: list[Kind]) -> list[Kind]:
+    """Give the kinds of the lines that have words."""
+    return [kind for line, kind in zip(lines, kinds, strict=True) if line.text.strip()]
 
 
 def _zones(lines: list[Line], kinds: list[Kind]) -> tuple[Zone, ...]:
@@ -89,11 +97,22 @@ def _text(
     *,
     up_to: int | None = None,
 ) -> str:
-    """Put lines together, one blank line at most between them; signatures only `up_to` a line."""
+    """Put lines together; signatures only `up_to` a line."""
+    return _joined(
+        lines[at].text
+        for at, kind in enumerate(kinds)
+        if kind in wanted and (up_to is None or at < up_to or kind in _WORDS)
+    )
+
+
+def _tidied(text: str) -> str:
+    return _joined(text.split("\n"))
+
+
+def _joined(texts: Iterable[str]) -> str:
+    """Put lines together, one blank line at most between them."""
     out: list[str] = []
-    for at, kind in enumerate(kinds):
-        if kind in wanted and (up_to is None or at < up_to or kind in _WORDS):
-            text = lines[at].text.rstrip()
-            if text or (out and out[-1]):
-                out.append(text)
+    for text in map(str.rstrip, texts):
+        if text or (out and out[-1]):
+            out.append(text)
     return "\n".join(out).rstrip()

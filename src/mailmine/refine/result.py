@@ -24,6 +24,8 @@ class Kind(StrEnum):
     DEVICE_LINE = "device_line"
     """`Sent from my phone`"""
     DISCLAIMER = "disclaimer"
+    CAUTION = "caution"
+    """`This email came from outside`, as a server on the way wrote above it."""
     LIST_FOOTER = "list_footer"
 
 
@@ -48,6 +50,19 @@ class Earlier:
     text: str
 
 
+class Posting(StrEnum):
+    """Where the new words stand."""
+
+    ALONE = "alone"
+    """Nothing is quoted or passed on."""
+    TOP = "top"
+    BOTTOM = "bottom"
+    BETWEEN = "between"
+    """Below parts of what is quoted, each answered where it stands."""
+    NONE = "none"
+    """There are none."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refined:
     """The words of an email's author, and what was cut off them."""
@@ -65,5 +80,8 @@ class Refined:
     shows_forwarded: bool = False
     """The author wrote no words: `text` is what was passed on or quoted."""
     earlier: Earlier | None = None
-    """The email directly below, where a header block tells of it."""
+    """The email directly below with all that stands below it, where a header block tells of it."""
+    messages: tuple[Earlier, ...] = ()
+    """The conversation below the new words, the latest first: each email with its own words alone."""
+    posting: Posting = Posting.ALONE
     version: int = VERSION

@@ -1,4 +1,4 @@
-"""What stands below the words: a signature, a line of the device, a footer of the list.
+"""What stands around the words: a signature, a line of the device, a legal notice, a warning of the server.
 
 Looked for from the bottom of the new lines only. What people write themselves each time (`Thanks,
 Ann`) stays with their words; what their client appends goes: the block of contact data, whatever
@@ -43,6 +43,15 @@ MAX_NOTICE_LINE = 4_000
 NOTICE_WORDS = 3
 """Different words of legal notices that make one."""
 
+MAX_CAUTION = 8
+"""Lines of a warning above the words."""
+
+MAX_TAG = 60
+"""Characters of a warning that is only a tag: `[EXTERNAL EMAIL]`."""
+
+CAUTION_WORDS = 2
+"""Different words of warnings that make one."""
+
 MAX_WORDS = 9
 """Words of a line in a block of contact data."""
 
@@ -75,6 +84,8 @@ _ABBREVIATED = re.compile(r"(?:\b\w{1,4}|\.\w{2,3})\.$")
 _UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 """Thai, Japanese, Chinese and Korean: their first word is no word of its own."""
 
+_BRACKETS = tuple("[]()<>*{}")
+_POSTAL_CODE = re.compile(r"\b\d{4,6}\b")
 _CLOSING_END = " ,.!;:-"
 _ORNAMENTS = " \t*_-\u2013\u2014[]<>()"
 _MARKDOWN_LINK = re.compile(r"\[([^\[\]]{1,100})\]\([^()]{0,500}\)|<?https?:\S*")
@@ -85,6 +96,7 @@ def label(lines: Sequence[Line], kinds: list[Kind], sender: Address | None) -> N
     for at, line in enumerate(lines):
         if line.mark is Mark.SIGNATURE and kinds[at] is Kind.NEW:
             kinds[at] = Kind.SIGNATURE
+    _cautions(lines, kinds)
     _disclaimers(lines, kinds)
     first = True
     for start, end in _regions(kinds)[:MAX_REGIONS]:
@@ -93,6 +105,30 @@ def label(lines: Sequence[Line], kinds: list[Kind], sender: Address | None) -> N
             _label_region(lines, kinds, own, end, sender if first else None, is_first=first)
             _label_closing(lines, kinds, [at for at in own if kinds[at] is Kind.NEW])
             first = False
+
+
+def _cautions(lines: Sequence[Line], kinds: list[Kind]) -> None:
+    """Mark the warnings that stand above the words."""
+    at = 0
+    while True:
+        while at < len(lines) and _is_between(lines[at].text):
+            at += 1
+        end = at
+        while end < len(lines) and kinds[end] is Kind.NEW and not _is_between(lines[end].text):
+            end += 1
+        if not _is_caution(lines[at:end]):
+            return
+        kinds[:end] = [Kind.CAUTION] * end
+        at = end
+
+
+def _is_caution(paragraph: Sequence[Line]) -> bool:
+    if not paragraph or len(paragraph) > MAX_CAUTION:
+        return False
+    text = " ".join(line.text[:MAX_NOTICE_LINE] for line in paragraph).strip()
+    if len(text) <= MAX_TAG and text.startswith(_BRACKETS) and text.endswith(_BRACKETS):
+        return bool(labels.cautions().found_in(text))
+    return len(labels.cautions().found_in(text)) >= CAUTION_WORDS
 
 
 def _disclaimers(lines: Sequence[Line], kinds: list[Kind]) -> None:
@@ -125,8 +161,7 @@ def _is_disclaimer(paragraph: Sequence[Line]) -> bool:
     if len(paragraph) > MAX_NOTICE or sum(len(line.text) for line in paragraph) < MIN_NOTICE:
         return False
     text = " ".join(line.text[:MAX_NOTICE_LINE] for line in paragraph)
-    found = {match[0].lower() for match in labels.disclaimers().finditer(text)}
-    return len(found) >= NOTICE_WORDS
+    return len(labels.disclaimers().found_in(text)) >= NOTICE_WORDS
 
 
 def _regions(kinds: Sequence[Kind]) -> list[tuple[int, int]]:
@@ -232,17 +267,26 @@ def _delimited(lines: Sequence[Line], own: list[int], *, is_first: bool) -> int 
             or (count == 0 and _DASH_NAME.match(text) and not _is_item(lines, own))
         ):
             found = at
-        elif len(text) > MAX_LINE:
+        elif len(text) > MAX_LINE and not _is_below_delimiter(lines, own, count):
             break
     if found is None or (is_first and found == own[0]):
         return None
     return found
 
 
+def _is_below_delimiter(lines: Sequence[Line], own: list[int], count: int) -> bool:
+    """Whether a long line, the one `count` above the last, is of a footer with a delimiter above it."""
+    this = len(own) - 1 - count
+    above = own[max(0, this - MAX_FOOTER) : this]
+    return any(_DELIMITER.match(lines[at].text) for at in above) and bool(
+        labels.footers().found_in(lines[own[this]].text)
+    )
+
+
 def _is_footer(lines: Sequence[Line], own: list[int], count: int) -> bool:
     """Whether the last `count` lines are short enough for a footer, or say what only footers say."""
     below = [lines[at].text for at in own[len(own) - count :]]
-    if labels.footers().search(" ".join(below[:MAX_FOOTER])):
+    if labels.footers().found_in(" ".join(below[:MAX_FOOTER])):
         return True
     if count <= MAX_FOOTER:
         return True
@@ -332,8 +376,8 @@ def _fits(text: str) -> bool:
         return False
     if _is_contact(text):
         return len(text.split()) <= (MAX_WORDS // 2 if text.endswith(".") else MAX_WORDS + 3)
-    if _PLACE.search(text):
-        return len(text.split()) <= MAX_WORDS
+    if _PLACE.search(text) or (_POSTAL_CODE.search(text) and "," in text):
+        return len(text.split()) <= MAX_WORDS + 3
     if len(text.split()) > MAX_WORDS or text.endswith((":", ",")) or _ENTRY.match(text):
         return False
     return not _SENTENCE_END.search(text) or bool(_ABBREVIATED.search(text))

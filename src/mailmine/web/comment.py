@@ -23,7 +23,8 @@ CUT = {
     Kind.DIVIDER: "Divider",
     Kind.QUOTED: "Quoted",
     Kind.FORWARDED: "Forwarded",
-    Kind.DISCLAIMER: "Disclaimer",
+    Kind.DISCLAIMER: "Legal notice",
+    Kind.CAUTION: "Warning of the mail server",
     Kind.LIST_FOOTER: "Footer of a mailing list",
 }
 """What is named as cut; the new words and the signature are shown on their own."""

@@ -23,6 +23,7 @@ ENTRIES = {
     "attribution": {"wrote", "starts"},
     "divider": {"original", "forwarded", "reply_above"},
     "signature": {"closings", "device", "excuses", "footers", "disclaimers"},
+    "banner": {"cautions"},
 }
 WANTED = "en de fr es it nl pt sv no da fi pl cs".split()  # noqa: SIM905  # as people say it
 
@@ -105,3 +106,11 @@ def test_a_legal_notice_in_each_language_is_cut_off(file: Path) -> None:
 def test_what_asks_to_reply_above_in_each_language_is_known(file: Path) -> None:
     for phrase in tables(file)["divider"]["reply_above"]:
         assert refine(Email(message_id=None, text=f"12 km\n\n-- {phrase} --\n5 km")).text == "12 km"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_warning_of_the_server_in_each_language_is_cut_off(file: Path) -> None:
+    warning = ", ".join(tables(file)["banner"]["cautions"])
+    refined = refine(Email(message_id=None, text=f"{warning}\n\n12 km"))
+    assert refined.text == "12 km"
+    assert refined.zones[0].kind is Kind.CAUTION
