@@ -29,6 +29,8 @@ PAGES = [
     "/sources/nordwind/press",
     "/account",
     "/notifications",
+    "/people",
+    "/audit",
 ]
 
 LUMINANCE = """() => {

@@ -277,6 +277,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     incidents.list_all: incidents.list_all,
     incidents.put: lambda tx: incidents.put(tx, INCIDENT),
     incidents.remove: lambda tx: incidents.remove(tx, INCIDENT),
+    identities.of_user: lambda tx: identities.of_user(tx, USER),
     integrations.by_id: lambda tx: integrations.by_id(tx, INTEGRATION),
     integrations.get: lambda tx: integrations.get(tx, "p", "i"),
     integrations.list_all: integrations.list_all,

@@ -37,7 +37,8 @@ def sign_in(
         raise SignInError("The username or the password is wrong.")
     throttle.succeeded(username, address)
     with database.write() as tx:
-        events.append(tx, "signed_in", at=now, user_id=user.id)
+        detail = {"from": address} if address else {}
+        events.append(tx, "signed_in", at=now, user_id=user.id, detail=detail)
         return sessions.begin(tx, user, at=now)
 
 

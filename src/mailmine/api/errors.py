@@ -25,6 +25,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from structlog import get_logger
 
+from mailmine.access.people import NotAllowed
 from mailmine.store.errors import Conflict, DatabaseUnavailable, NotFound as NotStored, StoreError
 from mailmine.sync.refinery import RefineryBroken
 
@@ -142,12 +143,17 @@ def install(app: FastAPI) -> None:
     app.exception_handler(ApiError)(_api_error)
     app.exception_handler(HTTPException)(_http_exception)
     app.exception_handler(RequestValidationError)(_invalid)
+    app.exception_handler(NotAllowed)(_not_allowed)
     app.exception_handler(StoreError)(_store_error)
     app.exception_handler(RefineryBroken)(_refinery_broken)
 
 
 def _api_error(_: Request, error: ApiError) -> Response:
     return failure(error.status, str(error), error.headers)
+
+
+def _not_allowed(_: Request, error: NotAllowed) -> Response:
+    return failure(HTTPStatus.FORBIDDEN, str(error))
 
 
 def _http_exception(request: Request, error: HTTPException) -> Response:

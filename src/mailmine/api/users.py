@@ -1,31 +1,28 @@
 """Users: who there is, and what each may do."""
 
-import re
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, cast
 
 from fastapi import APIRouter, Depends, Request, Response
 from msgspec import UNSET, Meta, Struct, UnsetType
 from sqlalchemy import Connection as Transaction
 
+from mailmine.access import people
 from mailmine.access.permissions import Permission
 from mailmine.api import quotas
 from mailmine.api.answers import ok
 from mailmine.api.asking import Asked, Asker, Data, services
 from mailmine.api.bodies import takes
-from mailmine.api.errors import ForbiddenError, InvalidError, NotFoundError, TakenError
+from mailmine.api.errors import InvalidError, NotFoundError, TakenError
 from mailmine.api.limits import Anything
 from mailmine.api.noting import note
 from mailmine.model.ids import UserId
 from mailmine.model.wire import timestamp
-from mailmine.store import sessions, users
+from mailmine.store import users
 from mailmine.store.users import User
 
 router = APIRouter(tags=["users"])
 
 PRIVATE = "/api/_private/users"
-_USERNAME = re.compile(r"[A-Za-z0-9_.@-]{1,256}", re.ASCII)
 
 Given = dict[str, tuple[str, ...]]
 
@@ -81,24 +78,25 @@ def create(
 ) -> Response:
     """Make a user. He has no password: an administrator gives him one, or he signs in elsewhere."""
     given = wanted.user
-    if not _USERNAME.fullmatch(given.username):
+    if not people.USERNAME.fullmatch(given.username):
         raise InvalidError(
             f"user.username: {given.username!r} cannot be a username: it may hold letters, digits, and -_.@ only."
         )
-    permissions = _checked(asker, {}, given.organisation_permissions)
-    _check_global(asker, frozenset(), frozenset(given.global_permissions))
     with data.write() as tx:
         if users.by_username(tx, given.username) is not None:
             raise TakenError(f"There is a user {given.username} already.")
         quotas.check(tx, "users", users.count(tx) + 1)
-        made = users.add(
+        bare = users.add(
             tx,
             username=given.username,
             email=given.email,
             password_hash=None,
-            global_permissions=frozenset(given.global_permissions),
-            project_permissions=permissions,
+            global_permissions=frozenset(),
+            project_permissions={},
         )
+        made = people.with_projects(asker.identity, bare, _sets(given.organisation_permissions))
+        made = people.with_global(asker.identity, made, frozenset(given.global_permissions))
+        users.save(tx, made)
         note(tx, asker, "user_added", user=made.username)
     return ok(request, user=json(made))
 
@@ -121,15 +119,13 @@ def update(
     """Change what a user may do: in the projects that are named, and in the installation if that is."""
     given = wanted.user
     with data.write() as tx:
-        before = _find(tx, user_id, asker)
-        permissions = before.project_permissions
+        after = _find(tx, user_id, asker)
         if given.organisation_permissions is not UNSET:
-            permissions = _checked(asker, permissions, given.organisation_permissions)
-        everywhere = before.global_permissions
+            after = people.with_projects(
+                asker.identity, after, _sets(given.organisation_permissions)
+            )
         if given.global_permissions is not UNSET:
-            everywhere = frozenset(given.global_permissions)
-            _check_global(asker, before.global_permissions, everywhere)
-        after = replace(before, project_permissions=permissions, global_permissions=everywhere)
+            after = people.with_global(asker.identity, after, frozenset(given.global_permissions))
         users.save(tx, after)
         note(tx, asker, "user_changed", user=after.username)
     services(request).known.forget()
@@ -143,12 +139,8 @@ def remove(request: Request, user_id: str, asker: Asker, data: Data) -> Response
         found = _find(tx, user_id, asker)
         if found.id == asker.identity.user_id:
             raise InvalidError("Nobody removes himself: let another administrator do it.")
-        if not asker.identity.is_root and (found.global_permissions or _beyond(asker, found)):
-            raise ForbiddenError(
-                f"{found.username} may do things where you administer no users: ask an administrator."
-            )
-        sessions.remove_of_user(tx, found.id)
-        users.remove(tx, found.id)
+        people.check_is_his_to_run(asker.identity, found)
+        people.remove(tx, found)
         note(tx, asker, "user_removed", user=found.username)
     services(request).known.forget()
     return ok(request)
@@ -195,45 +187,9 @@ def _find(tx: Transaction, user_id: str, asker: Asked) -> User:
 
 
 def _sees(asker: Asked, user: User) -> bool:
-    """Whether a user exists for who asks: they share a project in which he may do what the route does."""
-    identity = asker.identity
-    if identity.administers_projects or user.id == identity.user_id:
-        return True
-    return not user.project_permissions or any(map(asker.sees, user.project_permissions))
+    """Whether a user exists for who asks, by what the route does."""
+    return people.sees(asker.identity, user, cast("Permission", asker.right))
 
 
-def _beyond(asker: Asked, user: User) -> bool:
-    return any(not asker.sees(project) for project in user.project_permissions)
-
-
-def _checked(
-    asker: Asked, before: Mapping[str, frozenset[str]], given: Given
-) -> dict[str, frozenset[str]]:
-    """Put new permissions in the place of those before, project by project. Raises ForbiddenError.
-
-    Who administers users in a project gives only what he has there himself; administrators give everything.
-    """
-    after = dict(before)
-    for project, names in given.items():
-        changed = frozenset(names) ^ before.get(project, frozenset())
-        identity = asker.identity
-        own = identity.project_permissions.get(project, frozenset())
-        is_own = Permission.USERS_WRITE in own and changed <= own
-        if changed and not (identity.administers_projects or is_own):
-            raise ForbiddenError(
-                f"In the project {project} you may give and take only permissions that you have, and none "
-                f"without {Permission.USERS_WRITE}."
-            )
-        if names:
-            after[project] = frozenset(names)
-        else:
-            after.pop(project, None)
-    return after
-
-
-def _check_global(asker: Asked, before: frozenset[str], after: frozenset[str]) -> None:
-    """Let administrators alone change what may be done everywhere."""
-    if before != after and not asker.identity.is_root:
-        raise ForbiddenError(
-            "Only an administrator gives and takes permissions of the whole tenant."
-        )
+def _sets(given: Given) -> dict[str, frozenset[str]]:
+    return {project: frozenset(names) for project, names in given.items()}

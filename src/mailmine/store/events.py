@@ -1,6 +1,6 @@
 """What happened is a row: the one log that notifications, the audit page and live regions read."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -68,9 +68,18 @@ def by_people(
     limit: int,
     since: datetime | None,
     until: datetime | None,
+    user_id: UserId | None = None,
+    kinds: Collection[str] = (),
 ) -> tuple[Event, ...]:
-    """List the latest `limit` events that somebody caused, latest first; both bounds are inclusive."""
+    """List the latest `limit` events that somebody caused, latest first; both bounds are inclusive.
+
+    `user_id`: only what he did. `kinds`: only such events, where any are named.
+    """
     query = select(events).where(events.c.user_id.is_not(None)).order_by(events.c.id.desc())
+    if user_id is not None:
+        query = query.where(events.c.user_id == user_id)
+    if kinds:
+        query = query.where(events.c.kind.in_(kinds))
     if before is not None:
         query = query.where(events.c.id < before)
     if since is not None:

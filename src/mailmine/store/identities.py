@@ -26,6 +26,13 @@ def get(tx: Connection, issuer: str, subject: str) -> UserIdentity | None:
     return None if row is None else UserIdentity(**row._asdict())
 
 
+def of_user(tx: Connection, user_id: UserId) -> tuple[UserIdentity, ...]:
+    """List who a user is at providers."""
+    known = user_identities.c
+    query = select(user_identities).where(known.user_id == user_id).order_by(known.issuer)
+    return tuple(UserIdentity(**row._asdict()) for row in tx.execute(query))
+
+
 def add(tx: Connection, identity: UserIdentity) -> None:
     """Keep an identity. Raises Conflict if it is a user's already, NotFound if there is no such user."""
     tx.execute(insert(user_identities).values(**asdict(identity)))

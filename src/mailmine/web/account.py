@@ -1,25 +1,112 @@
-"""One's own account: where one is signed in, and how to end that."""
+"""One's own account: the password, the tokens, where one is signed in, and how to end that."""
 
+from datetime import timedelta
+
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mailmine.access import sessions
-from mailmine.web.forms import change, fields
+from mailmine.access import passwords, people, sessions, tokens as api_tokens
+from mailmine.model.ids import TokenId
+from mailmine.store import identities, tokens, users
+from mailmine.store.users import User
+from mailmine.web.forms import Fields, change, fields, form, to
 from mailmine.web.site import Site
 from mailmine.web.visit import Visit, page
+
+LIVES = {"30": "30 days", "90": "90 days", "365": "a year", "": "no end"}
+"""How long a token may be made for; days."""
+LONGEST_NAME = 128
 
 
 @page
 def show(visit: Visit) -> Response:
     """Answer `/account`."""
+    return _account(visit)
+
+
+def _account(
+    visit: Visit, *, token: str = "", typed: Fields | None = None, **faults: str
+) -> Response:
     site: Site = visit.request.app.state.site
     plain = visit.request.cookies[sessions.COOKIE]
-    return visit.render(
+    user = _self(visit)
+    response = visit.render(
         "account.html",
+        status=422 if faults else 200,
         here="account",
         title="Account",
         sessions=sessions.shown(visit.tx, visit.identity, plain, now=site.now()),
+        tokens=tokens.of_user(visit.tx, user.id),
+        token=token,
+        lives=LIVES,
+        has_password=user.password_hash is not None,
+        shortest=people.SHORTEST_PASSWORD,
+        providers=identities.of_user(visit.tx, user.id),
+        typed=typed or {},
+        faults=faults,
     )
+    if token:
+        response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _self(visit: Visit) -> User:
+    user = users.by_id(visit.tx, visit.identity.user_id)
+    if user is None:
+        raise HTTPException(404)
+    return user
+
+
+@form
+def renew_password(visit: Visit, given: Fields) -> Response:
+    """Answer POST `/account/password`: who knows the old one sets another; his other sessions end."""
+    user = _self(visit)
+    site: Site = visit.request.app.state.site
+    if not passwords.is_right(given.get("old", ""), user.password_hash):
+        return _account(visit, old="That is not your password.")
+    wanted = given.get("new", "")
+    if fault := people.fault_of_password(wanted, user):
+        return _account(visit, new=fault)
+    if given.get("again", "") != wanted:
+        return _account(visit, again="The two are not the same.")
+    people.save_password(visit.tx, user, passwords.hash_password(wanted))
+    plain = visit.request.cookies[sessions.COOKIE]
+    sessions.end_others(visit.tx, visit.identity, plain, at=site.now())
+    visit.note("password_changed", user=user.username)
+    return to(visit, "account")
+
+
+@form
+def make_token(visit: Visit, given: Fields) -> Response:
+    """Answer POST `/account/tokens`: a token, shown once. Of one name there is one; a new one ends the old."""
+    site: Site = visit.request.app.state.site
+    name, days = given.get("name", "").strip(), given.get("days", "")
+    if not name or len(name) > LONGEST_NAME:
+        return _account(visit, typed=given, name="What is it for? A word or two.")
+    if days not in LIVES:
+        return _account(visit, typed=given, days="Choose one of these.")
+    now = site.now()
+    plain = api_tokens.issue_further(
+        visit.tx,
+        _self(visit),
+        name,
+        at=now,
+        expires_at=now + timedelta(days=int(days)) if days else None,
+        scope=None,
+    )
+    visit.note("token_created", name=name)
+    return _account(visit, token=plain)
+
+
+@form
+def end_token(visit: Visit, given: Fields) -> Response:
+    """Answer POST `/account/tokens/end`: one of one's own tokens ends."""
+    for token in tokens.of_user(visit.tx, visit.identity.user_id):
+        if token.id == TokenId(given.get("token", "")):
+            tokens.remove(visit.tx, token.id)
+            visit.note("token_revoked", name=token.name)
+    return to(visit, "account")
 
 
 async def end(request: Request) -> Response:

@@ -11,6 +11,7 @@ from mailmine.store.database import Database
 from mailmine.store.errors import StoreError
 from mailmine.web import (
     account,
+    audit,
     comment,
     comments,
     errors,
@@ -18,6 +19,7 @@ from mailmine.web import (
     home,
     integrations,
     notifications,
+    people,
     sign_in,
     single_sign_on,
 )
@@ -48,6 +50,39 @@ def create(
             Route("/account", account.show, name="account"),
             Route("/account/end", account.end, methods=["POST"], name="end_session"),
             Route("/account/end-others", account.end_others, methods=["POST"], name="end_others"),
+            Route(
+                "/account/password",
+                account.renew_password,
+                methods=["POST"],
+                name="account_password",
+            ),
+            Route("/account/tokens", account.make_token, methods=["POST"], name="account_tokens"),
+            Route(
+                "/account/tokens/end",
+                account.end_token,
+                methods=["POST"],
+                name="account_tokens_end",
+            ),
+            Route("/people", people.show, name="people"),
+            Route("/people", people.add, methods=["POST"], name="people_add"),
+            Route("/people/{id}", people.show_one, name="person"),
+            Route("/people/{id}/projects", people.give, methods=["POST"], name="person_projects"),
+            Route(
+                "/people/{id}/everywhere",
+                people.give_everywhere,
+                methods=["POST"],
+                name="person_everywhere",
+            ),
+            Route(
+                "/people/{id}/password",
+                people.renew_password,
+                methods=["POST"],
+                name="person_password",
+            ),
+            Route("/people/{id}/state", people.switch, methods=["POST"], name="person_state"),
+            Route("/people/{id}/tokens", people.end_token, methods=["POST"], name="person_tokens"),
+            Route("/people/{id}/remove", people.remove, methods=["POST"], name="person_remove"),
+            Route("/audit", audit.show, name="audit"),
             Route("/notifications", notifications.show, name="notifications"),
             Route(
                 "/notifications/read",

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from mailmine.access import csrf, sessions
 from mailmine.access.permissions import Identity, Permission
-from mailmine.store import deliveries, sources
+from mailmine.store import deliveries, events, sources
 from mailmine.store.errors import StoreError
 from mailmine.store.sources import Source
 from mailmine.web.site import FRAGMENT, Site, path, render
@@ -51,6 +51,13 @@ class Visit:
         return self.identity.may_anywhere(Permission.INTEGRATIONS_READ)
 
     @property
+    def sees_people(self) -> bool:
+        """Tell whether there are users that he might see."""
+        return self.identity.administers_projects or self.identity.may_anywhere(
+            Permission.USERS_READ
+        )
+
+    @property
     def unread(self) -> int:
         """Count what he was told and did not read yet."""
         return deliveries.count_unread(self.tx, self.identity.user_id)
@@ -75,6 +82,13 @@ class Visit:
     def render(self, template: str, **context: Any) -> HTMLResponse:
         """Fill a page in."""
         return render(self.request, template, visit=self, **context)
+
+    def note(self, kind: str, **detail: str | float | bool | None) -> None:
+        """Write into the audit log what he did, in the transaction that does it. Never a secret."""
+        site: Site = self.request.app.state.site
+        if self.request.client is not None:
+            detail["from"] = self.request.client.host
+        events.append(self.tx, kind, at=site.now(), user_id=self.identity.user_id, detail=detail)
 
 
 def identify(request: Request, tx: Connection) -> Identity | None:

@@ -1,0 +1,127 @@
+"""The audit log: who changed what, when, and from where."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from mailmine.model.ids import UserId
+from mailmine.store import events, users
+from mailmine.store.events import Event
+from mailmine.web.visit import Visit, page
+
+PAGE = 100
+
+KINDS = {
+    "signed_in": "signed in",
+    "sign_in_refused": "was refused to sign in",
+    "session_ended": "ended a session",
+    "password_changed": "changed a password",
+    "token_created": "made a token",
+    "token_revoked": "ended a token",
+    "user_added": "added a user",
+    "user_changed": "changed what a user may do",
+    "user_enabled": "let a user in",
+    "user_disabled": "shut a user out",
+    "user_linked": "linked a user to a provider",
+    "user_removed": "removed a user",
+    "project_created": "made a project",
+    "project_changed": "changed a project",
+    "project_removed": "removed a project",
+    "integration_created": "made an integration",
+    "integration_changed": "changed an integration",
+    "integration_enabled": "started an integration",
+    "integration_disabled": "stopped an integration",
+    "integration_removed": "removed an integration",
+    "mailbox_enabled": "started a mailbox",
+    "mailbox_disabled": "stopped a mailbox",
+    "read_anew": "had a mailbox or folder read anew",
+    "configured": "took a configuration over",
+    "bucket_created": "made a bucket",
+    "bucket_changed": "changed a bucket",
+    "bucket_removed": "removed a bucket",
+    "source_created": "made a source",
+    "source_changed": "changed a source",
+    "source_removed": "removed a source",
+    "dataset_created": "made a dataset",
+    "dataset_changed": "changed a dataset",
+    "dataset_removed": "removed a dataset",
+    "stream_created": "made a stream",
+    "stream_changed": "changed a stream",
+    "stream_reset": "reset a stream",
+    "stream_removed": "removed a stream",
+    "quota_changed": "changed a quota",
+    "subscription_changed": "chose what to be told",
+}
+"""What somebody did, in words; a kind that is not here is shown as it is written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line."""
+
+    event: Event
+    who: str
+    did: str
+    to_what: str
+    address: str
+
+
+@page
+def show(visit: Visit) -> Response:
+    """Answer `/audit?who=…&kind=…&since=…&until=…&before=…`."""
+    if not visit.identity.administers_projects:
+        raise HTTPException(403)
+    given = visit.request.query_params
+    names = {user.id: user.username for user in users.list_all(visit.tx)}
+    wanted = {name: given.get(name, "") for name in ("who", "kind", "since", "until")}
+    until = _day(wanted["until"])
+    found = events.by_people(
+        visit.tx,
+        before=_number(given.get("before", "")),
+        limit=PAGE + 1,
+        since=_day(wanted["since"]),
+        until=until + timedelta(days=1) if until else None,
+        user_id=UserId(wanted["who"]) if wanted["who"] else None,
+        kinds=(wanted["kind"],) if wanted["kind"] else (),
+    )
+    shown = found[:PAGE]
+    return visit.render(
+        "audit.html",
+        here="people",
+        title="Who changed what",
+        entries=[_entry(event, names) for event in shown],
+        names=names,
+        kinds=KINDS,
+        wanted=wanted,
+        older=shown[-1].id if len(found) > PAGE else None,
+    )
+
+
+def _entry(event: Event, names: dict[UserId, str]) -> Entry:
+    detail = {key: value for key, value in event.detail.items() if value is not None}
+    address = str(detail.pop("from", ""))
+    told = (
+        str(value) if key in {"user", "name"} else f"{key} {value}" for key, value in detail.items()
+    )
+    return Entry(
+        event=event,
+        who=names.get(event.user_id, "a user who was removed") if event.user_id else "",
+        did=KINDS.get(event.kind, event.kind.replace("_", " ")),
+        to_what=", ".join(told),
+        address=address,
+    )
+
+
+def _day(text: str) -> datetime | None:
+    """Read a day, which begins at midnight UTC; what is none does not count."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def _number(text: str) -> int | None:
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None

@@ -1,0 +1,241 @@
+"""People and the audit log, over plain HTTP: what each form may do, and what it must not."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import aiohttp
+from lxml import html
+
+from mailmine.access import passwords, tokens
+from mailmine.access.permissions import GlobalPermission, Permission
+from mailmine.store import events, users
+from mailmine.store.users import User
+from mailmine.web import rights
+from tests.browser.server import Served
+from tests.unit.web.conftest import SignIn
+
+PASSWORD = "a few good words"
+
+
+def made(served: Served, name: str, given: Mapping[str, frozenset[str]] | None = None) -> User:
+    """Make somebody."""
+    with served.database.write() as tx:
+        return users.add(
+            tx,
+            username=name,
+            email="",
+            password_hash=passwords.hash_password(PASSWORD),
+            global_permissions=frozenset(),
+            project_permissions=given or {},
+        )
+
+
+def now_is(served: Served, user: User) -> User:
+    with served.database.read() as tx:
+        found = users.by_id(tx, user.id)
+    assert found is not None
+    return found
+
+
+async def post(
+    session: aiohttp.ClientSession, page: str, form: str, /, **fields: str
+) -> tuple[int, Any]:
+    """Fill in the form of `page` whose action ends with `form`; what is hidden in it goes along."""
+    async with session.get(page) as answer:
+        tree: Any = html.fromstring(await answer.text())
+    (first, *_) = tree.xpath(
+        f"//form[substring(@action, string-length(@action) - {len(form) - 1}) = '{form}']"
+    )
+    hidden = {one.get("name"): one.get("value") for one in first.xpath(".//input[@type='hidden']")}
+    address = first.get("action")
+    async with session.post(address, data={**hidden, **fields}, allow_redirects=False) as answer:
+        text = await answer.text()
+        return answer.status, html.fromstring(text) if text else None
+
+
+def notes(served: Served) -> list[tuple[str, object]]:
+    with served.database.read() as tx:
+        told = events.page(tx, before=None, limit=5)
+    return [(event.kind, event.detail.get("user")) for event in told]
+
+
+async def test_who_is_added_can_sign_in_with_the_password_shown(
+    served: Served, sign_in: SignIn
+) -> None:
+    ann = await sign_in("ann")
+    fields = {"username": "sortbot", "role": "program", "project": "nordwind"}
+    status, page = await post(ann, "/people", "/people", **fields)
+    assert status == 200
+    (secret,) = page.xpath("//code[@id='secret']/text()")
+    with served.database.read() as tx:
+        user = users.by_username(tx, "sortbot")
+    assert user is not None
+    assert passwords.is_right(secret, user.password_hash)
+    assert user.project_permissions == {"nordwind": rights.ROLES["program"][2]}
+    assert notes(served)[0] == ("user_added", "sortbot")
+
+
+async def test_what_is_wrong_stands_at_its_field_and_nothing_is_made(
+    served: Served, sign_in: SignIn
+) -> None:
+    ann = await sign_in("ann")
+    for name in ("", "with space", "ANN"):
+        status, page = await post(ann, "/people", "/people", username=name, email="x@y.example")
+        assert status == 422
+        assert page.xpath("//input[@name='username']/@aria-describedby") == ["e-username"]
+        assert page.xpath("//input[@name='email']/@value") == ["x@y.example"]
+    with served.database.read() as tx:
+        assert users.by_username(tx, "with space") is None
+
+
+async def test_who_may_not_see_users_sees_none(sign_in: SignIn) -> None:
+    for name in ("ben", "eve"):
+        session = await sign_in(name)
+        for page in ("/people", "/audit"):
+            async with session.get(page) as answer:
+                assert answer.status == 403
+
+
+async def test_who_administers_a_project_gives_there_what_he_has_and_no_more(
+    served: Served, sign_in: SignIn
+) -> None:
+    own = frozenset({Permission.USERS_READ, Permission.USERS_WRITE, Permission.SOURCES_READ})
+    made(served, "lead", {"nordwind": own})
+    other = made(served, "colleague", {"nordwind": frozenset({Permission.STREAMS_READ})})
+    lead = await sign_in("lead")
+    page = f"/people/{other.id}"
+    # What he cannot give has no box that he could tick; a form that ticks it all the same is refused.
+    fields = {Permission.SOURCES_READ: "on", Permission.STREAMS_READ: "on"}
+    status, _ = await post(lead, page, "/projects", project="nordwind", **fields)
+    assert status == 303
+    given = frozenset({"sources-read", "streams-read"})
+    assert now_is(served, other).project_permissions == {"nordwind": given}
+    status, shown = await post(
+        lead, page, "/projects", project="nordwind", **fields, **{Permission.STREAMS_ADMIN: "on"}
+    )
+    assert status == 403
+    assert "only permissions that you have" in shown.xpath("string(//*[@role='alert'])")
+    status, _ = await post(lead, page, "/projects", project="board", role="reader")
+    assert status == 403
+    assert now_is(served, other).project_permissions == {"nordwind": given}
+    async with lead.get(page) as answer:
+        tree: Any = html.fromstring(await answer.text())
+    assert not tree.xpath("//form[contains(@action, '/everywhere')]")
+    assert not tree.xpath("//input[@name='streams-admin'][not(@disabled)]")
+
+
+async def test_two_who_change_the_same_do_not_undo_each_other(
+    served: Served, sign_in: SignIn
+) -> None:
+    ann = await sign_in("ann")
+    other = made(served, "twice", {"nordwind": frozenset({Permission.STREAMS_READ})})
+    async with ann.get(f"/people/{other.id}") as answer:
+        tree: Any = html.fromstring(await answer.text())
+    (first, *_) = tree.xpath("//form[contains(@action, '/projects')]")
+    hidden = {one.get("name"): one.get("value") for one in first.xpath(".//input[@type='hidden']")}
+    changed = {"nordwind": frozenset({Permission.BUCKETS_READ})}
+    with served.database.write() as tx:
+        users.save(tx, replace(other, project_permissions=changed))
+    async with ann.post(first.get("action"), data={**hidden, "role": "owner"}) as answer:
+        assert answer.status == 409
+        assert "Somebody else changed" in await answer.text()
+    assert now_is(served, other).project_permissions == changed
+
+
+async def test_nobody_locks_himself_out(served: Served, sign_in: SignIn) -> None:
+    ann = await sign_in("ann")
+    with served.database.read() as tx:
+        user = users.by_username(tx, "ann")
+    assert user is not None
+    page = f"/people/{user.id}"
+    status, _ = await post(ann, page, "/everywhere")
+    assert status == 422
+    other = made(served, "stays")
+    async with ann.get(f"/people/{other.id}") as answer:
+        tree: Any = html.fromstring(await answer.text())
+    proof = tree.xpath("//input[@name='csrf_token']/@value")[0]
+    for act, fields in (("state", {"state": "off"}), ("remove", {"name": "ann"})):
+        async with ann.post(f"{page}/{act}", data={"csrf_token": proof, **fields}) as answer:
+            assert answer.status == 422
+    after = now_is(served, user)
+    assert after.is_enabled
+    assert GlobalPermission.ROOT in after.global_permissions
+
+
+async def test_who_is_shut_out_or_removed_is_out_at_once(served: Served, sign_in: SignIn) -> None:
+    ann = await sign_in("ann")
+    other = made(served, "gone")
+    out = await sign_in("gone")
+    page = f"/people/{other.id}"
+    assert (await post(ann, page, "/state", state="off"))[0] == 303
+    async with out.get("/", allow_redirects=False) as answer:
+        assert answer.status == 303
+    status, shown = await post(ann, page, "/remove", name="somebody")
+    assert status == 422
+    assert "type gone to remove" in shown.xpath("string(//*[@role='alert'])")
+    assert (await post(ann, page, "/remove", name="gone"))[0] == 303
+    with served.database.read() as tx:
+        assert users.by_id(tx, other.id) is None
+    assert notes(served)[:2] == [("user_removed", "gone"), ("user_disabled", "gone")]
+
+
+async def test_a_password_is_changed_by_who_knows_it(served: Served, sign_in: SignIn) -> None:
+    user = made(served, "walt")
+    walt, elsewhere = await sign_in("walt"), await sign_in("walt")
+    for old, new, again, field in (
+        ("wrong", PASSWORD + "!", PASSWORD + "!", "old"),
+        (PASSWORD, "short", "short", "new"),
+        (PASSWORD, PASSWORD + "!", PASSWORD, "again"),
+    ):
+        status, page = await post(
+            walt, "/account", "/account/password", old=old, new=new, again=again
+        )
+        assert (status, page.xpath("//p[@class='fault']/@id")) == (422, [f"e-{field}"])
+    fields = {"old": PASSWORD, "new": "other good words", "again": "other good words"}
+    assert (await post(walt, "/account", "/account/password", **fields))[0] == 303
+    assert passwords.is_right("other good words", now_is(served, user).password_hash)
+    async with walt.get("/account") as answer:
+        assert "other good words" not in await answer.text()
+    async with elsewhere.get("/account", allow_redirects=False) as answer:
+        assert answer.status == 303
+
+
+async def test_a_token_is_shown_once_and_ends(served: Served, sign_in: SignIn) -> None:
+    user = made(served, "dev")
+    dev = await sign_in("dev")
+    status, page = await post(dev, "/account", "/account/tokens", name="nightly", days="90")
+    assert status == 200
+    (plain,) = page.xpath("//code[@id='secret']/text()")
+    with served.database.read() as tx:
+        identity = tokens.identify(tx, plain, now=user.created_at)
+    assert identity is not None
+    assert identity.user_id == user.id
+    async with dev.get("/account") as answer:
+        text = await answer.text()
+    assert plain not in text
+    tree: Any = html.fromstring(text)
+    (token,) = tree.xpath("//button[@name='token']/@value")
+    assert (await post(dev, "/account", "/account/tokens/end", token=token))[0] == 303
+    with served.database.read() as tx:
+        assert tokens.identify(tx, plain, now=user.created_at) is None
+
+
+async def test_the_audit_log_tells_who_did_what_and_filters(
+    served: Served, sign_in: SignIn
+) -> None:
+    ann = await sign_in("ann")
+    other = made(served, "audited")
+    await post(ann, f"/people/{other.id}", "/state", state="off")
+    async with ann.get("/audit?kind=user_disabled") as answer:
+        tree: Any = html.fromstring(await answer.text())
+    row = [cell.text_content().strip() for cell in tree.xpath("//tbody/tr[1]/*")]
+    assert row[1:] == ["ann", "shut a user out", "audited", "127.0.0.1"]
+    async with ann.get("/audit?until=2000-01-01&who=nobody&before=x&since=never") as answer:
+        assert answer.status == 200
+        assert "Nothing like that" in await answer.text()
+
+
+def test_every_permission_has_its_words_once() -> None:
+    told = [permission for some in rights.PERMISSIONS.values() for permission in some]
+    assert sorted(told) == sorted(Permission)
