@@ -4,12 +4,13 @@ from collections.abc import Iterable
 from itertools import groupby
 
 from mailmine.model.email import Email
-from mailmine.refine import history, html, lines as line_model, quotes, signature, top
+from mailmine.refine import history, html, learning, lines as line_model, quotes, signature, top
 from mailmine.refine.language import language
+from mailmine.refine.learning import Known
 from mailmine.refine.lines import Line
 from mailmine.refine.result import VERSION, Earlier, Kind, Posting, Refined, Zone
 
-__all__ = ["VERSION", "Earlier", "Kind", "Posting", "Refined", "Zone", "refine"]
+__all__ = ["VERSION", "Earlier", "Kind", "Known", "Posting", "Refined", "Zone", "refine"]
 
 _WORDS = frozenset({Kind.NEW, Kind.CLOSING})
 _APPENDED = frozenset({Kind.SIGNATURE, Kind.DEVICE_LINE, Kind.DISCLAIMER})
@@ -19,26 +20,32 @@ _CLOSING = frozenset({Kind.CLOSING})
 _HISTORY = frozenset({Kind.QUOTED, Kind.FORWARDED})
 
 
-def refine(email: Email, *, whole: bool = True) -> Refined:
+def refine(email: Email, *, whole: bool = True, known: Known | None = None) -> Refined:
     """Tell the new words of an email's author from everything else in its body. Never raises.
 
     Without `whole` the account of what was cut is left out (`zones`, `earlier`, `messages`, `is_forward`, `posting`): a comment does
-    not show it, and it takes as long as a tenth of the rest.
+    not show it, and it takes as long as a tenth of the rest. With `known` other emails are learned from, and the
+    result says what this one has for them to learn.
     """
     if not whole and email.html and (beginning := top.of_html(email.html)):
         done = quotes.label(html.lines(beginning))
-        if top.is_enough(done) and (refined := _refined(done, email, whole=False)).reply:
+        if (
+            top.is_enough(done)
+            and (refined := _refined(done, email, whole=False, known=known)).reply
+        ):
             return refined
     # Lexbor ends lines by LF on its own, as browsers do.
     lines = html.lines(email.html) if email.html else []
     if not any(line.raw for line in lines):
         lines = line_model.of_text(_unix(email.text or ""))
-    return _refined(quotes.label(lines), email, whole=whole)
+    return _refined(quotes.label(lines), email, whole=whole, known=known)
 
 
-def _refined(done: quotes.Labelled, email: Email, *, whole: bool) -> Refined:
+def _refined(done: quotes.Labelled, email: Email, *, whole: bool, known: Known | None) -> Refined:
     """Compose the result of the labelled lines."""
     lines, kinds = done.lines, done.kinds
+    if known is not None:
+        learning.label(lines, kinds, known)
     signature.label(lines, kinds, email.from_)
     there = set(kinds)
     text = _text(lines, kinds, _WORDS)
@@ -62,6 +69,8 @@ def _refined(done: quotes.Labelled, email: Email, *, whole: bool) -> Refined:
         shows_forwarded=shows_forwarded,
         earlier=earlier if whole else None,
         messages=history.messages(earlier) if whole else (),
+        tail=learning.tail(lines, kinds, _OWN) if known is not None else (),
+        lines=learning.all_of(lines) if known is not None else (),
         posting=history.posting(_worded(lines, kinds), _WORDS) if whole else Posting.ALONE,
     )
 

@@ -84,4 +84,7 @@ class Refined:
     messages: tuple[Earlier, ...] = ()
     """The conversation below the new words, the latest first: each email with its own words alone."""
     posting: Posting = Posting.ALONE
+    tail: tuple[int, ...] = ()
+    """Hashes of its last lines, and of all its `lines`, for other emails to be refined by (`learning`)."""
+    lines: tuple[int, ...] = ()
     version: int = VERSION

@@ -111,10 +111,10 @@ def _cautions(lines: Sequence[Line], kinds: list[Kind]) -> None:
     """Mark the warnings that stand above the words."""
     at = 0
     while True:
-        while at < len(lines) and _is_between(lines[at].text):
+        while at < len(lines) and is_between(lines[at].text):
             at += 1
         end = at
-        while end < len(lines) and kinds[end] is Kind.NEW and not _is_between(lines[end].text):
+        while end < len(lines) and kinds[end] is Kind.NEW and not is_between(lines[end].text):
             end += 1
         if not _is_caution(lines[at:end]):
             return
@@ -137,14 +137,14 @@ def _disclaimers(lines: Sequence[Line], kinds: list[Kind]) -> None:
         at = end
         while at > start:
             last = at
-            while last > start and _is_between(lines[last - 1].text):
+            while last > start and is_between(lines[last - 1].text):
                 last -= 1
             first = last
-            while first > start and not _is_between(lines[first - 1].text):
+            while first > start and not is_between(lines[first - 1].text):
                 first -= 1
             if not _is_disclaimer(lines[first:last]):
                 break
-            while first > start and _is_between(lines[first - 1].text):
+            while first > start and is_between(lines[first - 1].text):
                 first -= 1
             if first == start:
                 break  # an email of nothing else is not without words
@@ -152,7 +152,7 @@ def _disclaimers(lines: Sequence[Line], kinds: list[Kind]) -> None:
             at = first
 
 
-def _is_between(text: str) -> bool:
+def is_between(text: str) -> bool:
     """Whether a line parts paragraphs: it is blank, or a rule."""
     return not text or text.isspace() or bool(_DASHES.match(text))
 
@@ -204,18 +204,25 @@ def _label_region(
                 kinds[at] = Kind.SIGNATURE
 
 
+def may_hold(text: str) -> bool:
+    """Whether a line may be one of a signature: it is short, and no sentence."""
+    text = text.strip()
+    return is_closing(text) or _fits(text)
+
+
 def _label_closing(lines: Sequence[Line], kinds: list[Kind], own: list[int]) -> None:
     """Mark the closing with the name below it, where they end the words."""
     for at in reversed(own[1:][-MAX_NAMES - 1 :]):
         text = lines[at].text.strip()
-        if _is_closing(text):
+        if is_closing(text):
             kinds[at : own[-1] + 1] = [Kind.CLOSING] * (own[-1] + 1 - at)
             return
         if len(text.split()) > MAX_WORDS // 2 or not _fits(text):
             return
 
 
-def _is_closing(text: str) -> bool:
+def is_closing(text: str) -> bool:
+    """Whether a line is nothing but a closing."""
     return text.rstrip(_CLOSING_END).lower() in labels.closings()
 
 
@@ -332,7 +339,7 @@ def _contact_lines(lines: Sequence[Line], own: list[int]) -> list[int]:
     has_contact = False
     for at in reversed(own[1:][-MAX_LINES:]):
         text = lines[at].text.strip()
-        if _is_closing(text) or not _fits(text):
+        if is_closing(text) or not _fits(text):
             break
         contact = _is_contact(text)
         has_gap = bool(block) and block[-1] - at > 1
@@ -349,7 +356,7 @@ def _block_begins(lines: Sequence[Line], block: list[int]) -> int | None:
     for at in reversed(block):
         above = lines[at - 1].text.strip()
         text = lines[at].text.strip()
-        if _is_closing(above):
+        if is_closing(above):
             # The first name right below a closing was written with it.
             is_name = at != block[0] and _NAME.match(text) and not _is_contact(text)
             return block[block.index(at) - 1] if above and is_name else at

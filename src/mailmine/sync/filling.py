@@ -1,4 +1,4 @@
-"""Fills sources that were put on a bucket which has emails already: their comments are made from those, without Exchange."""
+"""Fills sources from the emails that their bucket has already, and makes their comments anew, without Exchange."""
 
 import asyncio
 
@@ -12,8 +12,9 @@ from mailmine.store.database import Database
 from mailmine.store.emails import StoredEmail
 from mailmine.store.errors import DatabaseUnavailable
 from mailmine.store.fills import Fill
-from mailmine.sync import uploading
+from mailmine.sync import learning, uploading
 from mailmine.sync.desk import Desk
+from mailmine.sync.learning import Remembering
 from mailmine.sync.refinery import Refinery, RefineryBroken
 from mailmine.sync.round import utc_now
 
@@ -28,9 +29,17 @@ LOOK = 1.0
 class Filling:
     """Fills all sources that wait for it, a piece of each in turn."""
 
-    def __init__(self, database: Database, *, refinery: Refinery, look: float = LOOK) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        refinery: Refinery,
+        learns: bool = True,
+        look: float = LOOK,
+    ) -> None:
         self._desk = Desk(database)
         self._refinery = refinery
+        self._learns = learns
         self._look = look
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -59,7 +68,10 @@ class Filling:
 
     async def _do(self, fill: Fill) -> None:
         found = await self._desk.read(lambda tx: _next(tx, fill))
-        refined = await self._refinery.refine([one.email for one in found])
+        refinery = self._refinery
+        if self._learns and found:
+            refinery = Remembering(refinery, found[0].bucket_id, read=self._desk.read)
+        refined = await refinery.refine([one.email for one in found])
         done = await self._desk.write(lambda tx: _write(tx, fill, found, refined))
         if done:
             log.info("source filled", source=fill.source_id, emails=fill.total)
@@ -84,12 +96,19 @@ def _write(
         fills.end(tx, fill.source_id)
         return True
     there = comments.existing(tx, source.id, [one.comment_id for one in found])
+    read = [(one, words) for one, words in zip(found, refined, strict=True) if words is not None]
     wanted = [
         (one.key, one.email, words)
-        for one, words in zip(found, refined, strict=True)
-        if words is not None and one.comment_id not in there
+        for one, words in read
+        if now.anew or one.comment_id not in there
     ]
-    comments.put(tx, source.id, uploading.compose(tx, wanted), at=utc_now())
+    counts = comments.put(tx, source.id, uploading.compose(tx, wanted), at=utc_now())
+    if now.anew and counts.updated:
+        log.info("comments made anew", source=source.id, changed=counts.updated)
+    emails.set_lines(tx, {one.key: words.lines for one, words in read if words.lines})
+    learning.learn(
+        tx, found[0].bucket_id, [(one.comment_id, one.email, words) for one, words in read]
+    )
     last = EmailKey(found[-1].key)
     fills.progress(tx, source.id, after_key=last, more=len(found))
     return False

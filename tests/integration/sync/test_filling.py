@@ -7,7 +7,7 @@ import pytest
 
 from mailmine.model.email import Email
 from mailmine.model.ids import MessageId
-from mailmine.refine import Refined, identity
+from mailmine.refine import Known, Refined, identity
 from mailmine.store import buckets, comments, emails, fills, projects, sources
 from mailmine.store.buckets import Bucket
 from mailmine.store.database import Database
@@ -127,10 +127,12 @@ async def test_a_source_that_goes_meanwhile(opened: Database, bucket: Bucket) ->
     source = begin(opened, bucket)
 
     class Slow(Here):
-        async def refine(self, emails: Sequence[Email]) -> list[Refined | None]:
+        async def refine(
+            self, emails: Sequence[Email], known: Sequence[Known] = ()
+        ) -> list[Refined | None]:
             with opened.write() as tx:
                 sources.remove(tx, source.id)
-            return await super().refine(emails)
+            return await super().refine(emails, known)
 
     filling = Filling(opened, refinery=Slow())
     await filling.step()
