@@ -18,6 +18,7 @@ from mailmine.cli import (
     notify,
     openapi,
     refine,
+    refine_anew,
     serve,
     simulate,
     status,
@@ -37,6 +38,7 @@ app.command()(demo.demo)
 app.command()(serve.serve)
 app.command()(simulate.simulate)
 app.command()(refine.refine)
+app.command()(refine_anew.refine_anew)
 app.command()(check.check)
 app.command()(status.status)
 app.command()(openapi.openapi)

@@ -8,9 +8,19 @@ from mailmine.refine import history, html, learning, lines as line_model, quotes
 from mailmine.refine.language import language
 from mailmine.refine.learning import Known
 from mailmine.refine.lines import Line
-from mailmine.refine.result import VERSION, Earlier, Kind, Posting, Refined, Zone
+from mailmine.refine.result import MEANINGS, VERSION, Earlier, Kind, Posting, Refined, Zone
 
-__all__ = ["VERSION", "Earlier", "Kind", "Known", "Posting", "Refined", "Zone", "refine"]
+__all__ = [
+    "MEANINGS",
+    "VERSION",
+    "Earlier",
+    "Kind",
+    "Known",
+    "Posting",
+    "Refined",
+    "Zone",
+    "refine",
+]
 
 _WORDS = frozenset({Kind.NEW, Kind.CLOSING})
 _APPENDED = frozenset({Kind.SIGNATURE, Kind.DEVICE_LINE, Kind.DISCLAIMER})

@@ -29,6 +29,23 @@ class Kind(StrEnum):
     LIST_FOOTER = "list_footer"
 
 
+MEANINGS = {
+    Kind.NEW: "New words",
+    Kind.HEADER_BLOCK: "Header of a quoted email",
+    Kind.ATTRIBUTION: "Who wrote what follows",
+    Kind.DIVIDER: "Divider",
+    Kind.QUOTED: "Quoted",
+    Kind.FORWARDED: "Forwarded",
+    Kind.CLOSING: "Closing",
+    Kind.SIGNATURE: "Signature",
+    Kind.DEVICE_LINE: "Appended by a device",
+    Kind.DISCLAIMER: "Legal notice",
+    Kind.CAUTION: "Warning of a mail server",
+    Kind.LIST_FOOTER: "Footer of a mailing list",
+}
+"""What each kind is, for people."""
+
+
 @dataclass(frozen=True, slots=True)
 class Zone:
     """A run of lines of one kind; all zones in order are the whole body."""
