@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help env demo test lint format types imports check bench bench-cleaning constraints clean
+.PHONY: help env demo test lint format types imports check bench bench-cleaning chaos constraints clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/ -/'
@@ -46,6 +46,9 @@ bench: .venv/.strangers  ## speed and memory, side by side with others in one ru
 
 bench-cleaning: .venv/.strangers  ## refining next to its peers, on the suites in ../shared (SHARED=…)
 	$(BIN)/python -m bench.compare_cleaning --shared $(or $(SHARED),../shared)
+
+chaos: env  ## a quarter of an hour of faults, kills and mail: is all of it there in the end? Another seed each time
+	$(BIN)/python -m bench.chaos --minutes 15
 
 constraints: env  ## locks the dependencies anew
 	$(BIN)/python -m pip install --quiet uv
