@@ -1,7 +1,8 @@
 """Emails of a bucket are refined by what others of it have in common with them, and are learned from.
 
 What is read is what is stored by then, so a page may be refined before the page ahead of it is learned from. Whoever
-refines the bucket anew has learned from all of it: then the comments depend on the emails alone.
+refines the bucket anew has learned from all of it: then the comments depend on the emails alone, as far as no sender
+and no domain has more lines than are remembered.
 """
 
 import zlib
