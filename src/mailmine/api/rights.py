@@ -67,6 +67,8 @@ RIGHTS: Mapping[str, Right] = {
     "GET /api/_private/buckets/{bucket:address}": Permission.BUCKETS_READ,
     "GET /api/_private/buckets/{bucket:address}/statistics": Permission.BUCKETS_READ,
     "GET /api/_private/buckets/{bucket:address}/keyed-sync-states": Permission.BUCKETS_READ,
+    "GET /api/_private/buckets/{bucket:address}/refine-anew": Permission.BUCKETS_READ,
+    "POST /api/_private/buckets/{bucket:address}/refine-anew": Permission.BUCKETS_WRITE,
     "GET /api/_private/buckets/{project}": Permission.BUCKETS_READ,
     "PUT /api/_private/buckets/{bucket:address}": Permission.BUCKETS_WRITE,
     "POST /api/_private/buckets/{bucket:address}": Permission.BUCKETS_WRITE,

@@ -139,6 +139,14 @@ class BucketStatistics(Shape, frozen=True):
     count: Count
 
 
+class Refining(Shape, frozen=True):
+    """How far a source is whose comments are being made from the emails of its bucket."""
+
+    source: str
+    done: int
+    total: int
+
+
 class SyncState(Shape, frozen=True):
     """How far a folder of a mailbox is, or (without a folder) the mailbox."""
 
@@ -579,6 +587,8 @@ ANSWERS: Mapping[str, Mapping[str, Any]] = {
     "POST /api/_private/buckets/{bucket:address}": {"bucket": Bucket},
     "DELETE /api/_private/buckets/{bucket:address}": {},
     "GET /api/_private/buckets/{bucket:address}/statistics": {"statistics": BucketStatistics},
+    "GET /api/_private/buckets/{bucket:address}/refine-anew": {"refining": list[Refining]},
+    "POST /api/_private/buckets/{bucket:address}/refine-anew": {"refining": list[Refining]},
     "GET /api/_private/buckets/{bucket:address}/keyed-sync-states": {
         "keyed_sync_states": list[SyncState]
     },

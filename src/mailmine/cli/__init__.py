@@ -19,6 +19,7 @@ from mailmine.cli import (
     notify,
     openapi,
     refine,
+    refine_anew,
     serve,
     simulate,
     status,
@@ -38,6 +39,7 @@ app.command()(demo.demo)
 app.command()(serve.serve)
 app.command()(simulate.simulate)
 app.command()(refine.refine)
+app.command()(refine_anew.refine_anew)
 app.command()(check.check)
 app.command()(enable.enable)
 app.command()(status.status)

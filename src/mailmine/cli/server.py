@@ -155,7 +155,8 @@ class Server:
         if not self._syncs:
             await stop.wait()
             return
-        settings = SyncSettings(poll_interval=self._here.settings.poll_interval)
+        given = self._here.settings
+        settings = SyncSettings(poll_interval=given.poll_interval, learns=given.learn)
         room = Room(self._here.settings.data, settings.warnings)
         runner = Runner(
             self._here.database,
@@ -172,7 +173,7 @@ class Server:
             has_room=room.is_left,
             settings=settings,
         )
-        filling = Filling(self._here.database, refinery=refinery)
+        filling = Filling(self._here.database, refinery=refinery, learns=settings.learns)
         notifier = Notifier(
             self._here.database,
             self._channels,

@@ -358,3 +358,11 @@ async def test_an_attachment_that_is_too_large(root: Client, app: FastAPI) -> No
     # Nobody unknown makes us take it in.
     unknown = await Client(app).send("PUT", path, form(b"x"), content_type=FORM)
     assert unknown.status == 401
+
+
+async def test_a_bucket_is_refined_anew(root: Client) -> None:
+    path = "/api/_private/buckets/sales/inbox/refine-anew"
+    assert (await root.get(path)).json["refining"] == []
+    begun = await root.post(path, {})
+    assert begun.json["refining"] == [{"source": "sales/mail", "done": 0, "total": 1}]
+    assert (await root.get(path)).json["refining"] == begun.json["refining"]
