@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mailmine.model.email import Address
-from mailmine.refine import Kind, Refined, Zone, conversation, html, mime, parts, refine
+from mailmine.refine import Kind, Refined, Zone, conversation, html, mime, parts, refine, tnef
 from mailmine.refine.parts import Part
 
 HISTORY = {Kind.QUOTED, Kind.FORWARDED, Kind.HEADER_BLOCK, Kind.ATTRIBUTION, Kind.DIVIDER}
@@ -43,7 +43,8 @@ def clean(raw: bytes) -> dict[str, Any]:
                 "sha256": hashlib.sha256(content).hexdigest(),
             }
             for attachment, content in zip(email.attachments, parsed.contents, strict=True)
-        ],
+        ]
+        + [{"filename": name} for name in _wrapped_bodies(raw)],
         "leaves": [
             "base64:" + base64.b64encode(leaf.content).decode() for leaf in _leaves(parts.read(raw))
         ],
@@ -73,6 +74,15 @@ def _leaves(message: Part) -> Iterator[Part]:
         yield from _leaves(child)
     if not message.children:
         yield message
+
+
+def _wrapped_bodies(raw: bytes) -> Iterator[str]:
+    """Name the bodies in a `winmail.dat` as MimeKit does, to which they are files."""
+    for leaf in _leaves(parts.read(raw)):
+        wrapped = tnef.read(leaf.content) if leaf.content_type in tnef.TYPES else None
+        if wrapped:
+            yield from ["body.html"] if wrapped.html else []
+            yield from ["body.rtf"] if wrapped.rtf else []
 
 
 def _people(people: tuple[Address, ...]) -> list[list[str]]:

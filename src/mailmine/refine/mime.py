@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from mailmine.model.email import Address, Attachment, AttachmentKind, Email, Protection
-from mailmine.refine import charset, cms, headers, parts, transfer
+from mailmine.refine import charset, cms, composing, headers, parts, rtf, tnef, transfer
 from mailmine.refine.parts import Part
 
 MAX_UUENCODED = 50
@@ -18,6 +18,8 @@ MAX_UUENCODED = 50
 
 MAX_NAME = 200
 """Characters of a name that is made of the subject of a message inside."""
+
+UNKNOWN = "application/octet-stream"
 
 MAX_SEALS = 5
 """Signatures around signatures that are taken off."""
@@ -44,6 +46,9 @@ class _Collected:
     html: list[str] = field(default_factory=list)
     attachments: list[Attachment] = field(default_factory=list)
     contents: list[bytes] = field(default_factory=list)
+    wrapped_text: str = ""
+    wrapped_html: str = ""
+    """What Outlook wrapped: the body, where there is no other."""
     spare: str = ""
     """The first text that is to be shown though it is a file as well: the body, where there is no other."""
     charset: str = ""
@@ -143,11 +148,22 @@ def _email(message: Part, found: _Collected, protection: Protection | None) -> E
         headers=tuple(
             (charset.scrub(name), headers.decode(value, hint)) for name, value in message.headers
         ),
-        html="".join(found.html) or None,
-        text="\n".join(found.text) if found.text else (not found.html and found.spare) or None,
+        html="".join(found.html) or found.wrapped_html or None,
+        text=_body(found),
         attachments=tuple(found.attachments),
         protection=protection,
     )
+
+
+def _body(found: _Collected) -> str | None:
+    """Give the text of an email, from wherever there is one."""
+    text = "\n".join(found.text)
+    if found.wrapped_text and not text.strip():
+        return found.wrapped_text
+    if found.text:
+        return text
+    has_html = found.html or found.wrapped_html
+    return found.spare if found.spare and not has_html else None
 
 
 def _is_nothing(part: Part, entity: Part) -> bool:
@@ -164,6 +180,9 @@ def _collect(part: Part, found: _Collected) -> None:
     data = part.content
     found.charset = found.charset or headers.parameters(part.get("Content-Type")).get("charset", "")
     is_attached = disposition.startswith("attachment")
+    if (kind in tnef.TYPES or name.lower() == tnef.NAME) and (wrapped := tnef.read(data)):
+        _take_wrapped(wrapped, found)
+        return
     if kind == "text/html" and not is_attached and not name:
         found.html.append(_text(part, data))
     elif kind == "text/plain" and not is_attached and not name:
@@ -189,6 +208,49 @@ def _collect(part: Part, found: _Collected) -> None:
         found.contents.append(data)
 
 
+def _take_wrapped(wrapped: tnef.Wrapped, found: _Collected) -> None:
+    """Attachments that Outlook wrapped are the email's own, and so is the body."""
+    read = _body_of_wrapped(wrapped)
+    found.wrapped_text = found.wrapped_text or read.text or ""
+    found.wrapped_html = found.wrapped_html or read.html or ""
+    _take_wrapped_files(wrapped, found)
+
+
+def _take_wrapped_files(wrapped: tnef.Wrapped, found: _Collected) -> None:
+    for one in wrapped.attachments:
+        inside = one.message
+        name, content, kind = one.name, one.content, AttachmentKind.FILE
+        if inside:
+            content, kind = composing.compose(_body_of_wrapped(inside)), AttachmentKind.ITEM
+            name = (inside.subject or name)[:MAX_NAME]
+        found.attachments.append(
+            Attachment(
+                name=name.strip(),
+                content_type="message/rfc822" if inside else one.content_type.lower() or UNKNOWN,
+                size=len(content),
+                kind=kind,
+                is_inline=bool(one.content_id),
+                content_id=one.content_id.strip("<> ") or None,
+            )
+        )
+        found.contents.append(content)
+        if inside:
+            # It was written without them.
+            _take_wrapped_files(inside, found)
+
+
+def _body_of_wrapped(wrapped: tnef.Wrapped) -> Email:
+    """Give an email of which only the subject and the body are known."""
+    text, html = wrapped.text, wrapped.html
+    if wrapped.rtf and not html:
+        document = rtf.read(wrapped.rtf)
+        html = document.text if document.is_html else ""
+        text = text or ("" if document.is_html else document.text)
+    return Email(
+        message_id=None, subject=wrapped.subject, text=_unix(text) or None, html=_unix(html) or None
+    )
+
+
 def filename(part: Part) -> str:
     """Find the name of an attachment, from whichever header has one; empty where none has."""
     for header, parameter in (("Content-Disposition", "filename"), ("Content-Type", "name")):
@@ -201,10 +263,14 @@ def filename(part: Part) -> str:
 def _text(part: Part, data: bytes) -> str:
     given = headers.parameters(part.get("Content-Type"))
     text = charset.decode(data, given.get("charset", ""))
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = _unix(text)
     if given.get("format", "").lower() == "flowed" and part.content_type == "text/plain":
         return _unflowed(text, drop_space=given.get("delsp", "").lower() == "yes")
     return text
+
+
+def _unix(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _unflowed(text: str, *, drop_space: bool) -> str:
@@ -235,9 +301,7 @@ def _take_uuencoded(text: str, data: bytes, found: _Collected) -> str:
         if not block:
             continue
         name = charset.decode(begin[1].strip())
-        found.attachments.append(
-            Attachment(name=name, content_type="application/octet-stream", size=len(block))
-        )
+        found.attachments.append(Attachment(name=name, content_type=UNKNOWN, size=len(block)))
         found.contents.append(block)
         start = text.find(f"{begin[0].decode('ascii', 'replace').rstrip()}\n")
         stop = text.find("\nend", start)
