@@ -228,6 +228,8 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     comments.of_emails: lambda tx: comments.of_emails(tx, [KEY]),
     comments.page: lambda tx: comments.page(tx, SOURCE, **PAGE),
     comments.put: lambda tx: comments.put(tx, SOURCE, [comment("a")], at=NOW),
+    comments.leads: lambda tx: comments.leads(tx, SOURCE, [comment_id("a")]),
+    comments.of_threads: lambda tx: comments.of_threads(tx, SOURCE, [ThreadId("t")]),
     comments.thread: lambda tx: comments.thread(tx, SOURCE, ThreadId("t")),
     comments.thread_sizes: lambda tx: comments.thread_sizes(tx, SOURCE, [ThreadId("t")]),
     copies.by_items: lambda tx: copies.by_items(tx, MAILBOX, [ITEM]),

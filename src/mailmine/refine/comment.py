@@ -122,7 +122,7 @@ def _of_email(email: Email, refined: Refined) -> dict[str, str | int | float | N
     return {
         "number:Messages": 1,
         "string:Message ID": email.message_id,
-        "string:Thread": thread.root(email),
+        thread.PROPERTY: thread.root(email),
         "string:Sender": sender.address or sender.name if sender else None,
         "string:Sender Domain": _domain(sender) if sender else None,
         "string:Recipient Domain": ", ".join(

@@ -12,7 +12,7 @@ from mailmine.store.database import Database
 from mailmine.store.emails import StoredEmail
 from mailmine.store.errors import DatabaseUnavailable
 from mailmine.store.fills import Fill
-from mailmine.sync import uploading
+from mailmine.sync import conversations, uploading
 from mailmine.sync.desk import Desk
 from mailmine.sync.refinery import Refinery, RefineryBroken
 from mailmine.sync.round import utc_now
@@ -89,7 +89,7 @@ def _write(
         for one, words in zip(found, refined, strict=True)
         if words is not None and one.comment_id not in there
     ]
-    comments.put(tx, source.id, uploading.compose(tx, wanted), at=utc_now())
+    conversations.put(tx, source.id, uploading.compose(tx, wanted), at=utc_now())
     last = EmailKey(found[-1].key)
     fills.progress(tx, source.id, after_key=last, more=len(found))
     return False

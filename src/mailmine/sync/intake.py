@@ -25,7 +25,7 @@ from mailmine.store.copies import Copy, NewCopy as CopyRow
 from mailmine.store.emails import KnownEmail, NewEmail as EmailRow
 from mailmine.store.errors import Conflict
 from mailmine.store.folders import FolderState
-from mailmine.sync import decide, schedule, uploading
+from mailmine.sync import conversations, decide, schedule, uploading
 
 log = structlog.get_logger(__name__)
 
@@ -274,7 +274,7 @@ def _keep_new(
         for new in page.new.values()
     ]
     for source in sources.of_bucket(tx, mailbox.bucket_id):
-        comments.put(tx, source.id, made, at=at)
+        conversations.put(tx, source.id, made, at=at)
     return {comment_id: email.key for comment_id, email in kept.items()}
 
 
@@ -349,7 +349,7 @@ def _show_again(
             elif key in made_of:
                 rows.append(_made_late(tx, copy, *made_of[key]))
         if rows:
-            comments.put(tx, source.id, rows, at=at)
+            conversations.put(tx, source.id, rows, at=at)
 
 
 def _made_late(
