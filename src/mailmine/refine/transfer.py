@@ -1,17 +1,16 @@
 """What was made fit for transfer becomes bytes again (RFC 2045, 6; uuencode), as far as it can be."""
 
-import base64
 import binascii
 import quopri
-import re
-from collections.abc import Iterator
+import string
 from typing import Final
 
 AS_IT_STANDS: Final = frozenset({"", "7bit", "8bit", "binary"})
 """Encodings that change nothing."""
 
 _UUENCODE: Final = frozenset({"x-uuencode", "uuencode", "uue", "x-uue"})
-_BASE64_NOISE = re.compile(rb"[^A-Za-z0-9+/]")
+_BASE64: Final = (string.ascii_letters + string.digits + "+/=").encode()
+_NO_BASE64: Final = bytes(set(range(256)) - set(_BASE64))
 
 
 def decode(data: bytes, encoding: str) -> bytes:
@@ -26,29 +25,30 @@ def decode(data: bytes, encoding: str) -> bytes:
 
 
 def _from_base64(data: bytes) -> bytes:
-    # What stands behind the padding is a signature of a list server or the like.
-    body, padded, _ = data.partition(b"=")
-    clean = _BASE64_NOISE.sub(b"", body)
-    if len(clean) % 4 == 1:
-        clean = clean[:-1]
-    try:
-        decoded = binascii.a2b_base64(clean + b"=" * (-len(clean) % 4))
-    except binascii.Error:
-        return b""
-    # Some clients encode each line or block alone, each with its own padding.
-    if padded and len(data) - len(body) > 4:  # noqa: PLR2004
-        rest = data[len(body) :].lstrip(b"=\r\n \t")
-        if rest and b"=" in rest and len(_BASE64_NOISE.sub(b"", rest)) > len(rest) // 2:
-            decoded += b"".join(_whole_blocks(rest))
+    # Large attachments come this way: each step that copies takes their size in memory.
+    clean = data.translate(None, _NO_BASE64)
+    end = clean.find(b"=")
+    if end < 0:
+        return _block(clean)
+    if len(clean) % 4 == 0 and len(clean) - end <= 2:  # noqa: PLR2004  # as it should be
+        return binascii.a2b_base64(clean)
+    decoded = _block(clean[:end])
+    rest = clean[end:].lstrip(b"=")
+    # Some clients encode each line or block alone, each with its own padding. Anything else that
+    # stands behind the padding is the footer of a list server or the like.
+    if b"=" in rest and len(rest) > len(data[data.find(b"=") :]) // 2:
+        decoded += b"".join(map(_block, rest.split(b"=")))
     return decoded
 
 
-def _whole_blocks(data: bytes) -> Iterator[bytes]:
-    for block in data.split(b"="):
-        clean = _BASE64_NOISE.sub(b"", block)
-        if clean:
-            clean = clean[: len(clean) - (len(clean) % 4 == 1)]
-            yield base64.b64decode(clean + b"=" * (-len(clean) % 4))
+def _block(clean: bytes) -> bytes:
+    """Decode what holds nothing but Base64, and no padding; a single character at the end is none."""
+    over = len(clean) % 4
+    if over == 1:
+        clean = clean[:-1]
+    elif over:
+        clean += b"=" * (4 - over)
+    return binascii.a2b_base64(clean)
 
 
 def from_uuencode(data: bytes) -> bytes:

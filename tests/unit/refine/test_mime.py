@@ -1,3 +1,7 @@
+import tracemalloc
+from email.message import EmailMessage
+from email.policy import SMTP
+
 from hypothesis import given, settings, strategies as st
 
 from mailmine.model.email import Address, AttachmentKind
@@ -158,3 +162,41 @@ def test_nothing_that_a_database_refuses_gets_through() -> None:
     for text in (email.subject, email.text or "", str(email.from_), str(email.headers)):
         assert "\x00" not in text
         text.encode("utf-8")
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    contents=st.lists(st.binary(max_size=300), max_size=4),
+    inner=st.binary(max_size=100),
+    ending=st.sampled_from(["\n", "\r\n"]),
+)
+def test_no_byte_of_an_attachment_is_lost(contents: list[bytes], inner: bytes, ending: str) -> None:
+    message = EmailMessage()
+    message.set_content("Please see attached.\n")
+    for number, content in enumerate(contents):
+        message.add_attachment(
+            content, maintype="application", subtype="pdf", filename=f"{number}.pdf"
+        )
+    passed_on = EmailMessage()
+    passed_on["Subject"] = "inner"
+    passed_on.set_content("words\n")
+    passed_on.add_attachment(inner, maintype="image", subtype="png", filename="i.png")
+    message.add_attachment(passed_on)
+    parsed = mime.parse(message.as_bytes(policy=SMTP.clone(linesep=ending)))
+    assert list(parsed.contents[:-1]) == contents
+    assert mime.parse(parsed.contents[-1]).contents == (inner,)
+
+
+def test_a_large_email_takes_little_more_memory_than_its_parts() -> None:
+    message = EmailMessage()
+    message.set_content("Please see attached.\n")
+    message.add_attachment(bytes(4 << 20), maintype="application", subtype="pdf", filename="a.pdf")
+    raw = message.as_bytes()
+    tracemalloc.start()
+    try:
+        parsed = mime.parse(raw)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert parsed.email.attachments[0].size == 4 << 20
+    assert most < 3 * len(raw)
