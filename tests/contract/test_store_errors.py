@@ -76,6 +76,7 @@ from mailmine.store import (
     streams,
     strikes,
     subscriptions,
+    threads,
     tokens,
     uploads,
     users,
@@ -205,6 +206,17 @@ INCIDENT = incidents.Incident(
 )
 
 BODY = "confidential"
+
+STORED = comments.StoredComment(
+    seq=1,
+    time_key=1,
+    source_id=SOURCE,
+    json=b"{}",
+    email_key=None,
+    refined=1,
+    created_at=NOW,
+    updated_at=NOW,
+)
 
 CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     attachments.by_reference: lambda tx: attachments.by_reference(tx, AttachmentReference("r")),
@@ -351,6 +363,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     strikes.holding: lambda tx: strikes.holding(tx, "c"),
     strikes.of: lambda tx: strikes.of(tx, MAILBOX),
     strikes.put: lambda tx: strikes.put(tx, MAILBOX, STRIKES),
+    threads.places: lambda tx: threads.places(tx, [STORED]),
     tokens.add: lambda tx: tokens.add(tx, USER, "t", "h", at=NOW),
     tokens.by_hash: lambda tx: tokens.by_hash(tx, "h"),
     tokens.of_user: lambda tx: tokens.of_user(tx, USER),
