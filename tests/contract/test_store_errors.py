@@ -78,6 +78,7 @@ from mailmine.store import (
     streams,
     strikes,
     subscriptions,
+    threads,
     tokens,
     uploads,
     users,
@@ -208,6 +209,17 @@ INCIDENT = incidents.Incident(
 
 BODY = "confidential"
 
+STORED = comments.StoredComment(
+    seq=1,
+    time_key=1,
+    source_id=SOURCE,
+    json=b"{}",
+    email_key=None,
+    refined=1,
+    created_at=NOW,
+    updated_at=NOW,
+)
+
 CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     attachments.by_reference: lambda tx: attachments.by_reference(tx, AttachmentReference("r")),
     attachments.done: lambda tx: attachments.done(tx, WAITING),
@@ -230,6 +242,8 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     comments.of_emails: lambda tx: comments.of_emails(tx, [KEY]),
     comments.page: lambda tx: comments.page(tx, SOURCE, **PAGE),
     comments.put: lambda tx: comments.put(tx, SOURCE, [comment("a")], at=NOW),
+    comments.leads: lambda tx: comments.leads(tx, SOURCE, [comment_id("a")]),
+    comments.of_threads: lambda tx: comments.of_threads(tx, SOURCE, [ThreadId("t")]),
     comments.thread: lambda tx: comments.thread(tx, SOURCE, ThreadId("t")),
     comments.thread_sizes: lambda tx: comments.thread_sizes(tx, SOURCE, [ThreadId("t")]),
     copies.by_items: lambda tx: copies.by_items(tx, MAILBOX, [ITEM]),
@@ -351,6 +365,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     strikes.holding: lambda tx: strikes.holding(tx, "c"),
     strikes.of: lambda tx: strikes.of(tx, MAILBOX),
     strikes.put: lambda tx: strikes.put(tx, MAILBOX, STRIKES),
+    threads.places: lambda tx: threads.places(tx, [STORED]),
     tokens.add: lambda tx: tokens.add(tx, USER, "t", "h", at=NOW),
     tokens.by_hash: lambda tx: tokens.by_hash(tx, "h"),
     tokens.of_user: lambda tx: tokens.of_user(tx, USER),

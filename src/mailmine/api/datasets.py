@@ -31,10 +31,11 @@ from mailmine.api.noting import note
 from mailmine.model.comment_filter import CommentFilter
 from mailmine.model.ids import CommentId, DatasetId, SourceId
 from mailmine.model.wire import timestamp, without_markup
-from mailmine.store import comments, datasets, projects, selection, sources
+from mailmine.store import comments, datasets, projects, selection, sources, threads
 from mailmine.store.comments import StoredComment
 from mailmine.store.datasets import Dataset
 from mailmine.store.selection import Place
+from mailmine.store.threads import ThreadPlace
 
 router = APIRouter(tags=["datasets"])
 
@@ -276,7 +277,7 @@ def query(
     found, following = _select(data.read, dataset, asker, wanted)
     if "text/csv" in request.headers.get("Accept", ""):
         return Response(_csv(found), media_type="text/csv; charset=utf-8")
-    return ok(request, results=[_annotated(one) for one in found], continuation=following)
+    return ok(request, results=_annotated(data.read, found), continuation=following)
 
 
 @router.post(PRIVATE + "/{dataset:address}/recent")
@@ -289,7 +290,7 @@ def recent(
 ) -> Response:
     """Give the comments that match, newest first."""
     found, following = _select(data.read, dataset, asker, wanted)
-    return ok(request, results=[_annotated(one) for one in found], continuation=following)
+    return ok(request, results=_annotated(data.read, found), continuation=following)
 
 
 @router.get(PRIVATE + "/{dataset:address}/labellings")
@@ -316,7 +317,7 @@ def labellings(
                 one := comments.get(tx, SourceId(source), CommentId(comment_id))
             ):
                 found.append(one)
-    return ok(request, results=[_annotated(one) for one in found], after=None)
+    return ok(request, results=_annotated(data.read, found), after=None)
 
 
 @router.post(PRIVATE + "/{dataset:address}/statistics")
@@ -472,12 +473,31 @@ def _also(filters: Sequence[AttributeFilter]) -> Callable[[Mapping[str, Any]], b
     return lambda comment: all(one.matches(comment) for one in filters)
 
 
-def _annotated(one: StoredComment) -> dict[str, object]:
+def _annotated(
+    reading: Callable[[], Any], found: Sequence[StoredComment]
+) -> list[dict[str, object]]:
+    with reading() as tx:
+        places = threads.places(tx, found)
+    return [
+        {
+            "comment": orjson.Fragment(without_markup(one.json)),
+            "labelling": [],
+            "entities": {"assigned": [], "dismissed": [], "predicted": []},
+            "thread_properties": _thread(places.get(one.seq)),
+        }
+        for one in found
+    ]
+
+
+def _thread(place: ThreadPlace | None) -> dict[str, object] | None:
+    if place is None:
+        return None
     return {
-        "comment": orjson.Fragment(without_markup(one.json)),
-        "labelling": [],
-        "entities": {"assigned": [], "dismissed": [], "predicted": []},
-        "thread_properties": None,
+        "duration": place.duration,
+        "response_time": place.response_time,
+        "num_messages": place.comments,
+        "thread_position": place.position,
+        "first_sender": place.first_sender,
     }
 
 

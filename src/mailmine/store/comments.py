@@ -257,6 +257,31 @@ def thread(
     return stored(tx.execute(query.limit(limit)))
 
 
+def of_threads(
+    tx: Connection, source_id: SourceId, threads: Collection[ThreadId]
+) -> tuple[StoredComment, ...]:
+    """List the comments of these conversations."""
+    if not threads:
+        return ()
+    mine = (comments.c.source_id == source_id) & comments.c.thread_id.in_(threads)
+    return stored(tx.execute(select(*COLUMNS).where(mine).order_by(comments.c.seq)))
+
+
+def leads(
+    tx: Connection, source_id: SourceId, ids: Collection[CommentId]
+) -> dict[CommentId, CommentId]:
+    """Tell of comments that are there in which conversation each is, by the comment after which it is named.
+
+    To write what follows from it: nobody else writes to the source until the transaction ends.
+    """
+    _take_turn(tx, source_id)
+    if not ids:
+        return {}
+    mine = (comments.c.source_id == source_id) & comments.c.comment_id.in_(ids)
+    query = select(comments.c.comment_id, comments.c.thread_id).where(mine)
+    return {CommentId(own): CommentId(thread or own) for own, thread in tx.execute(query)}
+
+
 def thread_sizes(
     tx: Connection, source_id: SourceId, threads: Collection[ThreadId]
 ) -> dict[ThreadId, int]:

@@ -13,7 +13,7 @@ from mailmine.store.database import Database
 from mailmine.store.emails import StoredEmail
 from mailmine.store.errors import DatabaseUnavailable
 from mailmine.store.fills import Fill
-from mailmine.sync import learning, uploading
+from mailmine.sync import conversations, learning, uploading
 from mailmine.sync.desk import Desk
 from mailmine.sync.learning import Remembering
 from mailmine.sync.refinery import Refinery, RefineryBroken
@@ -119,7 +119,7 @@ def _write(
         for one, words in read
         if now.anew or one.comment_id not in there
     ]
-    counts = comments.put(tx, source.id, uploading.compose(tx, wanted), at=utc_now())
+    counts = conversations.put(tx, source.id, uploading.compose(tx, wanted), at=utc_now())
     emails.set_lines(tx, {one.key: words.lines for one, words in read if words.lines})
     learning.learn(
         tx, found[0].bucket_id, [(one.comment_id, one.email, words) for one, words in read]

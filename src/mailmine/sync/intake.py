@@ -25,7 +25,7 @@ from mailmine.store.copies import Copy, NewCopy as CopyRow
 from mailmine.store.emails import KnownEmail, NewEmail as EmailRow
 from mailmine.store.errors import Conflict
 from mailmine.store.folders import FolderState
-from mailmine.sync import decide, learning, schedule, uploading
+from mailmine.sync import conversations, decide, learning, schedule, uploading
 
 log = structlog.get_logger(__name__)
 
@@ -279,7 +279,7 @@ def _keep_new(
         for new in page.new.values()
     ]
     for source in sources.of_bucket(tx, mailbox.bucket_id):
-        comments.put(tx, source.id, made, at=at)
+        conversations.put(tx, source.id, made, at=at)
     # After the comments: writers of one source take turns by then, so that none learns past another.
     learning.learn(
         tx,
@@ -360,7 +360,7 @@ def _show_again(
             elif key in made_of:
                 rows.append(_made_late(tx, copy, *made_of[key]))
         if rows:
-            comments.put(tx, source.id, rows, at=at)
+            conversations.put(tx, source.id, rows, at=at)
 
 
 def _made_late(
