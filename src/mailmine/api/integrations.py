@@ -32,7 +32,6 @@ from mailmine.model.integration import (
     AuthType,
     Backend,
     Connection,
-    DisabledReason,
     Filters,
     Integration,
     Mailbox,
@@ -45,14 +44,14 @@ from mailmine.store import (
     integrations,
     mailboxes,
     projects,
-    strikes,
     warnings,
 )
 from mailmine.store.buckets import Bucket
 from mailmine.store.warnings import StandingWarning
-from mailmine.sync import configure
+from mailmine.sync import configure, editing
 from mailmine.sync.configure import Configuration, ConfigurationError, IntegrationConfiguration
 from mailmine.sync.credentials import welcome_new_proxy_secret, welcome_new_secrets
+from mailmine.sync.editing import Lack
 
 router = APIRouter(prefix="/api/_private/integrations", tags=["integrations"])
 
@@ -198,7 +197,7 @@ def _check_secrets(
         and connection is not None
         and bodies.secret(given) is None
         and credentials.is_given(tx, before.id)
-        and bodies.leads_elsewhere(connection, before.connection)
+        and editing.leads_elsewhere(connection, before.connection)
     ):
         raise InvalidError(
             "configuration.auth.secret: give it again, for what is kept was meant for the address before."
@@ -216,9 +215,7 @@ def _keep_secrets(
     """Keep the secrets that a client gives; what was held up for the want of them goes on."""
     secret = bodies.secret(given)
     if secret is not None:
-        # An unchanged password is not a new one to try.
-        if credentials.of(tx, keyring, saved.id) != secret:
-            credentials.put(tx, keyring, saved.id, secret, at=asker.at)
+        credentials.keep(tx, keyring, saved.id, secret, at=asker.at)
         welcome_new_secrets(tx, lambda one: credentials.of(tx, keyring, one.id) or "", at=asker.at)
     if credentials.keep_for_proxy(
         tx,
@@ -253,39 +250,28 @@ def _switch_on(
     tx: Transaction, saved: Integration, given: IntegrationSettings, asker: Asked
 ) -> None:
     """Start what is said to be on, also what trouble had stopped, unless it cannot be."""
-    lack = _lack(tx, saved)
+    lack = editing.lack(saved, has_secret=credentials.is_given(tx, saved.id))
     if lack is not None:
-        if saved.disabled_reason is not DisabledReason.USER:
-            trouble = Trouble(code="not_configured", message=lack, since=asker.at)
-            reason = DisabledReason.SYNC_ERROR
-            integrations.set_enabled(tx, saved.id, enabled=False, reason=reason, trouble=trouble)
+        editing.hold_up(tx, saved, _LACKING[lack], at=asker.at)
         return
-    was_lacking = saved.trouble is not None and saved.trouble.code == "not_configured"
-    if not saved.enabled and (given.enabled is True or was_lacking):
-        strikes.clear(tx, saved.id)
-        integrations.set_enabled(tx, saved.id, enabled=True)
+    if not saved.enabled and (given.enabled is True or editing.was_lacking(saved)):
+        editing.start(tx, saved, at=asker.at)
     if given.configuration is UNSET or given.configuration.mailboxes is UNSET:
         return
     on = {box.email.lower() for box in given.configuration.mailboxes if box.enabled is True}
     for member in mailboxes.of_integration(tx, saved.id):
         if not member.enabled and member.address.lower() in on:
-            strikes.clear(tx, member.id)
-            mailboxes.set_enabled(tx, member.id, enabled=True)
-            mailboxes.wake(tx, member.id, asker.at)
+            editing.start_mailbox(tx, member, at=asker.at)
 
 
-def _lack(tx: Transaction, integration: Integration) -> str | None:
-    """Say what is missing before Exchange can be asked at all."""
-    connection = integration.connection
-    if connection.auth is AuthType.NEGOTIATE:
-        return None
-    if connection == Connection(endpoint=""):
-        return (
-            "It was not said how Exchange is reached: give `configuration.auth`, with its secret."
-        )
-    if not credentials.is_given(tx, integration.id):
-        return "There is no secret to sign in with yet: give it as `configuration.auth.secret`."
-    return None
+_LACKING = {
+    Lack.CONNECTION: (
+        "It was not said how Exchange is reached: give `configuration.auth`, with its secret."
+    ),
+    Lack.SECRET: (
+        "There is no secret to sign in with yet: give it as `configuration.auth.secret`."
+    ),
+}
 
 
 def _places(tx: Transaction, members: Iterable[Mailbox]) -> dict[BucketId, Bucket]:

@@ -25,6 +25,7 @@ from mailmine.store import (
     users,
 )
 from mailmine.store.quotas import Quota
+from mailmine.sync import editing
 
 router = APIRouter(prefix="/api/_private/quotas", tags=["quotas"])
 
@@ -101,12 +102,8 @@ def update(
 
 def check(tx: Transaction, kind: str, count: int) -> None:
     """Refuse what would make `count` of a kind, where fewer are allowed. Raises InvalidError."""
-    known = quotas.list_all(tx).get(kind)
-    if known is None or count <= max(known.hard_limit, known.auto_increase_up_to or 0):
-        return
-    raise InvalidError(
-        f"The quota of {kind} is {known.hard_limit}: remove some, or ask an administrator for more."
-    )
+    if (refusal := editing.over_quota(tx, kind, count)) is not None:
+        raise InvalidError(refusal)
 
 
 def check_comments(tx: Transaction, source_id: SourceId) -> None:
