@@ -220,7 +220,7 @@ def volume(tx: Connection, source_id: SourceId, edges: Sequence[datetime]) -> tu
         .where(comments.c.source_id == source_id, key >= first, key < end)
         for number, (first, end) in enumerate(pairwise(slots))
     )
-    counted = dict(tx.execute(union_all(*each)).tuples().all())
+    counted = dict(tx.execute(union_all(*each)).all())
     return tuple(counted[number] for number in range(len(edges) - 1))
 
 
@@ -351,11 +351,11 @@ def _pieces(
             keys = search.keys(
                 tx, source_id, index, first=first, end=end, limit=size, newest_first=newest_first
             )
-            rows = tx.execute(_KEYED, {"source": source_id, "keys": keys}).tuples().all()
+            rows = tx.execute(_KEYED, {"source": source_id, "keys": keys}).all()
             rows = rows if newest_first else rows[::-1]
         else:
             query = _NEWEST if newest_first else _OLDEST
-            rows = tx.execute(query, bounds).tuples().all()
+            rows = tx.execute(query, bounds).all()
             keys = [key for key, _ in rows]
         if rows:
             yield rows

@@ -39,7 +39,7 @@ COLUMNS = (
     "user_properties",
 )
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """With these a cell begins that a spreadsheet takes for a formula (OWASP, CSV injection)."""
 
 BYTE_ORDER_MARK = "\ufeff"

@@ -316,7 +316,8 @@ def _place(visit: Visit, stream: Stream, source_id: SourceId) -> Place:
     is_seen = source is not None and visit.sees(source)
     name = (source.title or source.name) if source and is_seen else "a source not shown to you"
     place = stream.place(source_id)
-    return Place(name, moment(place) if place > 0 else None)
+    # What was reset to a time has read all that is before it.
+    return Place(name, moment(place + 1) if place > 0 else None)
 
 
 def _coming(
