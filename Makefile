@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help env demo test lint format types imports check bench constraints clean
+.PHONY: help env demo test lint format types imports check bench chaos constraints clean
 
 help:  ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/ -/'
@@ -43,6 +43,9 @@ format: env  ## puts the code into the house style
 bench: .venv/.strangers  ## speed and memory, side by side with others in one run
 	$(BIN)/python -m bench.api
 	$(BIN)/python -m bench
+
+chaos: env  ## a quarter of an hour of faults, kills and mail: is all of it there in the end? Another seed each time
+	$(BIN)/python -m bench.chaos --minutes 15
 
 constraints: env  ## locks the dependencies anew
 	$(BIN)/python -m pip install --quiet uv

@@ -32,6 +32,9 @@ GRAPH = "mailmine by Graph: SQLite with search, the large mailbox"
 RAW = "raw download, four mailboxes far away"
 FAR = "mailmine: SQLite with search, four mailboxes far away"
 IDLE = "mailmine: an idle mailbox is asked for news"
+FRESH = "mailmine: new mail while the large mailbox is read"
+FRESH_GRAPH = "mailmine by Graph: new mail while the large mailbox is read"
+TOLD = "mailmine: new mail in one of 200 idle mailboxes"
 CONNECTIONS = 4
 LATENCY = 0.05
 """Seconds of a server that is far away."""
@@ -41,6 +44,11 @@ GRAPH_TARGET = 15.0
 FAR_TARGET = 0.8
 POLL_TARGET = 200.0
 """Microseconds of CPU."""
+FRESH_TARGET = 5.0
+TOLD_TARGET = 2.0
+"""Seconds from the delivery to the comment, the longest of some."""
+WAITED = {FRESH: FRESH_TARGET, FRESH_GRAPH: FRESH_TARGET, TOLD: TOLD_TARGET}
+IDLE_MAILBOXES = 200
 MEMORY = 250.0
 """MiB that mailmine may take at most."""
 FLAT = 1.15
@@ -75,7 +83,7 @@ def main() -> None:
     given = arguments.parse_args()
     console = Console()
     measured = Measured()
-    series: tuple[Callable[[Measured, argparse.Namespace], None], ...] = (near, far)
+    series: tuple[Callable[[Measured, argparse.Namespace], None], ...] = (near, far, fresh)
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("Measuring", total=len(series))
         for each in series:
@@ -108,11 +116,23 @@ def far(measured: Measured, given: argparse.Namespace) -> None:
             measured.take(FAR, "bench.sync", address, *names)
 
 
+def fresh(measured: Measured, given: argparse.Namespace) -> None:
+    """See how long new mail takes."""
+    with serving([given.messages]) as address:
+        measured.take(FRESH, "bench.fresh", address, mailbox_of(given.messages))
+        measured.take(FRESH_GRAPH, "bench.fresh", address, mailbox_of(given.messages), "--graph")
+    with serving([1], copies=IDLE_MAILBOXES) as address:
+        names = [mailbox_of(1, copy) for copy in range(IDLE_MAILBOXES)]
+        measured.take(TOLD, "bench.fresh", address, *names)
+
+
 def judge(measured: Measured, console: Console) -> int:
     """Print what was measured; gives 1 where a target is missed."""
     base = measured.speed(SHIPPED)
     table = Table("reader", "messages", "messages/s", "CPU µs/message", "peak MiB", "ratio")
     for name, costs in measured.costs.items():
+        if name in WAITED:
+            continue
         table.add_row(
             name,
             str(costs[0].messages),
@@ -136,6 +156,13 @@ def targets(measured: Measured) -> Sequence[tuple[str, bool]]:
     growth = memory / measured.middle(SMALL, "peak_mib")
     distant = measured.speed(FAR) / measured.speed(RAW)
     poll = measured.middle(IDLE, "cpu_microseconds")
+    waited = [
+        (
+            f"{name}: at most {most:g} s: {measured.middle(name, 'seconds'):.1f}",
+            measured.middle(name, "seconds") <= most,
+        )
+        for name, most in WAITED.items()
+    ]
     return (
         (f"at least {EWS_TARGET:g} times {SHIPPED}: {ews:.1f}", ews >= EWS_TARGET),
         (f"at least {GRAPH_TARGET:g} times {SDK}: {graph:.1f}", graph >= GRAPH_TARGET),
@@ -149,6 +176,7 @@ def targets(measured: Measured) -> Sequence[tuple[str, bool]]:
             distant >= FAR_TARGET,
         ),
         (f"an idle poll under {POLL_TARGET:g} µs of CPU: {poll:.0f}", poll < POLL_TARGET),
+        *waited,
     )
 
 

@@ -5,12 +5,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 from bench.mailbox import synthetic
 from exchange_simulator import Exchange, server
 
 ACCOUNT, PASSWORD = "bench@example.com", "bench"
 APP, TENANT = "5e0d8ab2-7d0c-4ff1-8ee5-1b0d7b4dbb05", "bench.example"
+
+
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+"""When all of it was received, so that nothing of it is new."""
 
 
 def mailbox_of(messages: int, copy: int = 0) -> str:
@@ -51,7 +56,7 @@ def main() -> None:
     for number, mime in enumerate(synthetic(sizes[-1])):
         for size, name in names:
             if number < size:
-                exchange.mailbox(name).deliver(mime)
+                exchange.mailbox(name).deliver(mime, at=LONG_AGO)
     exchange.prepare()
     server.run(exchange, when_listening=lambda address: print(address, flush=True))
 

@@ -42,8 +42,10 @@ def reaching(address: str, *, by_graph: bool) -> Connection:
     return Connection(endpoint=f"{address}/EWS/Exchange.asmx", username=ACCOUNT, plain_http=True)
 
 
-def sync(connection: Connection, addresses: list[str], folder: Path) -> int:
-    """Sync mailboxes wholly; gives how many comments there are."""
+def opened(
+    connection: Connection, addresses: list[str], folder: Path, settings: SyncSettings
+) -> tuple[Database, Runner]:
+    """Make an empty database in `folder`, and what is to fill it."""
     database = Database.open(f"sqlite:///{folder / 'mailmine.db'}")
     database.migrate()
     wanted = IntegrationConfiguration(
@@ -62,8 +64,15 @@ def sync(connection: Connection, addresses: list[str], folder: Path) -> int:
         Blobs.open(folder / "blobs"),
         secret_of=lambda _: PASSWORD,
         refinery=Apart(),
-        settings=SyncSettings(poll_interval=timedelta(seconds=5)),
+        settings=settings,
     )
+    return database, runner
+
+
+def sync(connection: Connection, addresses: list[str], folder: Path) -> int:
+    """Sync mailboxes wholly; gives how many comments there are."""
+    settings = SyncSettings(poll_interval=timedelta(seconds=5))
+    database, runner = opened(connection, addresses, folder, settings)
 
     async def run() -> None:
         gc.freeze()  # as `mailmine serve` does

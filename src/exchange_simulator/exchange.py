@@ -274,6 +274,19 @@ class Exchange:
         archives = (mailbox.archive for mailbox in self.mailboxes)
         return self._by_guid.get(guid) or next((a for a in archives if a and a.guid == guid), None)
 
+    def delete_mailbox(self, address: str) -> Mailbox:
+        """Let there be no such mailbox any more; what it was, for `restore_mailbox`."""
+        with self.lock:
+            mailbox = self._mailboxes.pop(address.lower())
+            del self._by_guid[mailbox.guid]
+            return mailbox
+
+    def restore_mailbox(self, mailbox: Mailbox) -> None:
+        """Bring a deleted mailbox back, as an administrator does within 30 days."""
+        with self.lock:
+            self._mailboxes[mailbox.address.lower()] = mailbox
+            self._by_guid[mailbox.guid] = mailbox
+
     @property
     def public_folders(self) -> Mailbox:
         """The public folders, which everyone may read; there are none until they are asked for here."""

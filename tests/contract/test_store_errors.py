@@ -43,6 +43,7 @@ from mailmine.model.ids import (
 )
 from mailmine.model.notice import PersonalChannel, Topic
 from mailmine.store import (
+    arrivals,
     attachments,
     batches,
     buckets,
@@ -220,6 +221,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     buckets.ensure: lambda tx: buckets.ensure(tx, PROJECT, "b"),
     buckets.get: lambda tx: buckets.get(tx, "p", "b"),
     buckets.list_all: buckets.list_all,
+    arrivals.by_minute: lambda tx: arrivals.by_minute(tx, [SOURCE], since=NOW),
     comments.count: lambda tx: comments.count(tx, SOURCE),
     comments.get: lambda tx: comments.get(tx, SOURCE, comment_id("a")),
     comments.json_page: lambda tx: comments.json_page(
@@ -258,6 +260,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     events.last_id: events.last_id,
     events.settled_after: lambda tx: events.settled_after(tx, 0, 1),
     events.page: lambda tx: events.page(tx, before=None, limit=1),
+    failures.among: lambda tx: failures.among(tx, [ITEM]),
     failures.reasons: lambda tx: failures.reasons(tx, INTEGRATION),
     failures.due: lambda tx: failures.due(tx, MAILBOX, NOW, 1),
     failures.of_mailbox: lambda tx: failures.of_mailbox(tx, MAILBOX, 1),

@@ -94,7 +94,8 @@ def _written(
         if only and only != ("created" if kind == "Create" else "updated"):
             continue
         is_return = kind == "Create" and what.serial in left and query.is_immutable
-        if is_return and not caller.exchange.graph_tells_returns:
+        # Within a round the one who asks may not have been told that it was there at all.
+        if is_return and not (caller.exchange.graph_tells_returns or query.get("skiptoken")):
             continue
         if test is not None and not test(partial(_received_alone, what)):
             continue

@@ -65,6 +65,8 @@ class Bearer:
         self._clock = clock
         self._token: Token | None = None
         self._renewing = asyncio.Lock()
+        self._failed: Fault | None = None
+        """Why the last try got none."""
 
     async def flow(self) -> AsyncGenerator[Mapping[str, str], Response]:
         """Send the token; where it is refused, one that was asked for anew (it may have been revoked)."""
@@ -74,13 +76,24 @@ class Bearer:
         yield {"Authorization": f"Bearer {token.value}"}
 
     async def _current(self, refused: Token | None) -> Token:
-        """Give a token that is good for a while, and is not the `refused` one. Raises ExchangeError."""
+        """Give a token that is good for a while, and is not the `refused` one. Raises ExchangeError.
+
+        Who waits while another asks in vain asks no more: a wrong password is not sent once for each request.
+        """
+        known = self._failed
         async with self._renewing:
+            if self._failed is not None and self._failed is not known:
+                raise ExchangeError(self._failed)
             token = self._token
             if token is None or token is refused or self._clock.now() >= token.renew_at:
                 asked_at = self._clock.now()
                 self._token = None
-                answer = await self._ask()
+                try:
+                    answer = await self._ask()
+                except ExchangeError as error:
+                    self._failed = error.fault
+                    raise
+                self._failed = None
                 life = float(answer.get("expires_in") or 0)
                 token = Token(str(answer["access_token"]), asked_at + RENEW_AT * life)
                 self._token = token

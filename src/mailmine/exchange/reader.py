@@ -132,6 +132,15 @@ class Reader(Protocol):
         """Whether an item that is moved keeps its id, so that `locate` can find it again."""
         ...
 
+    @property
+    def version(self) -> str | None:
+        """The older version of the protocol that the mailbox's server had to be asked by; None: the usual one."""
+        ...
+
+    def assume(self, version: str | None) -> None:
+        """Ask by this version from now on, which was found to be the right one earlier; None: by the usual one."""
+        ...
+
     async def folders(self) -> FolderTree:
         """Read the mail folders: no hidden ones, no search folders, nothing outside the mailbox's root."""
         ...

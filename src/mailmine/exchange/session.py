@@ -56,14 +56,25 @@ class Logins:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._refused: list[tuple[float, Fault]] = []
+        self._trial = asyncio.Lock()
 
-    def check(self) -> None:
-        """Raise what a refused login said, unless it may be tried again (exchange.md, part C, row 1).
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for leave to sign in: after a refusal one request alone tries, until the account is let in.
 
-        A login that is held back says by `Fault.retry_after` for how long; one that was refused does not.
+        Raises what the refused login said, unless it may be tried again (exchange.md, part C, row 1). A login
+        that is held back says by `Fault.retry_after` for how long; one that was refused does not.
         """
         if not self._refused:
+            yield
             return
+        async with self._trial:
+            self._check()
+            yield
+
+    def _check(self) -> None:
+        if not self._refused:
+            return  # whoever tried before us was let in
         refused_at, fault = self._refused[-1]
         pause = SECOND_LOGIN_AFTER if len(self._refused) == 1 else FURTHER_LOGINS_AFTER
         left = refused_at + pause - self._clock.now()
@@ -165,14 +176,14 @@ class Line:
                 ticket = Ticket(self.session.clock.now())
             else:
                 ticket = await held.enter_async_context(self.session.pace.slot())
-            self.session.logins.check()
             request = Request(
                 url=url or self.session.connection.endpoint,
                 method=method,
                 body=body,
                 headers=self._headers(headers),
             )
-            response = await self._answer(held, request, ticket, judge)
+            async with self.session.logins.turn():
+                response = await self._answer(held, request, ticket, judge)
             yield response, ticket
 
     async def _answer(

@@ -102,6 +102,12 @@ def of_mailbox(tx: Connection, mailbox_id: MailboxId, limit: int) -> tuple[Failu
     return tuple(Failure(**row._asdict()) for row in rows)
 
 
+def among(tx: Connection, item_ids: Collection[ItemId]) -> frozenset[ItemId]:
+    """Tell which of these items, of whichever mailboxes, have failures."""
+    query = select(failures.c.item_id).where(failures.c.item_id.in_(item_ids))
+    return frozenset(tx.execute(query).scalars())
+
+
 def reasons(tx: Connection, integration_id: IntegrationId) -> dict[MailboxId, tuple[Reason, ...]]:
     """Say why items of each mailbox of an integration failed, the most frequent reason first."""
     items = func.count()

@@ -187,7 +187,7 @@ def decide(
         if filters is not None and not wanted.is_email_wanted(item.email, filters):
             intents.append(Nothing(item.id, Reason.UNWANTED))
             continue
-        comment_id, fingerprint = _identify(item, known)
+        comment_id, fingerprint = identify(item, known)
         if comment_id not in known:
             known[comment_id] = fingerprint
             intents.append(NewEmail(comment_id, fingerprint, item))
@@ -206,7 +206,7 @@ def _compare(copy: Copy, item: Item) -> Intent:
     return ChangedCopy(copy.email_key, item.id, item.metadata)
 
 
-def _identify(item: Item, known: Mapping[CommentId, str]) -> tuple[CommentId, str]:
+def identify(item: Item, known: Mapping[CommentId, str]) -> tuple[CommentId, str]:
     """Name the comment of this item: another email under the same Message-ID does not get the same one.
 
     Exchange lets anybody send under a Message-ID that was used before (exchange.md, part C, row 26).

@@ -22,10 +22,10 @@ from mailmine.store import attachments, comments, copies, emails, failures, rech
 from mailmine.store.attachments import StoredAttachment, WantedAttachment
 from mailmine.store.comments import NewComment, StoredComment
 from mailmine.store.copies import Copy, NewCopy as CopyRow
-from mailmine.store.emails import NewEmail as EmailRow
+from mailmine.store.emails import KnownEmail, NewEmail as EmailRow
 from mailmine.store.errors import Conflict
 from mailmine.store.folders import FolderState
-from mailmine.sync import decide, schedule
+from mailmine.sync import decide, schedule, uploading
 
 log = structlog.get_logger(__name__)
 
@@ -185,10 +185,57 @@ def take_in(tx: Transaction, mailbox: Mailbox, delivery: Delivery, *, at: dateti
         },
     )
     rechecks.add(tx, folder.key, rechecks.Kind.LEFT, page.left)
+    mended = _mend(tx, mailbox, delivery, page, known, lying=lying, at=at)
     if mailbox.sync_attachments:
-        _want_attachments(tx, mailbox, page, keys, at)
+        _want_attachments(tx, mailbox, [*page.placed, *mended], keys, at)
     _note_failures(tx, mailbox, delivery, page, at)
     return page.taken
+
+
+def _mend(
+    tx: Transaction,
+    mailbox: Mailbox,
+    delivery: Delivery,
+    page: _Page,
+    known: Mapping[CommentId, KnownEmail],
+    *,
+    lying: Mapping[EmailKey, Collection[Copy]],
+    at: datetime,
+) -> list[tuple[CommentId, Item]]:
+    """Let emails that were not kept wholly be what was read of them now; give those, to look for their attachments.
+
+    Any other email stays as it was read first.
+    """
+    if not known:
+        return []
+    fingerprints = {comment_id: email.fingerprint for comment_id, email in known.items()}
+    failed = failures.among(tx, [copy.item_id for some in lying.values() for copy in some])
+    placed = {item.id for _, item in page.placed}
+    mended: list[tuple[CommentId, Item]] = []
+    for prepared in delivery.items:
+        item = prepared.item
+        comment_id, fingerprint = decide.identify(item, fingerprints)
+        if comment_id not in known or item.incomplete is not None:
+            continue
+        key = known[comment_id].key
+        broken = [copy for copy in lying.get(key, ()) if copy.item_id in failed]
+        # That a copy was not whole is forgotten when it leaves, which may be told before where it came to.
+        stored = emails.get(tx, key) if broken or item.id in placed else None
+        if stored is None or not (broken or _is_empty(stored.email)):
+            continue
+        if stored.raw is None and stored.email != item.email:
+            row = EmailRow(comment_id=comment_id, fingerprint=fingerprint, email=item.email)
+            emails.replace_content(tx, key, row, at=at)
+            made = [(key, item.email, prepared.refined)]
+            uploading.show(tx, mailbox.bucket_id, made, at=at)
+        for copy in broken:
+            failures.resolve(tx, copy.mailbox_id, [copy.item_id])
+        mended.append((comment_id, item))
+    return mended
+
+
+def _is_empty(email: Email) -> bool:
+    return not (email.html or email.text or email.attachments)
 
 
 def _keep_new(
@@ -329,13 +376,13 @@ def _made_late(
 def _want_attachments(
     tx: Transaction,
     mailbox: Mailbox,
-    page: _Page,
+    placed: Iterable[tuple[CommentId, Item]],
     keys: Mapping[CommentId, EmailKey],
     at: datetime,
 ) -> None:
     """Line up the contents of attachments to be fetched later, those that are not there yet."""
     wanted: list[WantedAttachment] = []
-    for comment_id, item in page.placed:
+    for comment_id, item in placed:
         indexes = [
             index
             for index, attachment in enumerate(item.email.attachments)
@@ -377,7 +424,7 @@ def _note_failures(
         for prepared in delivery.items
         if prepared.item.incomplete is not None
     }
-    # Only what is kept counts; it is not asked for again, since an email stays as it was read first.
+    # Only what is kept counts; it is not asked for again by itself.
     for item_id in copies.by_items(tx, mailbox.id, incomplete) if incomplete else ():
         fault = incomplete[item_id]
         failures.record(

@@ -38,7 +38,7 @@ from mailmine.store.blobs import Blobs
 from mailmine.store.failures import Failure
 from mailmine.store.folders import FolderState, SeenFolder
 from mailmine.store.mailboxes import Lease
-from mailmine.sync import decide, filters, policy
+from mailmine.sync import decide, filters, policy, versions
 from mailmine.sync.attachments import Contents
 from mailmine.sync.chores import Chores
 from mailmine.sync.desk import Desk
@@ -78,6 +78,8 @@ class Memory:
     """Folders whose newest mail was taken in, and their hint then."""
     left_out_until: dict[FolderId, datetime] = field(default_factory=dict)
     """Folders that cannot be read, and when to ask again."""
+    version: versions.Found | None = None
+    """The version of EWS that the mailbox's server takes, once it was looked up."""
     outcomes: Outcomes = field(default_factory=Outcomes)
     """How its last emails fared; where too many failed, a round ends early."""
 

@@ -23,7 +23,7 @@ from sqlalchemy import Connection as Transaction
 from mailmine import metrics
 from mailmine.exchange import open_account
 from mailmine.exchange.faults import ExchangeError, Fault
-from mailmine.exchange.reader import Account
+from mailmine.exchange.reader import Account, Reader
 from mailmine.model.ids import IntegrationId, MailboxId
 from mailmine.model.integration import Connection, Integration, Mailbox
 from mailmine.store import integrations, mailboxes, strikes
@@ -32,7 +32,7 @@ from mailmine.store.database import Database
 from mailmine.store.errors import LeaseLost, StoreError
 from mailmine.store.mailboxes import Lease
 from mailmine.store.presence import Presence
-from mailmine.sync import aftermath, endings, schedule
+from mailmine.sync import aftermath, endings, schedule, versions
 from mailmine.sync.accounts import Accounts
 from mailmine.sync.credentials import is_refusal, remember_refused, welcome_new_secrets
 from mailmine.sync.desk import Desk
@@ -326,10 +326,12 @@ class Runner:
                     now=self._now,
                 )
                 report.taken = round_.taken
+                await self._assume_version(reader, mailbox, connection.endpoint, memory)
                 try:
                     outcome = await round_.run()
                 finally:
                     report.folders = round_.folders
+                await self._remember_version(reader, mailbox, connection.endpoint, memory)
             password = await self._accounts.password_ends(reachable, mailbox, at=self._now())
             if password is not None:
                 await self._desk.write(
@@ -366,6 +368,25 @@ class Runner:
                     )
                 )
             report.ending = Ending.UNFINISHED if outcome.is_unfinished else Ending.DONE
+
+    async def _assume_version(
+        self, reader: Reader, mailbox: Mailbox, endpoint: str, memory: Memory
+    ) -> None:
+        """Have the server asked by the version that it was found to take, also before a restart."""
+        found = memory.version
+        if found is None or not found.holds(endpoint, self._now()):
+            found = memory.version = await self._desk.read(
+                lambda tx: versions.recall(tx, mailbox.id, endpoint, at=self._now())
+            )
+        reader.assume(found.version)
+
+    async def _remember_version(
+        self, reader: Reader, mailbox: Mailbox, endpoint: str, memory: Memory
+    ) -> None:
+        if memory.version is not None and memory.version.version != reader.version:
+            found = versions.find(reader.version, endpoint, at=self._now())
+            await self._desk.write(lambda tx: versions.remember(tx, mailbox.id, found))
+            memory.version = found
 
     async def _failed(
         self,

@@ -51,6 +51,15 @@ class OpeningReader:
         """Whether items keep their ids in a move."""
         return self._reader.keeps_ids
 
+    @property
+    def version(self) -> str | None:
+        """The older version that the server had to be asked by."""
+        return self._reader.version
+
+    def assume(self, version: str | None) -> None:
+        """Ask by this version from now on."""
+        self._reader.assume(version)
+
     async def folders(self) -> FolderTree:
         """Read the mail folders."""
         return await self._reader.folders()

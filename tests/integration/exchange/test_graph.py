@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -363,3 +364,23 @@ async def test_failures_of_the_server_that_pass_leave_nothing_behind(world: Worl
             assert isinstance(page, ChangePage)
     assert not world.reader._limits
     assert not world.reader._ids_alone
+
+
+async def test_part_c_22_a_start_time_loses_nothing_though_a_filtered_delta_would(
+    world: World,
+) -> None:
+    start, raw, count = datetime(2026, 3, 1, tzinfo=UTC), eml(0), 5_100
+    for number in range(count):
+        one = raw.replace(b"<0@", f"<{number}@".encode())
+        world.mailbox.deliver(one, at=start + timedelta(minutes=number))
+    folder, seen = await world.folder(), set[ItemId]()
+    cursor, is_last = None, False
+    while not is_last:
+        page = await world.reader.changes(folder, cursor, limit=500, since=start)
+        assert isinstance(page, ChangePage)
+        seen |= {change.item_id for change in page.changes if change.item is not None}
+        cursor, is_last = page.cursor, page.is_last
+    assert len(seen) == count
+    deltas = [one.url for one in world.wire.sent if "/messages/delta" in one.url]
+    assert deltas
+    assert not any("$filter=received" in url for url in deltas)

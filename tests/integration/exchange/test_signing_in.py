@@ -240,6 +240,25 @@ async def test_part_c_4_a_token_that_ends_in_mid_run_is_replaced_once(
     assert exchange.requests.count("token") == 2
 
 
+async def test_part_c_5_a_secret_that_is_not_good_any_more_is_sent_once_for_all_that_wait_for_a_token(
+    exchange: Exchange, address: str
+) -> None:
+    boxes = [f"box{number}@example.com" for number in range(4)]
+    for box in boxes:
+        exchange.mailbox(box)
+    account = open_account(graph(address), PASSWORD)
+    await account.reader(boxes[0]).folders()
+    exchange.applications[APP].secret = "another"
+    exchange.revoke_tokens()
+    exchange.requests.clear()
+    found = await asyncio.gather(
+        *(account.reader(box).folders() for box in boxes), return_exceptions=True
+    )
+    await account.aclose()
+    assert all(isinstance(one, ExchangeError) for one in found)
+    assert exchange.requests.count("token") == 1
+
+
 async def test_a_token_endpoint_that_fails_refuses_nothing(
     exchange: Exchange, address: str
 ) -> None:

@@ -79,6 +79,13 @@ class DyingReader:
     def keeps_ids(self) -> bool:
         return self._reader.keeps_ids
 
+    @property
+    def version(self) -> str | None:
+        return self._reader.version
+
+    def assume(self, version: str | None) -> None:
+        self._reader.assume(version)
+
     async def locate(self, items: Sequence[ItemId]) -> Mapping[ItemId, FolderId | None]:
         self._fuse.burn()
         return await self._reader.locate(items)

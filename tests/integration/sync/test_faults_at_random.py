@@ -7,11 +7,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from exchange_simulator import Exchange, Message
+from exchange_simulator.versions import Version
+from mailmine.exchange.ews.codes import WORDS as EWS_WORDS
 from mailmine.exchange.faults import ExchangeError
+from mailmine.exchange.graph.codes import WORDS as GRAPH_WORDS
 from mailmine.model.integration import Backend
 from mailmine.store import failures
 from mailmine.store.blobs import Blobs
@@ -20,6 +24,7 @@ from mailmine.sync.settings import SyncSettings
 from tests.integration.sync.conftest import ACCOUNT, APP, ORDERS, PASSWORD, TENANT, World, eml
 
 FOLDERS = ("Inbox", "Done", "Inbox/Work")
+CONTENT = b"%PDF-1.7"
 TRIES = 30
 """Rounds after which a mailbox that nothing ails any more must be complete."""
 
@@ -35,7 +40,9 @@ class Happening:
     def happen(self, world: World, messages: list[Message]) -> None:
         orders = world.exchange.mailbox(ORDERS)
         if self.what == "deliver" or not messages:
-            messages.append(orders.deliver(eml(len(messages)), folder=self.folder))
+            number = len(messages)
+            content = CONTENT if number % 3 == 0 else None
+            messages.append(orders.deliver(eml(number, attachment=content), folder=self.folder))
             return
         message = messages[self.number % len(messages)]
         if message.folder is not None and self.what == "move":
@@ -46,16 +53,24 @@ class Happening:
             message.move(here)
 
 
-@dataclass(frozen=True)
-class Trouble:
+class Trouble(Protocol):
     """Something goes wrong at one of the next requests."""
+
+    def strike(self, world: World) -> None: ...
+
+
+@dataclass(frozen=True)
+class Failing:
+    """A request, or what it says of one thing, fails."""
 
     operation: str | None
     code: str
-    status: int | None
-    as_fault: bool
-    disconnect: bool
-    skip: int
+    status: int | None = None
+    body: str = ""
+    inner: str | None = None
+    as_fault: bool = False
+    disconnect: bool = False
+    skip: int = 0
 
     def strike(self, world: World) -> None:
         world.exchange.fail(
@@ -63,9 +78,55 @@ class Trouble:
             self.code,
             times=1 + self.skip,
             status=self.status,
+            body=self.body,
+            inner=self.inner,
             as_fault=self.as_fault,
             disconnect=self.disconnect,
         )
+
+
+@dataclass(frozen=True)
+class Busy:
+    """The server wants to be left alone, for a moment or without saying for how long."""
+
+    hint: float | None
+
+    def strike(self, world: World) -> None:
+        world.exchange.throttle(back_off=self.hint)
+        world.exchange.throttle_graph(retry_after=self.hint)
+
+
+@dataclass(frozen=True)
+class Odd:
+    """Graph gives a page as it should not."""
+
+    kind: str
+
+    def strike(self, world: World) -> None:
+        world.exchange.quirk(self.kind)
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """The server no longer knows our tokens, or our place."""
+
+    what: str
+
+    def strike(self, world: World) -> None:
+        if self.what == "tokens":
+            world.exchange.revoke_tokens()
+        else:
+            world.exchange.graph_forgets_before += 1
+
+
+@dataclass(frozen=True)
+class Older:
+    """The mailbox moves to an older server, or to one that is like the others."""
+
+    version: Version | None
+
+    def strike(self, world: World) -> None:
+        world.exchange.mailbox(ORDERS).version = self.version
 
 
 Story = list[Happening | Trouble | None]
@@ -76,59 +137,73 @@ happenings = st.builds(
     st.integers(0, 9),
     st.sampled_from(FOLDERS),
 )
-operations = st.sampled_from([None, "FindFolder", "GetFolder", "SyncFolderItems", "GetItem"])
-of_graph = st.builds(
-    Trouble,
-    st.sampled_from(
-        [
-            "graph:",
-            "graph:$batch",
-            "graph:mailFolders/delta",
-            "graph:messages",
-            "graph:messages/delta",
-            "graph:message",
-        ]
-    ),
-    st.sampled_from(
-        ["NoError", "UnknownError", "ServiceUnavailable", "SyncStateNotFound", "TooManyRequests"]
-    ),
-    st.sampled_from([500, 503, 504, 429, 410]),
-    st.just(False),  # noqa: FBT003
-    st.booleans(),
-    st.integers(0, 1),
+BELIEVED = frozenset({"ErrorItemNotFound", "ErrorMessageNotFound", "itemNotFound"})
+"""Who says of an item that it is not there is believed: it is told of again when it is."""
+EWS_CODES = sorted(frozenset(EWS_WORDS) - BELIEVED)
+GRAPH_CODES = sorted(frozenset(GRAPH_WORDS) - BELIEVED)
+STATUSES = (302, 400, 401, 403, 404, 407, 408, 410, 429, 449, 456, 500, 501, 502, 503, 504)
+BODIES = ("", "<html>Sorry</html>", "<Envelope", "{}", "\x00")
+
+skips = st.integers(0, 1)
+of_ews_requests = st.sampled_from(
+    [None, "FindFolder", "GetFolder", "FindItem", "SyncFolderItems", "GetItem", "GetAttachment"]
+)
+of_graph_requests = st.sampled_from(
+    [
+        "graph:",
+        "graph:$batch",
+        "graph:mailFolders",
+        "graph:mailFolders/delta",
+        "graph:messages",
+        "graph:messages/delta",
+        "graph:message",
+        "graph:attachments",
+        "graph:attachments/$value",
+    ]
 )
 of_ews = st.one_of(
     st.builds(
-        Trouble,
-        operations,
-        st.sampled_from(
-            [
-                "ErrorInternalServerError",
-                "ErrorInternalServerTransientError",
-                "ErrorMailboxStoreUnavailable",
-                "ErrorTimeoutExpired",
-                "ErrorItemCorrupt",
-                "ErrorFolderNotFound",
-                "ErrorInvalidSyncStateData",
-                "ErrorServerBusy",
-                "ErrorNotEnoughMemory",
-                "ErrorAccessDenied",
-            ]
-        ),
-        st.none(),
-        st.booleans(),
-        st.just(False),  # noqa: FBT003
-        st.integers(0, 1),
+        Failing, of_ews_requests, st.sampled_from(EWS_CODES), as_fault=st.booleans(), skip=skips
     ),
     st.builds(
-        Trouble,
-        operations,
-        st.just("NoError"),
-        st.sampled_from([500, 503, 429, 404, 403, 302]),
-        st.just(False),  # noqa: FBT003
-        st.booleans(),
-        st.integers(0, 1),
+        Failing,
+        of_ews_requests,
+        st.just("ErrorInternalServerError"),
+        inner=st.sampled_from(EWS_CODES),
+        skip=skips,
     ),
+    st.builds(
+        Failing,
+        of_ews_requests,
+        st.just("NoError"),
+        status=st.sampled_from((200, *STATUSES)),
+        body=st.sampled_from(BODIES),
+        disconnect=st.booleans(),
+        skip=skips,
+    ),
+    st.builds(Busy, st.sampled_from([None, 0.0, 0.01])),
+    st.builds(Older, st.sampled_from([None, Version.EXCHANGE_2010, Version.EXCHANGE_2010_SP1])),
+)
+of_graph = st.one_of(
+    st.builds(
+        Failing,
+        of_graph_requests,
+        st.sampled_from(GRAPH_CODES),
+        status=st.sampled_from(STATUSES),
+        disconnect=st.booleans(),
+        skip=skips,
+    ),
+    st.builds(
+        Failing,
+        of_graph_requests,
+        st.just("NoError"),
+        status=st.sampled_from((200, *STATUSES)),
+        body=st.sampled_from(BODIES),
+        skip=skips,
+    ),
+    st.builds(Busy, st.sampled_from([None, 0.0, 0.01])),
+    st.builds(Odd, st.sampled_from(["empty page", "repeated link", "twice"])),
+    st.builds(Forgotten, st.sampled_from(["tokens", "place"])),
 )
 
 
@@ -165,10 +240,10 @@ async def tell(world: World, told: Story) -> list[Message]:
         match one:
             case Happening():
                 one.happen(world, messages)
-            case Trouble():
-                one.strike(world)
             case None:
                 await a_round(world)
+            case _:
+                one.strike(world)
     return messages
 
 
@@ -221,11 +296,12 @@ def test_a_mailbox_of_graph_is_complete_in_the_end(told: Story) -> None:
 
 def is_complete_in_the_end(told: Story, backend: Backend) -> None:
     with a_world(backend) as world:
-        world.configure()
+        world.configure(sync_attachments=True)
         world.settings = SyncSettings(page=3)
         world.now = datetime.now(UTC)
         messages = asyncio.run(tell(world, told))
         world.exchange.heal()
+        world.exchange.graph_forgets_before = 0
         asyncio.run(recover(world))
         found = {
             str(one.user_properties["string:Message ID"]): str(one.user_properties["string:Folder"])
@@ -233,6 +309,9 @@ def is_complete_in_the_end(told: Story, backend: Backend) -> None:
         }
         assert len(world.comments()) == len(messages)
         assert found == {str(message.message_id): shown(message.folder) for message in messages}
+        for one in world.comments():
+            assert all(attachment.content_hash for attachment in one.attachments)
+        assert sum(len(one.attachments) for one in world.comments()) == len(messages[::3])
 
 
 def shown(path: str | None) -> str:

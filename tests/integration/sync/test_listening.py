@@ -9,6 +9,7 @@ from typing import Self
 import pytest
 
 from mailmine.exchange import open_account
+from mailmine.exchange.ews.streaming import MOST_TOGETHER
 from mailmine.exchange.reader import Account, Reader
 from mailmine.model.ids import MailboxId
 from mailmine.model.integration import Connection
@@ -18,7 +19,8 @@ from mailmine.sync.listening import Listening
 from mailmine.sync.runner import Runner
 from mailmine.sync.settings import SyncSettings
 from tests.integration.sync.conftest import ACCOUNT, CLAIMS, ORDERS, World, eml
-from tests.integration.sync.test_runner import until
+from tests.integration.sync.test_runner import running, until
+from tests.integration.sync.test_side_by_side import are_done
 
 SELDOM = SyncSettings(poll_interval=timedelta(hours=1), listen_after=timedelta())
 
@@ -122,6 +124,29 @@ async def test_new_mail_of_many_mailboxes_is_there_long_before_the_next_poll(
     await until(lambda: len(world.comments()) == 3)
     stop.set()
     await task
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_one_connection_tells_of_two_hundred_mailboxes_and_only_those_with_news_are_read(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listening, "NEXT_WAIT", 1.0)
+    addresses = [f"box{number}@example.com" for number in range(MOST_TOGETHER)]
+    for address in addresses:
+        world.exchange.grant(ACCOUNT, mailbox=address)
+    world.configure(*addresses)
+    settings = SyncSettings(poll_interval=timedelta(hours=1), listen_after=timedelta())
+    async with running(world, settings):
+        await until(lambda: are_done(world, addresses), seconds=120)
+        await until(lambda: world.exchange.subscriptions.watched() >= set(addresses), seconds=60)
+        world.exchange.requests.clear()
+        for number in range(0, MOST_TOGETHER, 20):
+            world.exchange.mailbox(addresses[number]).deliver(eml(number))
+        await until(lambda: len(world.comments()) == MOST_TOGETHER / 20)
+        asked = {one.mailbox for one in world.exchange.requests if one.operation == "GetItem"}
+        listened = world.exchange.requests.count("GetStreamingEvents")
+    assert asked == set(addresses[::20])
+    assert listened <= 1
 
 
 async def test_a_mailbox_in_trouble_is_not_tried_earlier_because_of_a_hint(world: World) -> None:

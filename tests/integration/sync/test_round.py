@@ -450,6 +450,54 @@ async def test_a_failing_email_is_given_up_after_some_tries(world: World) -> Non
     assert failure.next_try_at is None
 
 
+def retry_all(world: World) -> None:
+    """Let all be tried again that failed, as a person does."""
+    with world.database.write() as tx:
+        failures.retry(tx, world.mailbox().id, at=world.time())
+
+
+@pytest.mark.parametrize("mend", ["retry", "move", "copy"])
+async def test_an_email_that_was_kept_without_its_body_gets_it_when_it_can_be_read_whole(
+    world: World, mend: str
+) -> None:
+    message = world.exchange.mailbox(ORDERS).deliver(eml(1, attachment=b"first"))
+    world.exchange.fail("GetItem", "ErrorItemCorrupt", message=message, times=2)
+    world.configure(sync_attachments=True)
+    await world.sync()
+    (before,) = world.comments()
+    assert (before.messages[0].body, before.attachments, len(failed(world))) == ("", (), 1)
+    if mend == "retry":
+        retry_all(world)
+    elif mend == "move":
+        message.move("Done")
+    else:
+        message.copy("Archive")
+    await world.sync()
+    (after,) = world.comments()
+    assert after.messages[0].body == "Please send 1 chairs."
+    assert [one.attachment_reference is not None for one in after.attachments] == [True]
+    assert failed(world) == ()
+
+
+async def test_the_content_of_an_attachment_that_was_given_up_is_fetched_when_asked_for_again(
+    world: World,
+) -> None:
+    world.exchange.mailbox(ORDERS).deliver(eml(1, attachment=b"first"))
+    world.exchange.fail("GetAttachment", "ErrorItemCorrupt", times=None)
+    world.configure(sync_attachments=True)
+    begun = datetime.now(UTC)
+    for hours in range(6):
+        world.now = begun + timedelta(hours=3 * hours)
+        await world.sync()
+    assert len(failed(world)) == 1
+    world.exchange.heal()
+    retry_all(world)
+    await world.sync()
+    (attachment,) = world.comments()[0].attachments
+    assert attachment.attachment_reference
+    assert failed(world) == ()
+
+
 async def test_a_round_that_lost_its_lease_writes_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

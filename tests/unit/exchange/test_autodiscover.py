@@ -10,6 +10,7 @@ from multidict import CIMultiDict
 
 from exchange_simulator import Exchange
 from exchange_simulator.autodiscover import Form
+from exchange_simulator.versions import Version
 from mailmine.exchange import open_account
 from mailmine.exchange.autodiscover import DiscoveringAccount
 from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope, Where
@@ -340,4 +341,28 @@ async def test_a_mailbox_of_the_simulator_is_found_and_read(form: Form) -> None:
         await account.reader(ADDRESS).folders()
         await account.aclose()
     assert exchange.requests.count(f"autodiscover:{form}") == 1
+    exchange.close()
+
+
+async def test_a_version_is_assumed_before_the_endpoint_is_found_but_not_at_another_one() -> None:
+    exchange = Exchange()
+    exchange.account("svc@example.com", password=PASSWORD)
+    exchange.grant("svc@example.com", mailbox=ADDRESS)
+    exchange.mailbox(ADDRESS).version = Version.EXCHANGE_2010
+    with exchange.serve() as address:
+        connection = replace(CONNECTION, plain_http=True)
+        account = open_account(connection, PASSWORD, transport=ToSimulator(address))
+        assert isinstance(account, DiscoveringAccount)
+        reader = account.reader(ADDRESS)
+        reader.assume("Exchange2010")
+        await reader.folders()
+        assert {request.code for request in exchange.requests} == {"NoError"}
+        endpoint = await account.endpoint(ADDRESS)
+        moved = Fault(where=Where.HTTP, code="http_404", message="", scope=Scope.CONNECTION)
+        account.failed(ADDRESS, moved)
+        exchange.mailbox(ADDRESS).version = None
+        exchange.autodiscover.ews_url = endpoint.lower()
+        await reader.folders()
+        assert reader.version is None
+        await account.aclose()
     exchange.close()

@@ -166,6 +166,23 @@ async def test_c1_a_refused_password_is_tried_again_after_minutes_and_then_hardl
     assert held_back == [minute not in sent_at for minute in range(60)]
 
 
+async def test_c1_a_password_that_is_not_good_any_more_is_tried_once_more_by_one_of_many() -> None:
+    says: list[Said | str] = [changes(), *[Said(status=401)] * 5]
+    on = reading(lambda _: says.pop(0))
+    readers = [on.account.reader(f"box{number}@example.com") for number in range(4)]
+    await readers[0].changes(INBOX, None, limit=1)
+    with pytest.raises(ExchangeError):
+        await readers[0].changes(INBOX, None, limit=1)
+    on.clock.time += 301
+    on.exchange.gate = asyncio.Event()
+    working = [asyncio.create_task(reader.changes(INBOX, None, limit=1)) for reader in readers]
+    await let_run()
+    on.exchange.gate.set()
+    refused = await asyncio.gather(*working, return_exceptions=True)
+    assert all(isinstance(one, ExchangeError) for one in refused)
+    assert len(on.exchange.asked) == 3
+
+
 async def test_c1_a_front_end_that_fails_in_between_gives_no_further_tries() -> None:
     says = [401, 502, 401, 502]
     on = reading(lambda _: Said(status=says.pop(0)))

@@ -40,6 +40,10 @@ class FakeReader:
     asked: list[AttachmentId | None] = field(default_factory=list)
     pieces: int = 0
     keeps_ids = True
+    version = None
+
+    def assume(self, version: str | None) -> None:
+        del version
 
     async def folders(self) -> FolderTree:
         return FolderTree(folders=(), is_complete=True)

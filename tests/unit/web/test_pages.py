@@ -1,7 +1,8 @@
 import asyncio
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -13,9 +14,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
+from mailmine.access import first, sessions
 from mailmine.model.ids import CommentId
 from mailmine.refine import identity
+from mailmine.store import integrations as integration_store, users, warnings
 from mailmine.store.database import Database
+from mailmine.store.warnings import StandingWarning
 from mailmine.web import integrations
 from mailmine.web.app import create
 from mailmine.web.security import HEADERS, POLICY
@@ -82,6 +86,50 @@ async def test_the_overview_begins_with_what_needs_attention(sign_in: SignIn) ->
     assert seed.REFUSED in told
     assert seed.NO_SUCH_MAILBOX in told
     assert "press@" not in told
+    flow = find(page, "//figure[contains(@class, 'flow')]")[0]
+    assert "in the last hour" in flow.text_content()
+    assert find(flow, ".//*[local-name()='rect']")
+    fresh = find(page, "//section[@aria-labelledby='fresh-name']//li/a/text()")
+    assert "orders@nordwind.example" in fresh
+    assert "press@nordwind.example" not in fresh  # switched off
+
+
+async def test_the_overview_warns_of_what_will_stop(served: Served, sign_in: SignIn) -> None:
+    with served.database.write() as tx:
+        integration = integration_store.list_all(tx)[0]
+        warning = StandingWarning(
+            integration_id=integration.id,
+            mailbox_id=None,
+            code="secret_ends",
+            message="Its client secret ends in 9 days. Make another.",
+            since=datetime.now(UTC),
+            ends_at=datetime.now(UTC) + timedelta(days=9),
+            told_at=datetime.now(UTC),
+        )
+        warnings.put(tx, warning)
+    page = await page_of(await sign_in("ann"), "/")
+    told = page.get_element_by_id("attention").text_content()
+    assert "Its client secret ends in 9 days. Make another." in told
+    ben = await page_of(await sign_in("ben"), "/")
+    assert ben.find(".//*[@id='attention']") is None
+    with served.database.write() as tx:
+        warnings.remove(tx, warning)
+
+
+async def test_an_empty_installation_says_how_to_begin(tmp_path: Path) -> None:
+    database = Database.open(f"sqlite:///{tmp_path / 'new.db'}")
+    database.migrate()
+    with database.write() as tx:
+        first.administrator(tx, at=datetime.now(UTC), password="a few good words")
+        admin = users.list_all(tx)[0]
+        token = sessions.begin(tx, admin, at=datetime.now(UTC))
+    with serving(create(database)) as address:
+        cookies = {sessions.COOKIE: token}
+        async with aiohttp.ClientSession(address, cookies=cookies) as session:
+            text = await text_of(session, "/")
+    database.close()
+    assert "Begin here" in text
+    assert "Connect an Exchange." in text
 
 
 async def test_integrations_show_how_far_each_mailbox_is(sign_in: SignIn) -> None:

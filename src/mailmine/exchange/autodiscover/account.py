@@ -100,11 +100,29 @@ class DiscoveringReader:
     def __init__(self, account: DiscoveringAccount, mailbox: str) -> None:
         self._account = account
         self._mailbox = mailbox
+        self._reader: Reader | None = None
+        """The reader that was lent last."""
+        self._assumed: str | None = None
+
+    @property
+    def version(self) -> str | None:
+        """The older version that the server had to be asked by."""
+        return self._assumed if self._reader is None else self._reader.version
+
+    def assume(self, version: str | None) -> None:
+        """Ask by this version from now on, also where the endpoint is still to be found."""
+        self._assumed = version
+        if self._reader is not None:
+            self._reader.assume(version)
 
     @asynccontextmanager
     async def _there(self) -> AsyncIterator[Reader]:
         try:
-            yield await self._account.reader_there(self._mailbox)
+            reader = await self._account.reader_there(self._mailbox)
+            if self._reader is None:  # at another endpoint later, nothing is known
+                reader.assume(self._assumed)
+            self._reader = reader
+            yield reader
         except ExchangeError as error:
             self._account.failed(self._mailbox, error.fault)
             raise

@@ -120,6 +120,15 @@ class Client:
         self._version += 1
         return True
 
+    @property
+    def version(self) -> str | None:
+        """The version that is claimed, where it is an older one than the first."""
+        return VERSIONS[self._version] if self._version else None
+
+    def assume(self, version: str | None) -> None:
+        """Claim `version` from now on; the first where it is none of those that we know."""
+        self._version = VERSIONS.index(version) if version in VERSIONS else 0
+
     def answers(self, body: bytes, response: Response, ticket: Ticket) -> list[Answer]:
         """Understand a whole answer. Raises ExchangeError for what concerns the whole request."""
         root = self.parse(body, response)

@@ -75,6 +75,15 @@ class EwsReader:
     """A move is a delete and a create under another id."""
 
     @property
+    def version(self) -> str | None:
+        """The schema version that the server took, where it is older than the one that is claimed first."""
+        return self._client.version
+
+    def assume(self, version: str | None) -> None:
+        """Claim this version from now on; the newest of ours where it is none of ours."""
+        self._client.assume(version)
+
+    @property
     def known_folders(self) -> tuple[FolderId, ...]:
         """The folders of the last tree that was read."""
         return tuple(folder.id for folder in self._tree[1].folders) if self._tree else ()

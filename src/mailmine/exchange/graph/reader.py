@@ -83,6 +83,12 @@ class GraphReader:
         self._limits: dict[FolderId, int] = {}
         """How many messages a page of these folders may hold, where more made it fail."""
 
+    version = None
+    """Graph has one for all."""
+
+    def assume(self, version: str | None) -> None:
+        """Nothing to be assumed."""
+
     async def folders(self) -> FolderTree:
         """Read the mail folders; one request where nothing changed."""
         return await self._folders.tree()
