@@ -37,7 +37,7 @@ FACETS = (MAILBOX, FOLDER, SENDER, DOMAIN, LANGUAGE, ATTACHMENTS)
 """What is always offered, in this order; then whatever other properties have few values."""
 FEW = 30
 MOST_FACETS = 14
-MOST_VALUES = 24
+MOST_VALUES = 16
 
 SINCE_MAIL = datetime(1980, 1, 1, tzinfo=UTC)
 """Before, there was none: what says so has a wrong date or none, and a plot over time leaves it out."""

@@ -22,7 +22,7 @@ _STEPS = (
     ("4 years", timedelta(weeks=208)),
     ("decade", timedelta(weeks=520)),
 )
-MOST_BARS = 72
+MOST_BARS = 60
 SHADES = 5
 """Of the plot by hour, besides none."""
 _MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
