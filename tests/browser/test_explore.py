@@ -258,6 +258,22 @@ def test_a_source_is_made_on_a_bucket_and_fills(ann: Person, served: Served) -> 
     expect(figures).not_to_contain_text("of 126")
 
 
+def test_a_bucket_is_refined_anew(ann: Person, served: Served) -> None:
+    page = ann.page
+    page.goto("/buckets")
+    page.get_by_role("button", name="Refine service anew").click()
+    row = page.get_by_role("row", name="service")
+    expect(row).to_contain_text("Being filled: 0 of 4")
+    expect(row.get_by_role("button")).to_have_count(0)
+    with served.database.write() as tx:
+        support = sources.get(tx, "nordwind", "support")
+        assert support is not None
+        fill = fills.of_source(tx, support.id)
+        assert fill is not None
+        assert fill.anew
+        fills.end(tx, support.id)
+
+
 @pytest.mark.usefixtures("streaming")
 def test_who_may_only_read_sees_no_way_to_change(meet: Meet) -> None:
     ben = meet()

@@ -62,9 +62,9 @@ def mark(tx: Transaction, integration_id: IntegrationId) -> str:
     return hashlib.sha256(b"|".join(one[0] if one else b"" for one in kept)).hexdigest()[:16]
 
 
-def forget(tx: Transaction, integration_id: IntegrationId) -> None:
-    """Forget all secrets of an integration."""
-    for name in (ACCOUNT, PROXY):
+def forget(tx: Transaction, integration_id: IntegrationId, *names: str) -> None:
+    """Forget the secrets of an integration: all, or these."""
+    for name in names or (ACCOUNT, PROXY):
         stored.remove(tx, _name(integration_id, name))
 
 

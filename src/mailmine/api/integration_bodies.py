@@ -160,6 +160,8 @@ class IntegrationSettings(Struct, frozen=True):
 
     title: Title | UnsetType | None = UNSET
     enabled: bool | UnsetType = UNSET
+    insist: bool = False
+    """Whether what trouble stopped is switched on untried."""
     type: Literal["exchange_online"] | UnsetType = UNSET
     backend: Backend | UnsetType = UNSET
     configuration: ConfigurationBody | UnsetType = UNSET

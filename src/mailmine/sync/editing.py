@@ -18,6 +18,7 @@ from mailmine.model.integration import (
     Trouble,
 )
 from mailmine.store import integrations, mailboxes, quotas, strikes
+from mailmine.sync.written_connection import OAUTH
 
 NOT_CONFIGURED = "not_configured"
 """The code of the trouble of an integration that cannot be asked for anything yet."""
@@ -81,7 +82,9 @@ def stop_mailbox(tx: Transaction, mailbox: Mailbox) -> None:
 
 def leads_elsewhere(wanted: Connection, before: Connection) -> bool:
     """Whether a secret that is kept would be sent to where it was not sent before, or less well guarded."""
-    return any(
+    # What Exchange was told would be told to Entra ID, or the other way round.
+    is_to_another = (wanted.auth in OAUTH) != (before.auth in OAUTH)
+    return is_to_another or any(
         getattr(wanted, name) != getattr(before, name)
         for name in ("endpoint", "authority", "cloud", "proxy", "verify_tls", "plain_http")
     )

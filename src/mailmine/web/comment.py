@@ -11,7 +11,7 @@ from mailmine.access.permissions import Permission
 from mailmine.model import facts
 from mailmine.model.facts import DOMAIN, LANGUAGE, SENDER
 from mailmine.model.ids import CommentId
-from mailmine.refine import Kind, Zone, refine
+from mailmine.refine import MEANINGS, Kind, Zone, refine
 from mailmine.store import buckets, comments, copies, emails, explore, search
 from mailmine.store.comments import StoredComment
 from mailmine.store.copies import Copy
@@ -22,29 +22,23 @@ from mailmine.web.comments import Told
 from mailmine.web.site import address, api_path
 from mailmine.web.visit import Visit, page
 
-KINDS = {
-    Kind.NEW: ("New words", "What this author wrote now: the body of the comment."),
-    Kind.SIGNATURE: ("Signature", "Kept apart from the body."),
-    Kind.DEVICE_LINE: ("Line of a device", "A mail program adds it: it belongs to the signature."),
-    Kind.HEADER_BLOCK: (
-        "Header of a quoted email",
-        "From, Sent, To and Subject, as mail programs write them above what they quote.",
-    ),
-    Kind.ATTRIBUTION: (
-        "Who wrote what follows",
-        "A line that a mail program puts above what it quotes.",
-    ),
-    Kind.DIVIDER: ("Divider", "A line that sets the quoted apart."),
-    Kind.QUOTED: ("Quoted", "Words of an earlier email, which is a comment of its own."),
-    Kind.FORWARDED: ("Forwarded", "Words of an email that is passed on."),
-    Kind.DISCLAIMER: ("Disclaimer", "The same below every email: nobody wrote it for this one."),
-    Kind.LIST_FOOTER: ("Footer of a mailing list", "Added by the list on the way."),
+WHY = {
+    Kind.NEW: "What this author wrote now: the body of the comment.",
+    Kind.CLOSING: "The author wrote it: it belongs to the body.",
+    Kind.SIGNATURE: "Kept apart from the body.",
+    Kind.DEVICE_LINE: "It belongs to the signature.",
+    Kind.HEADER_BLOCK: "From, Sent, To and Subject, as mail programs write them above what they quote.",
+    Kind.ATTRIBUTION: "A line that a mail program puts above what it quotes.",
+    Kind.DIVIDER: "A line that sets the quoted apart.",
+    Kind.QUOTED: "Words of an earlier email, which is a comment of its own.",
+    Kind.FORWARDED: "Words of an email that is passed on.",
+    Kind.DISCLAIMER: "The same below every email: nobody wrote it for this one.",
+    Kind.CAUTION: "A server on the way wrote it above the words.",
+    Kind.LIST_FOOTER: "Added by the list on the way.",
 }
-"""What each zone of an email is called, and why it was cut or kept."""
+"""Why each zone of an email was cut or kept."""
 
-KEPT = frozenset({Kind.NEW, Kind.SIGNATURE, Kind.DEVICE_LINE})
-
-_UNKNOWN = ("Cut", "It is none of the new words.")
+KEPT = frozenset({Kind.NEW, Kind.CLOSING, Kind.SIGNATURE, Kind.DEVICE_LINE})
 
 MOST_HEADERS = 200
 
@@ -58,7 +52,7 @@ LONGEST_LINK = 400
 class ShownZone:
     """A run of lines, and what it is."""
 
-    kind: str
+    kind: Kind
     words: str
     why: str
     text: str
@@ -115,7 +109,7 @@ def _zones(email: StoredEmail | None) -> list[ShownZone]:
     """Refine the kept email once more, to show what was left out and why."""
     zones: tuple[Zone, ...] = refine(email.email).zones if email else ()
     return [
-        ShownZone(zone.kind, *KINDS.get(zone.kind, _UNKNOWN), zone.text, zone.kind not in KEPT)
+        ShownZone(zone.kind, MEANINGS[zone.kind], WHY[zone.kind], zone.text, zone.kind not in KEPT)
         for zone in zones
         if zone.text.strip()
     ]

@@ -27,7 +27,7 @@ from mailmine.store.sources import Source
 from mailmine.web import asked as addresses, plots
 from mailmine.web.asked import Asked, label_of
 from mailmine.web.plots import Bar, Hour, Timeline
-from mailmine.web.site import FRAGMENT, Site
+from mailmine.web.site import FRAGMENT
 from mailmine.web.visit import Visit, page
 
 PAGE = 50
@@ -163,9 +163,8 @@ def _plots(visit: Visit, source: Source, asked: Asked, seen: Seen) -> Plots | No
 
 def _timeline(visit: Visit, source: Source, asked: Asked, counts: Counts) -> Timeline | None:
     wanted = asked.wanted
-    site: Site = visit.request.app.state.site
     since = wanted.since or SINCE_MAIL
-    until = wanted.until or site.now() + A_DAY
+    until = wanted.until or visit.at + A_DAY
     if wanted.is_plain:
         spanned = explore.span(visit.tx, source.id, since, until)
         if spanned is None:

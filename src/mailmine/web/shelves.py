@@ -13,14 +13,13 @@ from mailmine.store import buckets, comments, explore, fills, mailboxes, project
 from mailmine.store.buckets import Bucket
 from mailmine.store.fills import Fill
 from mailmine.store.sources import Source
-from mailmine.sync import making
+from mailmine.sync import filling, making
 from mailmine.sync.making import NotMade
 from mailmine.web import plots
 from mailmine.web.asked import Asked
 from mailmine.web.comments import A_DAY, SINCE_MAIL
 from mailmine.web.forms import Fields, form, to
 from mailmine.web.plots import Timeline
-from mailmine.web.site import Site
 from mailmine.web.visit import Visit, page
 
 LONGEST_TITLE = 128
@@ -36,6 +35,9 @@ class BucketRow:
     mailboxes: Sequence[str]
     sources: Sequence[Source]
     """Those that the visitor may see."""
+    fills: Sequence[Fill]
+    """Those of its sources that are being filled."""
+    may_refine: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,6 @@ def add_bucket(visit: Visit, given: Fields) -> Response:
         raise HTTPException(403)
     if fault := _too_long(given):
         return _buckets(visit, typed=given, faults=fault)
-    site: Site = visit.request.app.state.site
     name = given.get("name", "").strip()
     try:
         made = making.bucket(
@@ -71,11 +72,24 @@ def add_bucket(visit: Visit, given: Fields) -> Response:
             making.project_of(visit.tx, project),
             name,
             title=given.get("title", "").strip(),
-            at=site.now(),
+            at=visit.at,
         )
     except NotMade as error:
         return _buckets(visit, typed=given, faults={"name": str(error)})
     visit.note("bucket_created", project=made.project, name=made.name)
+    return to(visit, "buckets")
+
+
+@form
+def refine_anew(visit: Visit, given: Fields) -> Response:
+    """Answer POST `/buckets/refine-anew`: the comments of all its sources are made once more, in the background."""
+    found = buckets.by_id(visit.tx, BucketId(given.get("bucket", "")))
+    if found is None or not visit.identity.may(Permission.BUCKETS_READ, found.project):
+        raise HTTPException(404)
+    if not visit.identity.may(Permission.BUCKETS_WRITE, found.project):
+        raise HTTPException(403)
+    filling.begin_anew(visit.tx, found.id, at=visit.at)
+    visit.note("bucket_refined_anew", project=found.project, name=found.name)
     return to(visit, "buckets")
 
 
@@ -85,14 +99,18 @@ def _buckets(
     if not visit.identity.may_anywhere(Permission.BUCKETS_READ):
         raise HTTPException(403)
     boxes = mailboxes.list_all(visit.tx)
+    under_way = {fill.source_id: fill for fill in fills.list_all(visit.tx)}
     rows = [
         BucketRow(
             bucket=bucket,
             emails=buckets.count_emails(visit.tx, bucket.id),
             mailboxes=[box.address for box in boxes if box.bucket_id == bucket.id],
-            sources=[source for source in visit.sources if source.bucket_id == bucket.id],
+            sources=shown,
+            fills=[under_way[source.id] for source in shown if source.id in under_way],
+            may_refine=visit.identity.may(Permission.BUCKETS_WRITE, bucket.project),
         )
         for bucket in _seen_buckets(visit)
+        for shown in [[source for source in visit.sources if source.bucket_id == bucket.id]]
     ]
     return visit.render(
         "buckets.html",
@@ -122,7 +140,6 @@ def add_source(visit: Visit, given: Fields) -> Response:
     if fault := _too_long(given):
         return _sources(visit, typed=given, faults=fault)
     bucket = _bucket(visit, given.get("bucket", ""))
-    site: Site = visit.request.app.state.site
     name = given.get("name", "").strip()
     try:
         made = making.source(
@@ -133,7 +150,7 @@ def add_source(visit: Visit, given: Fields) -> Response:
             description="",
             language="",
             bucket_id=bucket.id if bucket else None,
-            at=site.now(),
+            at=visit.at,
         )
     except NotMade as error:
         return _sources(visit, typed=given, faults={"name": str(error)})
@@ -197,15 +214,14 @@ def change_source(visit: Visit, given: Fields) -> Response:
     if given.get("bucket", "") != (bucket_id or ""):
         bucket = _bucket(visit, given.get("bucket", ""))
         bucket_id = bucket.id if bucket else None
-    site: Site = visit.request.app.state.site
     after = dataclasses.replace(
         source,
         title=given.get("title", "").strip() or source.name,
         description=given.get("description", "").strip(),
         bucket_id=bucket_id,
-        updated_at=site.now(),
+        updated_at=visit.at,
     )
-    making.change_source(visit.tx, source, after, at=site.now())
+    making.change_source(visit.tx, source, after, at=visit.at)
     visit.note("source_changed", project=source.project, name=source.name)
     return to(visit, "source_settings", owner=source.project, name=source.name)
 
@@ -236,8 +252,7 @@ def _source(
 
 def _timeline(visit: Visit, source: Source) -> Timeline | None:
     """Draw how many comments there are over time."""
-    site: Site = visit.request.app.state.site
-    spanned = explore.span(visit.tx, source.id, SINCE_MAIL, site.now() + A_DAY)
+    spanned = explore.span(visit.tx, source.id, SINCE_MAIL, visit.at + A_DAY)
     if spanned is None:
         return None
     step, parts = plots.edges(*spanned, since=None, until=None)

@@ -27,7 +27,7 @@ from mailmine.sync.making import NotMade
 from mailmine.web import comments as listing
 from mailmine.web.asked import Asked, Chip, label_of
 from mailmine.web.forms import Fields, form, to
-from mailmine.web.site import Site, address, api_path
+from mailmine.web.site import address, api_path
 from mailmine.web.visit import Visit, page
 
 MOST_BEHIND = 100_000
@@ -150,7 +150,6 @@ def add_dataset(visit: Visit, given: Fields) -> Response:
     chosen = [source.id for source in visit.sources if f"source-{source.id}" in given]
     if not chosen:
         return _all(visit, typed=given, faults={"sources": "Choose at least one source."})
-    site: Site = visit.request.app.state.site
     try:
         made = making.dataset(
             visit.tx,
@@ -158,7 +157,7 @@ def add_dataset(visit: Visit, given: Fields) -> Response:
             given.get("name", "").strip(),
             title=given.get("title", "").strip()[:128],
             source_ids=chosen,
-            at=site.now(),
+            at=visit.at,
         )
     except NotMade as error:
         return _all(visit, typed=given, faults={"name": str(error)})
@@ -245,7 +244,6 @@ def add(visit: Visit, given: Fields) -> Response:
     """Answer POST `/streams/{owner}/{name}/new`: make the stream."""
     dataset = _dataset(visit, MAKE)
     asked = Asked.read(QueryParams(given.get("query", "")))
-    site: Site = visit.request.app.state.site
     updates = Updates.NEVER if given.get("updates") == Updates.NEVER else Updates.TEXT
     try:
         made = making.stream(
@@ -255,12 +253,12 @@ def add(visit: Visit, given: Fields) -> Response:
             title=given.get("title", "").strip()[:128],
             wanted=asked.wanted.as_filter()[0],
             updates=updates,
-            at=site.now(),
+            at=visit.at,
         )
     except NotMade as error:
         return _build(visit, asked, typed=given, faults={"name": str(error)})
     if given.get("begin") == "now":
-        streams.reset(visit.tx, made.id, site.now())
+        streams.reset(visit.tx, made.id, visit.at)
     _note(visit, "stream_created", dataset, made)
     return _to_stream(visit, dataset, made)
 
