@@ -23,6 +23,7 @@ import mailmine.store
 from mailmine.model import integration as model
 from mailmine.model.comment_filter import CommentFilter
 from mailmine.model.email import Metadata
+from mailmine.model.facts import Wanted
 from mailmine.model.ids import (
     AttachmentReference,
     BucketId,
@@ -53,6 +54,7 @@ from mailmine.store import (
     deliveries,
     emails,
     events,
+    explore,
     failures,
     fills,
     folders,
@@ -445,6 +447,18 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     quotas.list_all: quotas.list_all,
     quotas.put: lambda tx: quotas.put(tx, LIMIT),
     quotas.remove: lambda tx: quotas.remove(tx, "sources"),
+    explore.look: lambda tx: explore.look(
+        tx, SOURCE, Wanted(), before=None, limit=1, counting=True
+    ),
+    explore.look_all: lambda tx: explore.look_all(tx, [SOURCE], Wanted()),
+    explore.neighbours: lambda tx: explore.neighbours(tx, SOURCE, Wanted(), 1),
+    explore.span: lambda tx: explore.span(tx, SOURCE, NOW, NOW),
+    explore.volume: lambda tx: explore.volume(tx, SOURCE, [NOW, NOW]),
+    comments.by_keys: lambda tx: comments.by_keys(tx, SOURCE, [1]),
+    search.keys: lambda tx: search.keys(
+        tx, SOURCE, search.parse("word"), first=0, end=1, limit=1, newest_first=True
+    ),
+    streams.tagged: lambda tx: streams.tagged(tx, STREAM.id, 1),
     selection.count: lambda tx: selection.count(tx, [SOURCE], CommentFilter()),
     selection.page: lambda tx: selection.page(tx, [SOURCE], CommentFilter(), after=None, limit=1),
     selection.sample: lambda tx: selection.sample(tx, [SOURCE], CommentFilter(), seed=1, limit=1),

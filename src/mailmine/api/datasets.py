@@ -25,7 +25,7 @@ from mailmine.api.definitions import (
     LabelDefs,
     LabelGroups,
 )
-from mailmine.api.errors import BadRequestError, InvalidError, NotFoundError, TakenError
+from mailmine.api.errors import BadRequestError, InvalidError, NotFoundError
 from mailmine.api.limits import Description, Title, said
 from mailmine.api.noting import note
 from mailmine.model.comment_filter import CommentFilter
@@ -36,14 +36,13 @@ from mailmine.store.comments import StoredComment
 from mailmine.store.datasets import Dataset
 from mailmine.store.selection import Place
 from mailmine.store.threads import ThreadPlace
+from mailmine.sync import making
 
 router = APIRouter(tags=["datasets"])
 
 V1 = "/api/v1/datasets"
 PRIVATE = "/api/_private/datasets"
 
-MODEL_FAMILY = "english"
-"""What is told where nobody said otherwise: clients want a word."""
 SUMMARY_COMMENTS = 2_000
 """The newest comments whose properties a summary names."""
 SUMMARY_VALUES = 100
@@ -189,27 +188,18 @@ def create(
     given = wanted.dataset
     with data.write() as tx:
         project, name = addresses.new("dataset", dataset, asker, tx)
-        if datasets.get(tx, project.name, name) is not None:
-            raise TakenError(f"There is a dataset {dataset} already.")
-        every = datasets.list_all(tx)
-        quotas.check(tx, "datasets", len(every) + 1)
-        read = _sources(tx, asker, given.source_ids or ())
-        quotas.check(tx, "sources_per_dataset", len(read))
-        for source_id in read:
-            readers = sum(source_id in one.source_ids for one in every)
-            quotas.check(tx, "datasets_per_source", readers + 1)
         pattern = _pattern(tx, asker, given.copy_annotations_from)
-        made = datasets.add(
+        made = making.dataset(
             tx,
-            project.id,
+            project,
             name,
-            title=given.title or name,
+            title=given.title or "",
             description=given.description or "",
             has_sentiment=bool(given.has_sentiment),
-            model_family=given.model_family or MODEL_FAMILY,
+            model_family=given.model_family or making.MODEL_FAMILY,
             flags=given.flags or (),
             definitions=_definitions(given, pattern),
-            source_ids=read,
+            source_ids=_sources(tx, asker, given.source_ids or ()),
             at=asker.at,
         )
         note(tx, asker, "dataset_created", project=project.name, name=name, dataset_id=made.id)

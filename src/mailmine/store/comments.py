@@ -27,6 +27,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    literal,
     select,
     text,
     update,
@@ -142,6 +143,14 @@ def get(tx: Connection, source_id: SourceId, comment_id: CommentId) -> StoredCom
     return None if row is None else StoredComment(**row._asdict())
 
 
+def by_keys(
+    tx: Connection, source_id: SourceId, keys: Collection[int]
+) -> tuple[StoredComment, ...]:
+    """List the comments of a source that have these time keys, newest first."""
+    mine = (comments.c.source_id == source_id) & comments.c.time_key.in_(keys)
+    return stored(tx.execute(select(*COLUMNS).where(mine).order_by(comments.c.time_key.desc())))
+
+
 def of_emails(tx: Connection, keys: Collection[EmailKey]) -> tuple[StoredComment, ...]:
     """List the comments of these emails in all sources."""
     mine = comments.c.email_key.in_(keys)
@@ -232,9 +241,9 @@ def _bounds(
 ) -> dict[str, Any]:
     bounds: dict[str, Any] = {"source_id": source_id, "most": limit}
     if since is not None:
-        bounds |= {"since": since, "first": _first_slot(since)}
+        bounds |= {"since": since, "first": first_slot(since)}
     if until is not None:
-        bounds |= {"until": until, "end": _first_slot(until) + SLOTS}
+        bounds |= {"until": until, "end": first_slot(until) + SLOTS}
     if after is not None:
         bounds["after"] = after
     return bounds
@@ -328,10 +337,13 @@ _FOLLOWING = {
 }
 
 
-def count_following(tx: Connection, source_id: SourceId, order: Order, *, after: int) -> int:
-    """Count the comments of a source behind the place `after`."""
+def count_following(
+    tx: Connection, source_id: SourceId, order: Order, *, after: int, most: int | None = None
+) -> int:
+    """Count the comments of a source behind the place `after`; no further than `most`."""
     mine = (comments.c.source_id == source_id) & (comments.c[order] > after)
-    return tx.execute(select(func.count()).select_from(comments).where(mine)).scalar_one()
+    counted = select(literal(1)).select_from(comments).where(mine).limit(most).subquery()
+    return tx.execute(select(func.count()).select_from(counted)).scalar_one()
 
 
 def existing(
@@ -485,7 +497,8 @@ def _columns(new: NewComment, time_key: int) -> dict[str, Any]:
     }
 
 
-def _first_slot(at: datetime) -> int:
+def first_slot(at: datetime) -> int:
+    """Give the first time key of the second of `at`."""
     return (at - EPOCH) // SECOND * SLOTS
 
 
@@ -493,7 +506,7 @@ def _time_keys(
     tx: Connection, source_id: SourceId, timestamps: Sequence[datetime]
 ) -> Sequence[int]:
     """Choose a free time key for each timestamp."""
-    wished = [_first_slot(at) + at.microsecond for at in timestamps]
+    wished = [first_slot(at) + at.microsecond for at in timestamps]
     taken = set(tx.execute(_keys(tx, source_id).where(comments.c.time_key.in_(wished))).scalars())
     keys = []
     for wish in wished:
