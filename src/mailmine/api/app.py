@@ -16,6 +16,7 @@ from mailmine.api import (
     datasets,
     docs,
     emails,
+    enabling,
     errors,
     failed_items,
     health,
@@ -33,8 +34,10 @@ from mailmine.api.asking import Services, asked, utc_now
 from mailmine.api.readiness import Readiness
 from mailmine.api.rights import RIGHTS, named
 from mailmine.api.transport import Transport
+from mailmine.exchange.check import check
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
+from mailmine.sync.enabling import TryOut
 from mailmine.sync.refinery import Here, Refinery
 
 OPEN = (health.router,)
@@ -51,6 +54,7 @@ GUARDED = (
     sources.router,
     attachments.router,
     datasets.router,
+    enabling.router,
     integrations.router,
     failed_items.router,
     quotas.router,
@@ -73,11 +77,12 @@ def create(
     refinery: Refinery | None = None,
     clock: Callable[[], datetime] = utc_now,
     metrics_token: str = "",
+    try_out: TryOut = check,
 ) -> FastAPI:
     """Make the application. Where clients see it under a path prefix, it is mounted there.
 
     `refinery` refines what clients upload; without, that is done in this process. Without a `metrics_token` metrics are
-    for this machine alone.
+    for this machine alone. `try_out` tries what trouble stopped before it is switched on.
     """
     app = FastAPI(
         title="mailmine",
@@ -90,7 +95,14 @@ def create(
     )
     readiness = Readiness(database, blobs, clock)
     app.state.services = Services(
-        database, blobs, keyring, refinery or Here(), clock, readiness, metrics_token
+        database,
+        blobs,
+        keyring,
+        refinery or Here(),
+        clock,
+        readiness,
+        enabling.of(database, keyring, try_out=try_out, now=clock),
+        metrics_token,
     )
     app.state.describe = describe
     errors.install(app)

@@ -13,11 +13,13 @@ from mailmine import __version__
 from mailmine.cli import (
     check,
     demo,
+    enable,
     import_,
     key,
     notify,
     openapi,
     refine,
+    refine_anew,
     serve,
     simulate,
     status,
@@ -37,7 +39,9 @@ app.command()(demo.demo)
 app.command()(serve.serve)
 app.command()(simulate.simulate)
 app.command()(refine.refine)
+app.command()(refine_anew.refine_anew)
 app.command()(check.check)
+app.command()(enable.enable)
 app.command()(status.status)
 app.command()(openapi.openapi)
 app.command("import")(import_.import_)

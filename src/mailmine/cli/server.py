@@ -22,6 +22,8 @@ from mailmine.cli import notifications, single_sign_on
 from mailmine.cli.errors import Failed
 from mailmine.cli.installation import Installation
 from mailmine.notify.notifier import Notifier
+from mailmine.sync.daily import Daily
+from mailmine.sync.enabling import Enabling
 from mailmine.sync.filling import Filling
 from mailmine.sync.refinery import Apart, Refinery
 from mailmine.sync.room import Room
@@ -78,6 +80,7 @@ class Server:
         """Make ready; the first start of an installation makes its administrator. Raises Failed."""
         self._here = here
         self._syncs = syncs
+        self._enabling = Enabling(here.database, here.secret_of, here.connection_of)
         self._channels = notifications.load(here.settings)
         self._provider = single_sign_on.load(here.settings, here.keyring)
         with here.database.write() as tx:
@@ -104,7 +107,9 @@ class Server:
 
     async def _serve(self, listener: socket.socket, when_listening: Callable[[], None]) -> None:
         here = self._here
-        pages = web.create(here.database, provider=self._provider)
+        pages = web.create(
+            here.database, here.keyring, provider=self._provider, enabling=self._enabling
+        )
         refinery = Apart()
         front = Front(
             api.create(
@@ -150,7 +155,8 @@ class Server:
         if not self._syncs:
             await stop.wait()
             return
-        settings = SyncSettings(poll_interval=self._here.settings.poll_interval)
+        given = self._here.settings
+        settings = SyncSettings(poll_interval=given.poll_interval, learns=given.learn)
         room = Room(self._here.settings.data, settings.warnings)
         runner = Runner(
             self._here.database,
@@ -167,13 +173,18 @@ class Server:
             has_room=room.is_left,
             settings=settings,
         )
-        filling = Filling(self._here.database, refinery=refinery)
+        filling = Filling(self._here.database, refinery=refinery, learns=settings.learns)
         notifier = Notifier(
             self._here.database,
             self._channels,
             may_see=sees_integrations,
             public_url=self._here.settings.public_url,
         )
+        daily = Daily(self._here.database, self._enabling)
         await asyncio.gather(
-            runner.run(stop), filling.run(stop), notifier.run(stop), watch.run(stop)
+            runner.run(stop),
+            filling.run(stop),
+            notifier.run(stop),
+            watch.run(stop),
+            daily.run(stop),
         )

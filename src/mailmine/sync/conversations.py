@@ -14,10 +14,12 @@ from sqlalchemy import Connection as Transaction
 from mailmine.model.ids import CommentId, SourceId, ThreadId
 from mailmine.refine import thread
 from mailmine.store import comments
-from mailmine.store.comments import NewComment
+from mailmine.store.comments import Counts, NewComment
 
 
-def put(tx: Transaction, source_id: SourceId, made: Sequence[NewComment], *, at: datetime) -> None:
+def put(
+    tx: Transaction, source_id: SourceId, made: Sequence[NewComment], *, at: datetime
+) -> Counts:
     """Keep comments of emails, each in its conversation; those that waited for one of them move along."""
     # An email and the conversation that begins with it have the same name.
     leads = {one.comment.id: CommentId(one.comment.thread_id or one.comment.id) for one in made}
@@ -40,7 +42,7 @@ def put(tx: Transaction, source_id: SourceId, made: Sequence[NewComment], *, at:
         )
         for stored, top in waiting
     ]
-    comments.put(tx, source_id, joined, at=at)
+    return comments.put(tx, source_id, joined, at=at)
 
 
 def _top(own: CommentId, leads: Mapping[CommentId, CommentId]) -> ThreadId:

@@ -67,7 +67,9 @@ def test_an_email_without_a_date_counts_as_sent_when_it_arrived() -> None:
     emails = [Email(message_id=None, subject=subject) for subject in "aab"]
     arrived = [START + timedelta(minutes=minute) for minute in (5, 1, 0)]
     assert shape(conversation.by_subject(emails, arrived)) == [[2], [1, [0]]]
-    emails = [replace(email(name, *above), sent_at=None) for name, *above in ("a", "bc", "c")]
+    emails = [
+        replace(email(name, *above), sent_at=None) for name, *above in (["a"], ["b", "c"], ["c"])
+    ]
     assert shape(conversation.arrange(emails, arrived)) == [[2, [1]], [0]]
     assert shape(conversation.arrange(emails)) == [[0], [2, [1]]]
 
