@@ -25,6 +25,7 @@ from mailmine.notify.notifier import Notifier
 from mailmine.sync.daily import Daily
 from mailmine.sync.enabling import Enabling
 from mailmine.sync.filling import Filling
+from mailmine.sync.keeping import Keeping
 from mailmine.sync.refinery import Apart, Refinery
 from mailmine.sync.room import Room
 from mailmine.sync.runner import Runner
@@ -180,6 +181,7 @@ class Server:
             may_see=sees_integrations,
             public_url=self._here.settings.public_url,
         )
+        keeping = Keeping(self._here.database, self._here.blobs)
         daily = Daily(self._here.database, self._enabling)
         await asyncio.gather(
             runner.run(stop),
@@ -187,4 +189,5 @@ class Server:
             notifier.run(stop),
             watch.run(stop),
             daily.run(stop),
+            keeping.run(stop),
         )

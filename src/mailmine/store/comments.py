@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Row,
     ScalarSelect,
@@ -36,7 +37,7 @@ from sqlalchemy import (
 from mailmine.model import wire
 from mailmine.model.comment import Comment
 from mailmine.model.ids import CommentId, EmailKey, SourceId, ThreadId
-from mailmine.store import search_index
+from mailmine.store import comment_attachments, search_index
 from mailmine.store.schema import comments, projects, sources
 from mailmine.store.text import clean_all
 from mailmine.store.types import EPOCH, microseconds
@@ -368,11 +369,33 @@ def remove_some(tx: Connection, source_id: SourceId, *, limit: int) -> int:
     return _remove(tx, source_id, tx.execute(query.order_by(comments.c.time_key).limit(limit)))
 
 
+def remove_before(tx: Connection, source_id: SourceId, before: datetime, *, limit: int) -> int:
+    """Forget at most `limit` comments of a source that are dated before, the oldest; how many there were."""
+    query = select(*COLUMNS).where(_dated_before(source_id, before))
+    return _remove(tx, source_id, tx.execute(query.order_by(comments.c.time_key).limit(limit)))
+
+
+def count_before(tx: Connection, source_id: SourceId, before: datetime, *, most: int) -> int:
+    """Count the comments of a source that are dated before, up to `most`."""
+    rows = select(comments.c.seq).where(_dated_before(source_id, before)).limit(most).subquery()
+    return tx.execute(select(func.count()).select_from(rows)).scalar_one()
+
+
+def _dated_before(source_id: SourceId, before: datetime) -> ColumnElement[bool]:
+    # The key bounds the search, the timestamp decides within its second.
+    return (
+        (comments.c.source_id == source_id)
+        & (comments.c.time_key < first_slot(before) + SLOTS)
+        & (comments.c.timestamp < before)
+    )
+
+
 def _remove(tx: Connection, source_id: SourceId, rows: Iterable[Row[Any]]) -> int:
     gone = stored(rows)
     if gone:
         search_index.remove(tx, source_id, [(one.time_key, one.comment) for one in gone])
         tx.execute(delete(comments).where(comments.c.seq.in_([one.seq for one in gone])))
+        comment_attachments.remove(tx, source_id, [one.comment.id for one in gone])
     return len(gone)
 
 

@@ -32,6 +32,7 @@ from mailmine.web import (
     manual,
     notifications,
     people,
+    retention,
     shelves,
     sign_in,
     single_sign_on,
@@ -119,6 +120,13 @@ def create(
             *_integrations(),
             Route("/buckets", shelves.show_buckets, name="buckets"),
             Route("/buckets", shelves.add_bucket, methods=["POST"]),
+            Route("/buckets/{id}/retention", retention.show, name="retention"),
+            Route(
+                "/buckets/{id}/retention",
+                retention.save,
+                methods=["POST"],
+                name="retention_save",
+            ),
             Route(
                 "/buckets/refine-anew", shelves.refine_anew, methods=["POST"], name="refine_anew"
             ),
