@@ -261,7 +261,7 @@ def test_a_source_is_made_on_a_bucket_and_fills(ann: Person, served: Served) -> 
 def test_a_bucket_is_refined_anew(ann: Person, served: Served) -> None:
     page = ann.page
     page.goto("/buckets")
-    page.get_by_role("button", name="Refine service anew").click()
+    page.get_by_role("button", name="Refine anew: service").click()
     row = page.get_by_role("row", name="service")
     expect(row).to_contain_text("Being filled: 0 of 4")
     expect(row.get_by_role("button")).to_have_count(0)
