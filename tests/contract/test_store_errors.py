@@ -231,6 +231,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     attachments.of_email: lambda tx: attachments.of_email(tx, KEY),
     attachments.put: lambda tx: attachments.put(tx, KEY, 0, **FILE),
     attachments.queue: lambda tx: attachments.queue(tx, MAILBOX, [WANTED], at=NOW),
+    attachments.unqueue: lambda tx: attachments.unqueue(tx, MAILBOX),
     attachments.queued: lambda tx: attachments.queued(tx, MAILBOX, NOW, 1),
     buckets.by_id: lambda tx: buckets.by_id(tx, BUCKET),
     buckets.count_emails: lambda tx: buckets.count_emails(tx, BUCKET),
@@ -269,6 +270,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     comments.of_threads: lambda tx: comments.of_threads(tx, SOURCE, [ThreadId("t")]),
     comments.thread: lambda tx: comments.thread(tx, SOURCE, ThreadId("t")),
     comments.thread_sizes: lambda tx: comments.thread_sizes(tx, SOURCE, [ThreadId("t")]),
+    copies.by_fingerprints: lambda tx: copies.by_fingerprints(tx, MAILBOX, ["f"]),
     copies.by_items: lambda tx: copies.by_items(tx, MAILBOX, [ITEM]),
     copies.mark_gone: lambda tx: copies.mark_gone(tx, MAILBOX, FOLDER, [ITEM]),
     copies.of_emails: lambda tx: copies.of_emails(tx, [KEY]),
@@ -304,6 +306,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     failures.record: lambda tx: failures.record(
         tx, MAILBOX, FOLDER, ITEM, code="c", message="m", at=NOW, next_try_at=None
     ),
+    failures.leave: lambda tx: failures.leave(tx, MAILBOX),
     failures.retry: lambda tx: failures.retry(tx, MAILBOX, at=NOW),
     failures.resolve: lambda tx: failures.resolve(tx, MAILBOX, [ITEM]),
     folders.forget_place: lambda tx: folders.forget_place(tx, FOLDER),
@@ -361,6 +364,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     rechecks.add: lambda tx: rechecks.add(tx, FOLDER, rechecks.Kind.LEFT, [ITEM]),
     rechecks.begin: lambda tx: rechecks.begin(tx, FOLDER, rechecks.Kind.PLACE),
     rechecks.drop: lambda tx: rechecks.drop(tx, FOLDER, rechecks.Kind.PLACE, [ITEM]),
+    rechecks.drop_all: lambda tx: rechecks.drop_all(tx, FOLDER, rechecks.Kind.LEFT),
     rechecks.pending: lambda tx: rechecks.pending(tx, MAILBOX),
     rechecks.take: lambda tx: rechecks.take(tx, FOLDER, rechecks.Kind.PLACE, limit=1),
     search.find: lambda tx: search.find(tx, SOURCE, "word", before=None, limit=1),

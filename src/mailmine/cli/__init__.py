@@ -23,6 +23,7 @@ from mailmine.cli import (
     serve,
     simulate,
     status,
+    switch,
     token,
     user,
 )
@@ -45,6 +46,7 @@ app.command()(enable.enable)
 app.command()(status.status)
 app.command()(openapi.openapi)
 app.command("import")(import_.import_)
+app.command()(switch.switch)
 app.add_typer(user.app, name="user")
 app.add_typer(token.app, name="token")
 app.add_typer(key.app, name="key")

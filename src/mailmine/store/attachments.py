@@ -149,6 +149,12 @@ def done(tx: Connection, one: QueuedAttachment) -> None:
     tx.execute(delete(attachment_queue).where(_is(one)))
 
 
+def unqueue(tx: Connection, mailbox_id: MailboxId) -> None:
+    """Take all of a mailbox off the queue."""
+    mine = attachment_queue.c.mailbox_id == mailbox_id
+    tx.execute(delete(attachment_queue).where(mine))
+
+
 def failed(tx: Connection, one: QueuedAttachment, *, next_try_at: datetime) -> None:
     """Let it be tried again later."""
     attempts = attachment_queue.c.attempts + 1
