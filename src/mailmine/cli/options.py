@@ -20,6 +20,14 @@ DatabaseUrl = Annotated[
         help="postgresql://… or sqlite:///…  [env: MAILMINE_DATABASE; default: SQLite in the data folder]",
     ),
 ]
+BlobPlace = Annotated[
+    str | None,
+    typer.Option(
+        "--blobs",
+        help="Where attachments are kept: a folder, s3://…, az://… or gs://…  "
+        "[env: MAILMINE_BLOBS; default: in the data folder]",
+    ),
+]
 
 
 def settings(**given: Any) -> Settings:

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from mailmine.cli import import_, logs
 from mailmine.cli.installation import opened
-from mailmine.cli.options import Data, DatabaseUrl, settings
+from mailmine.cli.options import BlobPlace, Data, DatabaseUrl, settings
 from mailmine.cli.server import Server
 
 
@@ -19,12 +19,7 @@ def serve(
     ] = None,
     data: Data = None,
     database: DatabaseUrl = None,
-    blobs: Annotated[
-        str | None,
-        typer.Option(
-            help="Where attachments are kept. [env: MAILMINE_BLOBS; default: in the data folder]"
-        ),
-    ] = None,
+    blobs: BlobPlace = None,
     host: Annotated[
         str | None, typer.Option(help="Where to listen. [env: MAILMINE_HOST; default: 127.0.0.1]")
     ] = None,

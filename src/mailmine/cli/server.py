@@ -104,6 +104,8 @@ class Server:
 
     async def _serve(self, listener: socket.socket, when_listening: Callable[[], None]) -> None:
         here = self._here
+        if here.blobs.folder is None:
+            await here.blobs.check()  # a wrong address or right is told now, not by the first email
         pages = web.create(here.database, provider=self._provider)
         refinery = Apart()
         front = Front(
