@@ -15,6 +15,7 @@ from mailmine.cli import (
     demo,
     import_,
     key,
+    move,
     notify,
     openapi,
     refine,
@@ -39,6 +40,7 @@ app.command()(simulate.simulate)
 app.command()(refine.refine)
 app.command()(check.check)
 app.command()(status.status)
+app.command()(move.move)
 app.command()(openapi.openapi)
 app.command("import")(import_.import_)
 app.add_typer(user.app, name="user")
