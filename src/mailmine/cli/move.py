@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from sqlalchemy import Connection as Transaction
+from sqlalchemy import Connection as Transaction, make_url
 
 from mailmine.cli.errors import Failed
 from mailmine.cli.installation import Installation, opened
@@ -45,10 +46,8 @@ def move(
         raise Failed("only an installation with SQLite can be moved: leave MAILMINE_DATABASE out")
     if not to_database.startswith("postgresql"):
         raise Failed("--to-database wants postgresql://…")
-    database = Database.open(given.database_url)
-    path = database.path
-    database.close()
-    if path is None or not path.exists():
+    path = Path(make_url(given.database_url).database or "")
+    if not path.is_file():
         raise Failed(f"there is no installation at {path}. Give its folder by --data")
     console = Console()
     with opened(given) as here:
