@@ -24,6 +24,7 @@ from mailmine.cli import (
     status,
     token,
     user,
+    worker,
 )
 from mailmine.cli.errors import in_words
 
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 app.command()(demo.demo)
 app.command()(serve.serve)
+app.command()(worker.worker)
 app.command()(simulate.simulate)
 app.command()(refine.refine)
 app.command()(check.check)

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from mailmine.cli import import_, logs
 from mailmine.cli.installation import opened
-from mailmine.cli.options import BlobPlace, Data, DatabaseUrl, settings
+from mailmine.cli.options import BlobPlace, Data, DatabaseUrl, Host, Port, settings
 from mailmine.cli.server import Server
 
 
@@ -20,12 +20,8 @@ def serve(
     data: Data = None,
     database: DatabaseUrl = None,
     blobs: BlobPlace = None,
-    host: Annotated[
-        str | None, typer.Option(help="Where to listen. [env: MAILMINE_HOST; default: 127.0.0.1]")
-    ] = None,
-    port: Annotated[
-        int | None, typer.Option(help="0 = any free one. [env: MAILMINE_PORT; default: 8450]")
-    ] = None,
+    host: Host = None,
+    port: Port = None,
     sync: Annotated[bool, typer.Option(help="Read the mailboxes, too.")] = True,
 ) -> None:
     """Serve until interrupted (Ctrl-C): API, web pages, and sync of what is configured."""

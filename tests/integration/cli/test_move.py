@@ -119,9 +119,7 @@ def killed_when_it_waits_for(table: str, pg_url: str, arguments: list[str], fold
             env=environment(),
             stdout=subprocess.DEVNULL,
         ) as process:
-            until(
-                lambda: watcher.execute(waiting).fetchone() != (0,) or process.poll() is not None
-            )
+            until(lambda: watcher.execute(waiting).fetchone() != (0,) or process.poll() is not None)
             assert process.poll() is None, table
             process.send_signal(signal.SIGKILL)
         assert process.returncode == -signal.SIGKILL
@@ -176,9 +174,7 @@ def test_an_installation_moves_and_works_on(
     assert sorted(before + after) == sorted([*everything, f"Order {MAILS + 1}"])
 
 
-def test_what_cannot_be_moved_is_said_in_words(
-    pg_url: str, bucket: Bucket, tmp_path: Path
-) -> None:
+def test_what_cannot_be_moved_is_said_in_words(pg_url: str, bucket: Bucket, tmp_path: Path) -> None:
     del bucket
     failed(mailmine("move", "--to-database", pg_url, folder=tmp_path), "no installation")
     failed(mailmine("move", "--to-database", "sqlite:///a.db", folder=tmp_path), "postgresql://")
