@@ -13,7 +13,7 @@ from mailmine.model.email import Address
 from mailmine.refine import Kind, Refined, Zone, conversation, html, mime, refine
 
 HISTORY = {Kind.QUOTED, Kind.FORWARDED, Kind.HEADER_BLOCK, Kind.ATTRIBUTION, Kind.DIVIDER}
-OWN = {Kind.NEW, Kind.SIGNATURE, Kind.DEVICE_LINE}
+OWN = {Kind.NEW, Kind.CLOSING, Kind.SIGNATURE, Kind.DEVICE_LINE, Kind.DISCLAIMER}
 
 
 def clean(raw: bytes) -> dict[str, Any]:

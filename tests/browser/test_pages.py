@@ -33,6 +33,19 @@ PAGES = [
     "/audit",
 ]
 
+EXCHANGE = "/integrations/nordwind/exchange-2019"
+PAGES += [
+    "/integrations/new",
+    EXCHANGE,
+    "/integrations/nordwind/exchange-2010",
+    f"{EXCHANGE}/edit",
+    f"{EXCHANGE}/mailboxes/add",
+    f"{EXCHANGE}/mailboxes/new",
+    f"{EXCHANGE}/mailboxes/service@nordwind.example",
+    f"{EXCHANGE}/mailboxes/sales.benelux@nordwind.example",
+    f"{EXCHANGE}/mailboxes/orders@nordwind.example/edit",
+]
+
 LUMINANCE = """() => {
   const [r, g, b] = getComputedStyle(document.body).backgroundColor.match(/[0-9.]+/g).map(Number);
   return (r + g + b) / 3;

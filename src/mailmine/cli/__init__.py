@@ -13,12 +13,14 @@ from mailmine import __version__
 from mailmine.cli import (
     check,
     demo,
+    enable,
     import_,
     key,
     move,
     notify,
     openapi,
     refine,
+    refine_anew,
     serve,
     simulate,
     status,
@@ -40,7 +42,9 @@ app.command()(serve.serve)
 app.command()(worker.worker)
 app.command()(simulate.simulate)
 app.command()(refine.refine)
+app.command()(refine_anew.refine_anew)
 app.command()(check.check)
+app.command()(enable.enable)
 app.command()(status.status)
 app.command()(move.move)
 app.command()(openapi.openapi)

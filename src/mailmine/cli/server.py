@@ -14,6 +14,7 @@ from mailmine.cli import listening, notifications, single_sign_on
 from mailmine.cli.installation import Installation
 from mailmine.cli.listening import Listener
 from mailmine.cli.syncing import Syncing
+from mailmine.sync.enabling import Enabling
 from mailmine.sync.refinery import Apart
 from mailmine.web import app as web
 
@@ -49,6 +50,7 @@ class Server:
         """Make ready; the first start of an installation makes its administrator. Raises Failed."""
         self._here = here
         self._syncs = syncs
+        self._enabling = Enabling(here.database, here.secret_of, here.connection_of)
         self._channels = notifications.load(here.settings)
         self._provider = single_sign_on.load(here.settings, here.keyring)
         with here.database.write() as tx:
@@ -64,7 +66,9 @@ class Server:
         here = self._here
         if here.blobs.folder is None:
             await here.blobs.check()  # a wrong address or right is told now, not by the first email
-        pages = web.create(here.database, provider=self._provider)
+        pages = web.create(
+            here.database, here.keyring, provider=self._provider, enabling=self._enabling
+        )
         refinery = Apart()
         front = Front(
             api.create(

@@ -9,6 +9,8 @@ from mailmine.access.permissions import sees_integrations
 from mailmine.cli.installation import Installation
 from mailmine.notify.channel import Channels
 from mailmine.notify.notifier import Notifier
+from mailmine.sync.daily import Daily
+from mailmine.sync.enabling import Enabling
 from mailmine.sync.filling import Filling
 from mailmine.sync.refinery import Apart, Refinery
 from mailmine.sync.room import Room
@@ -28,8 +30,9 @@ class Syncing:
     async def run(self, stop: asyncio.Event) -> None:
         """Go on until `stop`; what is under way ends in peace, or is taken up by another."""
         here = self._here
-        settings = SyncSettings(poll_interval=here.settings.poll_interval)
-        room = Room(here.settings.data, settings.warnings)
+        given = here.settings
+        settings = SyncSettings(poll_interval=given.poll_interval, learns=given.learn)
+        room = Room(given.data, settings.warnings)
         runner = Runner(
             here.database,
             here.blobs,
@@ -45,13 +48,18 @@ class Syncing:
             has_room=room.is_left,
             settings=settings,
         )
-        filling = Filling(here.database, refinery=self._refinery)
+        filling = Filling(here.database, refinery=self._refinery, learns=settings.learns)
         notifier = Notifier(
             here.database,
             self._channels,
             may_see=sees_integrations,
-            public_url=here.settings.public_url,
+            public_url=given.public_url,
         )
+        daily = Daily(here.database, Enabling(here.database, here.secret_of, here.connection_of))
         await asyncio.gather(
-            runner.run(stop), filling.run(stop), notifier.run(stop), watch.run(stop)
+            runner.run(stop),
+            filling.run(stop),
+            notifier.run(stop),
+            watch.run(stop),
+            daily.run(stop),
         )

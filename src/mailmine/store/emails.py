@@ -1,13 +1,14 @@
 """Raw emails of a bucket: kept once per comment id, so that comments can be made anew without Exchange."""
 
-from collections.abc import Collection, Sequence
+import struct
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import msgspec
 import zstandard
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, select, update
 
 from mailmine.model.email import Email
 from mailmine.model.ids import BucketId, CommentId, ContentHash, EmailKey
@@ -37,6 +38,8 @@ class NewEmail:
     email: Email
     raw: ContentHash | None = None
     """The blob with its MIME, when it came as MIME."""
+    lines: Sequence[int] = ()
+    """Hashes of its lines, for the emails that answer it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +85,7 @@ def put(
                     "fingerprint": new.fingerprint,
                     "record": pack(new.email),
                     "raw": new.raw,
+                    "lines": _pack_lines(new.lines),
                     "created_at": at,
                     "updated_at": at,
                 }
@@ -90,6 +94,36 @@ def put(
             ],
         )
     return known(tx, bucket_id, [new.comment_id for new in emails_])
+
+
+def lines_of(
+    tx: Connection, bucket_id: BucketId, ids: Collection[CommentId]
+) -> dict[CommentId, frozenset[int]]:
+    """Find the hashes of the lines of emails, as far as they are here and their lines are known."""
+    if not ids:
+        return {}
+    rows = tx.execute(
+        select(emails.c.comment_id, emails.c.lines).where(
+            emails.c.bucket_id == bucket_id,
+            emails.c.comment_id.in_(ids),
+            emails.c.lines.is_not(None),
+        )
+    )
+    return {
+        row.comment_id: frozenset(number for (number,) in _LINE.iter_unpack(row.lines))
+        for row in rows
+    }
+
+
+def set_lines(tx: Connection, lines: Mapping[EmailKey, Sequence[int]]) -> None:
+    """Keep the hashes of the lines of emails that are here already."""
+    if lines:
+        tx.execute(
+            update(emails)
+            .where(emails.c.key == bindparam("email"))
+            .values(lines=bindparam("hashes")),
+            [{"email": key, "hashes": _pack_lines(found)} for key, found in lines.items()],
+        )
 
 
 def get(tx: Connection, key: EmailKey) -> StoredEmail | None:
@@ -126,7 +160,13 @@ def replace_content(tx: Connection, key: EmailKey, new: NewEmail, *, at: datetim
     tx.execute(
         update(emails)
         .where(emails.c.key == key)
-        .values(fingerprint=new.fingerprint, record=pack(new.email), raw=new.raw, updated_at=at)
+        .values(
+            fingerprint=new.fingerprint,
+            record=pack(new.email),
+            raw=new.raw,
+            lines=_pack_lines(new.lines),
+            updated_at=at,
+        )
     )
 
 
@@ -140,6 +180,13 @@ def remove_some(tx: Connection, bucket_id: BucketId, *, limit: int) -> int:
             tx.execute(delete(table).where(table.c.email_key.in_(keys)))
         tx.execute(delete(emails).where(emails.c.key.in_(keys)))
     return len(keys)
+
+
+def _pack_lines(lines: Sequence[int]) -> bytes | None:
+    return b"".join(map(_LINE.pack, lines)) if lines else None
+
+
+_LINE = struct.Struct("<I")
 
 
 _compressor = zstandard.ZstdCompressor(level=1)
@@ -159,4 +206,5 @@ def unpack(record: bytes) -> Email:
 
 def _stored(row: Row[Any]) -> StoredEmail:
     values = row._asdict()
+    del values["lines"]
     return StoredEmail(email=unpack(values.pop("record")), **values)

@@ -25,7 +25,7 @@ from mailmine.store.copies import Copy, NewCopy as CopyRow
 from mailmine.store.emails import KnownEmail, NewEmail as EmailRow
 from mailmine.store.errors import Conflict
 from mailmine.store.folders import FolderState
-from mailmine.sync import decide, schedule, uploading
+from mailmine.sync import decide, learning, schedule, uploading
 
 log = structlog.get_logger(__name__)
 
@@ -251,7 +251,12 @@ def _keep_new(
     if not page.new:
         return {}
     rows = [
-        EmailRow(comment_id=new.comment_id, fingerprint=new.fingerprint, email=new.item.email)
+        EmailRow(
+            comment_id=new.comment_id,
+            fingerprint=new.fingerprint,
+            email=new.item.email,
+            lines=refined[new.item.id].lines,
+        )
         for new in page.new.values()
     ]
     kept = emails.put(tx, mailbox.bucket_id, rows, at=at)
@@ -275,6 +280,12 @@ def _keep_new(
     ]
     for source in sources.of_bucket(tx, mailbox.bucket_id):
         comments.put(tx, source.id, made, at=at)
+    # After the comments: writers of one source take turns by then, so that none learns past another.
+    learning.learn(
+        tx,
+        mailbox.bucket_id,
+        [(new.comment_id, new.item.email, refined[new.item.id]) for new in page.new.values()],
+    )
     return {comment_id: email.key for comment_id, email in kept.items()}
 
 

@@ -14,7 +14,7 @@ from mailmine.store import attachments, comments, copies, emails, sources, uploa
 from mailmine.store.comments import NewComment
 from mailmine.store.emails import NewEmail
 from mailmine.store.uploads import Upload
-from mailmine.sync import decide
+from mailmine.sync import decide, learning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +48,7 @@ def take_in(tx: Transaction, bucket_id: BucketId, new: Sequence[Uploaded], *, at
             fingerprint=identity.fingerprint(one.email),
             email=one.email,
             raw=one.raw,
+            lines=one.refined.lines,
         )
         for comment_id, one in latest.items()
     }
@@ -89,6 +90,7 @@ def take_in(tx: Transaction, bucket_id: BucketId, new: Sequence[Uploaded], *, at
         [(keys[comment_id], one.email, one.refined) for comment_id, one in latest.items()],
         at=at,
     )
+    learning.learn(tx, bucket_id, [(name, one.email, one.refined) for name, one in latest.items()])
 
 
 def show(

@@ -1,14 +1,20 @@
 """The pages as one application, to be mounted beside the API."""
 
+from collections.abc import Awaitable, Callable
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from mailmine.access.secrets import Keyring
 from mailmine.access.single_sign_on import SingleSignOn
 from mailmine.access.throttle import Throttle
 from mailmine.store.database import Database
 from mailmine.store.errors import StoreError
+from mailmine.sync.enabling import Enabling
 from mailmine.web import (
     account,
     audit,
@@ -17,11 +23,17 @@ from mailmine.web import (
     errors,
     events,
     home,
+    integration,
+    integration_form,
     integrations,
+    mailbox,
+    mailbox_form,
+    manual,
     notifications,
     people,
     sign_in,
     single_sign_on,
+    trial,
 )
 from mailmine.web.security import SecureHeaders
 from mailmine.web.site import Site
@@ -29,16 +41,18 @@ from mailmine.web.site import Site
 
 def create(
     database: Database,
+    keyring: Keyring,
     *,
     throttle: Throttle | None = None,
     provider: SingleSignOn | None = None,
+    enabling: Enabling | None = None,
 ) -> Starlette:
     """Make the application; mount it last, at the root of the server or below any prefix.
 
-    `throttle` is the one that all ways of signing in by password share; people may sign in by `provider`, too. Before the server ends, call
+    `throttle` is the one that all ways of signing in by password share; people may sign in by `provider`, too; `enabling` switches on what was stopped. Before the server ends, call
     `app.state.site.live.stop()`: open pages hold a stream of events, which then ends.
     """
-    site = Site.build(database, throttle or Throttle(), provider)
+    site = Site.build(database, keyring, throttle or Throttle(), provider, enabling)
     app = Starlette(
         routes=[
             Route("/", home.show, name="home"),
@@ -98,8 +112,11 @@ def create(
             ),
             Route("/integrations", integrations.show, name="integrations"),
             Route("/integrations/retry", integrations.retry, methods=["POST"], name="retry"),
+            Route("/integrations/enable", integrations.enable, methods=["POST"], name="enable"),
+            *_integrations(),
             Route("/sources/{owner}/{name}", comments.show, name="source"),
             Route("/sources/{owner}/{name}/comments/{id}", comment.show, name="comment"),
+            Route("/help/{name}", manual.show, name="help"),
             Route("/events", events.show, name="events"),
             Route("/static/{digest}/{name}", site.assets.show, name="static"),
         ],
@@ -112,3 +129,45 @@ def create(
     )
     app.state.site = site
     return app
+
+
+def _integrations() -> list[Route]:
+    """Route what is done to integrations and their mailboxes."""
+    one = "/integrations/{owner}/{name}"
+    box = f"{one}/mailboxes/{{mailbox}}"
+    return [
+        Route("/integrations/new", integration_form.new, name="integration_new"),
+        Route("/integrations/new", integration_form.create, methods=["POST"]),
+        *_act("/integrations/test", trial.unsaved, "test_new"),
+        Route(one, integration.show, name="integration"),
+        Route(f"{one}/edit", integration_form.edit, name="integration_edit"),
+        Route(f"{one}/edit", integration_form.save, methods=["POST"]),
+        *_act(f"{one}/test", trial.saved, "test"),
+        *_act(f"{one}/test-edited", trial.edited, "test_edited"),
+        *_act(f"{one}/start", integration.start, "integration_start"),
+        *_act(f"{one}/stop", integration.stop, "integration_stop"),
+        *_act(f"{one}/delete", integration.remove, "integration_delete"),
+        Route(f"{one}/mailboxes/add", integration.add, name="mailboxes_add"),
+        Route(f"{one}/mailboxes/add", integration.save_added, methods=["POST"]),
+        Route(f"{one}/mailboxes/new", mailbox_form.new, name="mailbox_new"),
+        Route(f"{one}/mailboxes/new", mailbox_form.create, methods=["POST"]),
+        Route(box, mailbox.show, name="mailbox"),
+        Route(f"{box}/edit", mailbox_form.edit, name="mailbox_edit"),
+        Route(f"{box}/edit", mailbox_form.save, methods=["POST"]),
+        *_act(f"{box}/start", mailbox.start, "mailbox_start"),
+        *_act(f"{box}/stop", mailbox.stop, "mailbox_stop"),
+        *_act(f"{box}/retry", mailbox.retry, "mailbox_retry"),
+        *_act(f"{box}/read-anew", mailbox.read_anew, "mailbox_read_anew"),
+        *_act(f"{box}/delete", mailbox.remove, "mailbox_delete"),
+    ]
+
+
+def _act(
+    address: str, act: Callable[[Request], Awaitable[Response]], name: str
+) -> tuple[Route, Route]:
+    """Route what is done by a form; whoever loads the answer to it again comes to the page that the form stands on."""
+    return Route(address, act, methods=["POST"], name=name), Route(address, _back)
+
+
+async def _back(request: Request) -> Response:
+    return RedirectResponse(request.url.path.rpartition("/")[0], 303)

@@ -41,6 +41,7 @@ KINDS = {
     "configured": "took a configuration over",
     "bucket_created": "made a bucket",
     "bucket_changed": "changed a bucket",
+    "bucket_refined_anew": "had a bucket refined anew",
     "bucket_removed": "removed a bucket",
     "source_created": "made a source",
     "source_changed": "changed a source",

@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from mailmine.model.ids import CommentId
-from mailmine.refine import Kind, Zone, refine
+from mailmine.refine import MEANINGS, Kind, Zone, refine
 from mailmine.store import comments, copies, emails
 from mailmine.store.comments import StoredComment
 from mailmine.store.copies import Copy
@@ -17,22 +17,15 @@ from mailmine.web.comments import Told
 from mailmine.web.site import api_path
 from mailmine.web.visit import Visit, page
 
-CUT = {
-    Kind.HEADER_BLOCK: "Header of a quoted email",
-    Kind.ATTRIBUTION: "Who wrote what follows",
-    Kind.DIVIDER: "Divider",
-    Kind.QUOTED: "Quoted",
-    Kind.FORWARDED: "Forwarded",
-    Kind.DISCLAIMER: "Disclaimer",
-    Kind.LIST_FOOTER: "Footer of a mailing list",
-}
-"""What is named as cut; the new words and the signature are shown on their own."""
+_SHOWN = frozenset({Kind.NEW, Kind.CLOSING, Kind.SIGNATURE, Kind.DEVICE_LINE})
+"""The words and the signature are shown on their own; all else is named as cut."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
     """A run of lines that is no part of the new words."""
 
+    kind: Kind
     words: str
     text: str
 
@@ -67,7 +60,9 @@ def _cut(visit: Visit, stored: StoredComment) -> list[Cut]:
     email = emails.get(visit.tx, stored.email_key) if stored.email_key is not None else None
     zones: tuple[Zone, ...] = refine(email.email).zones if email else ()
     return [
-        Cut(CUT[zone.kind], zone.text) for zone in zones if zone.kind in CUT and zone.text.strip()
+        Cut(zone.kind, MEANINGS[zone.kind], zone.text)
+        for zone in zones
+        if zone.kind not in _SHOWN and zone.text.strip()
     ]
 
 

@@ -503,6 +503,7 @@ ELSEWHERE = {
     (Where.CLIENT, Code.LISTED_ANEW): "is no fault: test_search_folders",
     (Where.CLIENT, Code.SIGN_IN_UNAVAILABLE): "nothing is sent: test_credentials",
     (Where.CLIENT, policy.BUG): "test_aftermath",
+    (policy.QUOTA_SOURCE, policy.QUOTA): "no fault of Exchange: test_quota",
 }
 """What stops no mailbox as a whole, or takes more than a simulated Exchange."""
 
