@@ -1,49 +1,26 @@
 """The server of one process: the API and the pages, and beside them the sync."""
 
 import asyncio
-import gc
-import signal
-import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import anyio.to_thread
-import structlog
-import uvicorn
-import uvloop
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mailmine.access import first
 from mailmine.access.first import FirstAdministrator
-from mailmine.access.permissions import sees_integrations
 from mailmine.api import app as api
-from mailmine.cli import notifications, single_sign_on
-from mailmine.cli.errors import Failed
+from mailmine.cli import listening, notifications, single_sign_on
 from mailmine.cli.installation import Installation
-from mailmine.notify.notifier import Notifier
-from mailmine.sync.daily import Daily
+from mailmine.cli.listening import Listener
+from mailmine.cli.syncing import Syncing
 from mailmine.sync.enabling import Enabling
-from mailmine.sync.filling import Filling
-from mailmine.sync.keeping import Keeping
-from mailmine.sync.refinery import Apart, Refinery
-from mailmine.sync.room import Room
-from mailmine.sync.runner import Runner
-from mailmine.sync.settings import SyncSettings
-from mailmine.sync.watch import Watch
+from mailmine.sync.refinery import Apart
 from mailmine.web import app as web
-
-log = structlog.get_logger(__name__)
-
-GARBAGE = 5_000
-"""New objects after which Python looks for garbage: by default 700, which costs some percent of all time."""
 
 THREADS = {"sqlite": 3, "postgresql": 16}
 """Requests that are worked on at once. SQLite works in the thread that asks, so that more of them only wait for each
 other at Python's one lock: eight answer half as many requests as two. PostgreSQL is waited for."""
-
-GRACE = 5
-"""Seconds that open connections get at the end."""
 
 
 class Front:
@@ -62,14 +39,6 @@ class Front:
         is_api = any(path == prefix or path.startswith(f"{prefix}/") for prefix in api.PREFIXES)
         scope = {**scope, "root_path": self._prefix, "path": f"{self._prefix}{path}"}
         await (self._api if is_api else self._pages)(scope, receive, send)
-
-
-class _Uvicorn(uvicorn.Server):
-    """Leaves signals to us: the sync has to end as well."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 class Server:
@@ -91,23 +60,12 @@ class Server:
 
     def run(self, when_listening: Callable[[str], None]) -> None:
         """Serve; `when_listening` is called once with the address. Raises Failed where the port cannot be had."""
-        given = self._here.settings
-        try:
-            listener = socket.create_server((given.host, given.port), backlog=512)
-        except OSError as error:
-            raise Failed(
-                f"cannot listen on {given.host}:{given.port}: {error.strerror}. Give another --port"
-            ) from error
-        port = listener.getsockname()[1]
-        with listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
-            loop.run(
-                self._serve(
-                    listener, lambda: when_listening(f"http://{given.host}:{port}{given.root_path}")
-                )
-            )
+        listening.run(self._here.settings, self._serve, when_listening)
 
-    async def _serve(self, listener: socket.socket, when_listening: Callable[[], None]) -> None:
+    async def _serve(self, listener: Listener) -> None:
         here = self._here
+        if here.blobs.folder is None:
+            await here.blobs.check()  # a wrong address or right is told now, not by the first email
         pages = web.create(
             here.database, here.keyring, provider=self._provider, enabling=self._enabling
         )
@@ -123,71 +81,13 @@ class Server:
             pages,
             here.settings.root_path,
         )
-        uvicorn_server = _Uvicorn(
-            uvicorn.Config(
-                front,
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_graceful_shutdown=GRACE,
-            )
-        )
         limiter = anyio.to_thread.current_default_thread_limiter()
         limiter.total_tokens = THREADS[here.database.dialect]
-        gc.freeze()  # what was imported stays
-        gc.set_threshold(GARBAGE)
-        stop = asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        serving = asyncio.create_task(uvicorn_server.serve(sockets=[listener]))
-        syncing = asyncio.create_task(self._sync(stop, refinery))
-        stopping = asyncio.create_task(stop.wait())
-        when_listening()
-        await asyncio.wait({serving, syncing, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        stop.set()
-        pages.state.site.live.stop()
-        uvicorn_server.should_exit = True
-        await asyncio.gather(serving, syncing)
+        syncing = Syncing(here, self._channels, refinery)
+        work = syncing.run if self._syncs else _nothing
+        await listener.serve(front, work, when_stopping=pages.state.site.live.stop)
         await refinery.aclose()
-        log.info("stopped")
 
-    async def _sync(self, stop: asyncio.Event, refinery: Refinery) -> None:
-        if not self._syncs:
-            await stop.wait()
-            return
-        given = self._here.settings
-        settings = SyncSettings(poll_interval=given.poll_interval, learns=given.learn)
-        room = Room(self._here.settings.data, settings.warnings)
-        runner = Runner(
-            self._here.database,
-            self._here.blobs,
-            secret_of=self._here.secret_of,
-            connection_of=self._here.connection_of,
-            refinery=Apart(),
-            settings=settings,
-            has_room=room.is_left,
-        )
-        watch = Watch(
-            self._here.database,
-            secret_of=self._here.secret_of,
-            has_room=room.is_left,
-            settings=settings,
-        )
-        filling = Filling(self._here.database, refinery=refinery, learns=settings.learns)
-        notifier = Notifier(
-            self._here.database,
-            self._channels,
-            may_see=sees_integrations,
-            public_url=self._here.settings.public_url,
-        )
-        keeping = Keeping(self._here.database, self._here.blobs)
-        daily = Daily(self._here.database, self._enabling)
-        await asyncio.gather(
-            runner.run(stop),
-            filling.run(stop),
-            notifier.run(stop),
-            watch.run(stop),
-            daily.run(stop),
-            keeping.run(stop),
-        )
+
+async def _nothing(stop: asyncio.Event) -> None:
+    await stop.wait()

@@ -26,7 +26,7 @@ class Settings(BaseSettings):
     database: str | None = None
     """URL of a database: `sqlite:///…` or `postgresql://…`. Default: SQLite in the data folder."""
     blobs: str | None = None
-    """Where attachments are kept. Default: a folder in the data folder."""
+    """Where attachments are kept: a folder, or `s3://bucket/prefix` and the like. Default: a folder in the data folder."""
     host: str = "127.0.0.1"
     port: int = Field(default=8450, ge=0, le=65535)
     root_path: str = ""

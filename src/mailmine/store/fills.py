@@ -55,8 +55,9 @@ def list_all(tx: Connection) -> tuple[Fill, ...]:
 
 
 def of_source(tx: Connection, source_id: SourceId) -> Fill | None:
-    """Find the one of a source."""
-    row = tx.execute(select(fills).where(fills.c.source_id == source_id)).one_or_none()
+    """Find the one of a source; who writes waits here until others that go on with it have."""
+    mine = select(fills).where(fills.c.source_id == source_id)
+    row = tx.execute(mine.with_for_update()).one_or_none()
     return None if row is None else Fill(**row._asdict())
 
 

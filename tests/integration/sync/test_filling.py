@@ -154,6 +154,26 @@ async def test_it_runs_beside_everything_else_until_it_is_told_to_stop(
     assert count(opened, source) == EMAILS
 
 
+async def test_two_processes_count_no_email_twice(opened: Database, bucket: Bucket) -> None:
+    both = asyncio.Barrier(2)
+
+    class Together(Here):
+        async def refine(
+            self, emails: Sequence[Email], known: Sequence[Known] = ()
+        ) -> list[Refined | None]:
+            await both.wait()
+            return await super().refine(emails, known)
+
+    source = begin(opened, bucket)
+    fillings = [Filling(opened, refinery=Together()) for _ in range(2)]
+    for piece in (1, 2):
+        await asyncio.gather(*(filling.step() for filling in fillings))
+        assert progress(opened, source) == (piece * PIECE, EMAILS)
+        assert count(opened, source) == piece * PIECE
+    for filling in fillings:
+        filling.close()
+
+
 async def all_of(filling: Filling) -> None:
     while await filling.step():
         pass

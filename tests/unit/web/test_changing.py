@@ -209,7 +209,9 @@ async def test_an_integration_by_ews_online_is_moved_to_graph(
     page = await page_of(ann, "/integrations/nordwind/online")
     (link,) = page.xpath("//a[text()='Move to Microsoft Graph']/@href")
     form = await page_of(ann, str(link))
-    assert "Every comment keeps its id" in form.xpath("string(//*[@role='status'][contains(@class, 'notice')])")
+    assert "Every comment keeps its id" in form.xpath(
+        "string(//*[@role='status'][contains(@class, 'notice')])"
+    )
     assert form.xpath("//input[@name='kind'][@checked]/@value") == ["graph"]
     fields = {
         one.get("name"): one.get("value", "")
