@@ -9,6 +9,7 @@ from mailmine.sync import configure, editing, recent
 from mailmine.web import loading, progress
 from mailmine.web.forms import Fields, form, to
 from mailmine.web.integration import CONFIRMED
+from mailmine.web.site import Site
 from mailmine.web.visit import Visit, page
 
 FAILURES = 50
@@ -99,6 +100,7 @@ def _page(
     reasons = failures.reasons(tx, integration.id).get(mailbox.id, ())
     box = progress.of_mailbox(integration, mailbox, known, failures=reasons)
     wanted = [folder for folder in known if not box.leaves_out(folder)]
+    site: Site = visit.request.app.state.site
     return visit.render(
         "mailbox.html",
         status=status,
@@ -107,6 +109,7 @@ def _page(
         integration=integration,
         mailbox=mailbox,
         box=box,
+        may_enable=site.enabling is not None,
         loading=loading.of_folders(wanted),
         bucket=buckets.by_id(tx, mailbox.bucket_id),
         shown_by=[one for one in visit.sources if one.bucket_id == mailbox.bucket_id],

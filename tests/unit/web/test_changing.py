@@ -9,7 +9,14 @@ from lxml import html
 from mailmine.access import credentials, csrf
 from mailmine.access.permissions import Permission
 from mailmine.exchange.endpoints import ews_online
-from mailmine.model.integration import AccessType, AuthType, Backend, Cloud, Connection
+from mailmine.model.integration import (
+    AccessType,
+    AuthType,
+    Backend,
+    Cloud,
+    Connection,
+    DisabledReason,
+)
 from mailmine.store import buckets, events, integrations, mailboxes, users
 from tests.browser import seed
 from tests.browser.server import Served
@@ -229,3 +236,24 @@ async def test_an_integration_by_ews_online_is_moved_to_graph(
         assert after is not None
         assert (after.connection.backend, after.connection.client_id) == (Backend.GRAPH, "app-1")
         integrations.remove(tx, after.id)
+
+
+async def test_what_trouble_stopped_is_tried_before_it_starts(
+    served: Served, sign_in: SignIn
+) -> None:
+    ann = await sign_in("ann")
+    with served.database.write() as tx:
+        known = integrations.get(tx, "nordwind", "exchange-2019")
+        assert known is not None
+        stopped = integrations.save(
+            tx, known.project_id, "stopped", title="Stopped", connection=known.connection
+        )
+        reason = DisabledReason.SYNC_ERROR
+        integrations.set_enabled(tx, stopped.id, enabled=False, reason=reason)
+    page = await page_of(ann, f"/integrations/{stopped.project}/{stopped.name}")
+    (form,) = page.xpath("//form[.//button[text()='Try and start']]")
+    assert form.get("action") == "/integrations/enable"
+    assert form.xpath(".//input[@name='subject']/@value") == [stopped.id]
+    assert not page.xpath("//button[text()='Start']")
+    with served.database.write() as tx:
+        integrations.remove(tx, stopped.id)
