@@ -7,6 +7,7 @@ that names the last number it knows is told what is new, changed, read and gone 
 import bisect
 import hashlib
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from email import message_from_bytes
@@ -121,6 +122,8 @@ class Mailbox:
         """That of the older server where it lies, behind the one that is asked; None: the same."""
         self.is_over_quota = False
         """Graph gives no delta of a full mailbox (ErrorQuotaExceeded)."""
+        self.given: Counter[str] = Counter()
+        """How often a `body` of a message, or a `content` of an attachment, was handed out."""
         named = address.lower() if kind == "user" else f"{kind} {address.lower()}"
         self.guid = str(uuid.uuid5(uuid.NAMESPACE_DNS, named))
         self._spool = spool

@@ -54,6 +54,7 @@ class Served:
     address: str
     company: seed.Company
     database: Database
+    keyring: Keyring
 
 
 async def _try_out(connection: Connection, secret: str, boxes: Sequence[str]) -> Steps:
@@ -88,6 +89,7 @@ def serving_company(folder: Path) -> Iterator[Served]:
     enabling = Enabling(
         database, lambda _: "", lambda integration: integration.connection, try_out=_try_out
     )
-    with serving(create(database, Keyring.generate(), enabling=enabling)) as address:
-        yield Served(address, company, database)
+    keyring = Keyring.generate()
+    with serving(create(database, keyring, enabling=enabling)) as address:
+        yield Served(address, company, database, keyring)
     database.close()

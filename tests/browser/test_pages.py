@@ -31,6 +31,11 @@ PAGES = [
     "/notifications",
     "/people",
     "/audit",
+    "/sources",
+    "/buckets",
+    "/streams",
+    f"{ORDERS}/settings",
+    f"{ORDERS}?q=order&domain=baltik-logistyka.example",
 ]
 
 EXCHANGE = "/integrations/nordwind/exchange-2019"

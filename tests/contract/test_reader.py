@@ -366,6 +366,46 @@ async def test_an_email_comes_with_all_that_is_known_of_it(world: World) -> None
     assert (metadata.is_read, metadata.is_draft, metadata.importance) == (False, False, "Normal")
 
 
+async def test_an_outline_is_an_item_without_what_is_large(world: World) -> None:
+    message = world.mailbox.deliver(eml(html="<p>Large</p>"))
+    whole = await world.item(world.id_of(message))
+    gone = world.id_of(world.mailbox.deliver(eml(2)))
+    (there,) = [one for one in world.mailbox.messages() if one.message_id == "<2@example.org>"]
+    there.delete()
+    found = await world.reader.outlines([whole.id, gone])
+    assert set(found) == {whole.id}
+    outline = found[whole.id]
+    assert outline.metadata == whole.metadata
+    assert (outline.email.html, outline.email.text, outline.email.headers) == (None, None, ())
+    for name in ("message_id", "from_", "sender", "to", "cc", "bcc", "sent_at", "subject"):
+        assert getattr(outline.email, name) == getattr(whole.email, name)
+
+
+async def test_a_folder_of_known_mail_is_read_without_what_is_large(world: World) -> None:
+    inbox = await world.folder("Inbox")
+    messages = [world.mailbox.deliver(eml(number)) for number in range(5)]
+    whole = {id_: await world.item(id_) for id_ in map(world.id_of, messages)}
+    world.mailbox.given.clear()
+    cursor, seen = None, dict[ItemId, Item]()
+    while True:
+        page = await world.reader.changes(inbox, cursor, limit=2, outlined=True)
+        assert isinstance(page, ChangePage)
+        assert not any(change.item for change in page.changes)
+        rest = [change.item_id for change in page.changes if change.outline is None]
+        seen |= await world.reader.outlines(rest)
+        seen |= {change.item_id: change.outline for change in page.changes if change.outline}
+        cursor = page.cursor
+        if page.is_last:
+            break
+    assert {id_: one.metadata for id_, one in seen.items()} == {
+        id_: one.metadata for id_, one in whole.items()
+    }
+    assert not world.mailbox.given["body"]
+    new = world.mailbox.deliver(eml(9))
+    changes, _ = await world.read(inbox, cursor)
+    assert [change.item_id for change in changes] == [world.id_of(new)]
+
+
 async def test_many_items_come_in_order_each_once(world: World) -> None:
     sent = [world.id_of(world.mailbox.deliver(eml(number), folder="Inbox")) for number in range(23)]
     wanted = [ItemId(id_) for id_ in reversed(sent)]

@@ -23,6 +23,7 @@ import mailmine.store
 from mailmine.model import integration as model
 from mailmine.model.comment_filter import CommentFilter
 from mailmine.model.email import Metadata
+from mailmine.model.facts import Wanted
 from mailmine.model.ids import (
     AttachmentReference,
     BucketId,
@@ -53,6 +54,7 @@ from mailmine.store import (
     deliveries,
     emails,
     events,
+    explore,
     failures,
     fills,
     folders,
@@ -63,11 +65,13 @@ from mailmine.store import (
     mailboxes,
     migrations,
     moving,
+    orphans,
     overview,
     projects,
     pulse,
     quotas,
     rechecks,
+    retentions,
     search,
     search_index,
     secrets,
@@ -79,6 +83,7 @@ from mailmine.store import (
     streams,
     strikes,
     subscriptions,
+    threads,
     tokens,
     uploads,
     users,
@@ -209,6 +214,17 @@ INCIDENT = incidents.Incident(
 
 BODY = "confidential"
 
+STORED = comments.StoredComment(
+    seq=1,
+    time_key=1,
+    source_id=SOURCE,
+    json=b"{}",
+    email_key=None,
+    refined=1,
+    created_at=NOW,
+    updated_at=NOW,
+)
+
 CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     attachments.by_reference: lambda tx: attachments.by_reference(tx, AttachmentReference("r")),
     attachments.done: lambda tx: attachments.done(tx, WAITING),
@@ -216,6 +232,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     attachments.of_email: lambda tx: attachments.of_email(tx, KEY),
     attachments.put: lambda tx: attachments.put(tx, KEY, 0, **FILE),
     attachments.queue: lambda tx: attachments.queue(tx, MAILBOX, [WANTED], at=NOW),
+    attachments.unqueue: lambda tx: attachments.unqueue(tx, MAILBOX),
     attachments.queued: lambda tx: attachments.queued(tx, MAILBOX, NOW, 1),
     buckets.by_id: lambda tx: buckets.by_id(tx, BUCKET),
     buckets.count_emails: lambda tx: buckets.count_emails(tx, BUCKET),
@@ -223,6 +240,25 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     buckets.get: lambda tx: buckets.get(tx, "p", "b"),
     buckets.list_all: buckets.list_all,
     arrivals.by_minute: lambda tx: arrivals.by_minute(tx, [SOURCE], since=NOW),
+    comments.count_before: lambda tx: comments.count_before(tx, SOURCE, NOW, most=5),
+    comments.remove_before: lambda tx: comments.remove_before(tx, SOURCE, NOW, limit=5),
+    comment_attachments.remove: lambda tx: comment_attachments.remove(
+        tx, SOURCE, [comment_id("a")]
+    ),
+    attachments.forget: lambda tx: attachments.forget(tx, [KEY]),
+    orphans.add: lambda tx: orphans.add(tx, {ContentHash("a" * 64)}),
+    orphans.lined_up: lambda tx: orphans.lined_up(tx, NOW, limit=5),
+    orphans.named: lambda tx: orphans.named(tx, [ContentHash("a" * 64)]),
+    orphans.drop: lambda tx: orphans.drop(tx, [ContentHash("a" * 64)]),
+    retentions.list_all: retentions.list_all,
+    retentions.of_bucket: lambda tx: retentions.of_bucket(tx, BUCKET),
+    retentions.put: lambda tx: retentions.put(tx, retentions.Retention(bucket_id=BUCKET)),
+    retentions.due: lambda tx: retentions.due(
+        tx, retentions.Retention(bucket_id=BUCKET, comments_days=1), now=NOW
+    ),
+    retentions.remove_comments: lambda tx: retentions.remove_comments(tx, BUCKET, NOW, limit=5),
+    retentions.empty_emails: lambda tx: retentions.empty_emails(tx, BUCKET, NOW, limit=5),
+    retentions.old_attachments: lambda tx: retentions.old_attachments(tx, BUCKET, NOW, limit=5),
     comments.count: lambda tx: comments.count(tx, SOURCE),
     comments.get: lambda tx: comments.get(tx, SOURCE, comment_id("a")),
     comments.json_page: lambda tx: comments.json_page(
@@ -231,8 +267,11 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     comments.of_emails: lambda tx: comments.of_emails(tx, [KEY]),
     comments.page: lambda tx: comments.page(tx, SOURCE, **PAGE),
     comments.put: lambda tx: comments.put(tx, SOURCE, [comment("a")], at=NOW),
+    comments.leads: lambda tx: comments.leads(tx, SOURCE, [comment_id("a")]),
+    comments.of_threads: lambda tx: comments.of_threads(tx, SOURCE, [ThreadId("t")]),
     comments.thread: lambda tx: comments.thread(tx, SOURCE, ThreadId("t")),
     comments.thread_sizes: lambda tx: comments.thread_sizes(tx, SOURCE, [ThreadId("t")]),
+    copies.by_fingerprints: lambda tx: copies.by_fingerprints(tx, MAILBOX, ["f"]),
     copies.by_items: lambda tx: copies.by_items(tx, MAILBOX, [ITEM]),
     copies.mark_gone: lambda tx: copies.mark_gone(tx, MAILBOX, FOLDER, [ITEM]),
     copies.of_emails: lambda tx: copies.of_emails(tx, [KEY]),
@@ -268,6 +307,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     failures.record: lambda tx: failures.record(
         tx, MAILBOX, FOLDER, ITEM, code="c", message="m", at=NOW, next_try_at=None
     ),
+    failures.leave: lambda tx: failures.leave(tx, MAILBOX),
     failures.retry: lambda tx: failures.retry(tx, MAILBOX, at=NOW),
     failures.resolve: lambda tx: failures.resolve(tx, MAILBOX, [ITEM]),
     folders.forget_place: lambda tx: folders.forget_place(tx, FOLDER),
@@ -325,6 +365,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     rechecks.add: lambda tx: rechecks.add(tx, FOLDER, rechecks.Kind.LEFT, [ITEM]),
     rechecks.begin: lambda tx: rechecks.begin(tx, FOLDER, rechecks.Kind.PLACE),
     rechecks.drop: lambda tx: rechecks.drop(tx, FOLDER, rechecks.Kind.PLACE, [ITEM]),
+    rechecks.drop_all: lambda tx: rechecks.drop_all(tx, FOLDER, rechecks.Kind.LEFT),
     rechecks.pending: lambda tx: rechecks.pending(tx, MAILBOX),
     rechecks.take: lambda tx: rechecks.take(tx, FOLDER, rechecks.Kind.PLACE, limit=1),
     search.find: lambda tx: search.find(tx, SOURCE, "word", before=None, limit=1),
@@ -357,6 +398,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     strikes.holding: lambda tx: strikes.holding(tx, "c"),
     strikes.of: lambda tx: strikes.of(tx, MAILBOX),
     strikes.put: lambda tx: strikes.put(tx, MAILBOX, STRIKES),
+    threads.places: lambda tx: threads.places(tx, [STORED]),
     tokens.add: lambda tx: tokens.add(tx, USER, "t", "h", at=NOW),
     tokens.by_hash: lambda tx: tokens.by_hash(tx, "h"),
     tokens.of_user: lambda tx: tokens.of_user(tx, USER),
@@ -436,6 +478,18 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     quotas.list_all: quotas.list_all,
     quotas.put: lambda tx: quotas.put(tx, LIMIT),
     quotas.remove: lambda tx: quotas.remove(tx, "sources"),
+    explore.look: lambda tx: explore.look(
+        tx, SOURCE, Wanted(), before=None, limit=1, counting=True
+    ),
+    explore.look_all: lambda tx: explore.look_all(tx, [SOURCE], Wanted()),
+    explore.neighbours: lambda tx: explore.neighbours(tx, SOURCE, Wanted(), 1),
+    explore.span: lambda tx: explore.span(tx, SOURCE, NOW, NOW),
+    explore.volume: lambda tx: explore.volume(tx, SOURCE, [NOW, NOW]),
+    comments.by_keys: lambda tx: comments.by_keys(tx, SOURCE, [1]),
+    search.keys: lambda tx: search.keys(
+        tx, SOURCE, search.parse("word"), first=0, end=1, limit=1, newest_first=True
+    ),
+    streams.tagged: lambda tx: streams.tagged(tx, STREAM.id, 1),
     selection.count: lambda tx: selection.count(tx, [SOURCE], CommentFilter()),
     selection.page: lambda tx: selection.page(tx, [SOURCE], CommentFilter(), after=None, limit=1),
     selection.sample: lambda tx: selection.sample(tx, [SOURCE], CommentFilter(), seed=1, limit=1),

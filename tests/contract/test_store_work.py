@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Connection
 
-from mailmine.model.ids import AttachmentReference, ContentHash, EmailKey, ItemId
+from mailmine.model.ids import AttachmentReference, ContentHash, EmailKey, ItemId, MailboxId
 from mailmine.store import (
     attachments,
     copies,
+    emails,
     failures,
     integrations,
     mailboxes,
@@ -124,6 +125,46 @@ def test_the_copies_of_a_folder_are_lined_up_once(database: Database) -> None:
         assert rechecks.take(tx, world.inbox.key, unseen, limit=9) == ()
         rechecks.drop(tx, world.inbox.key, place, [ItemId("a")])
         assert rechecks.take(tx, world.inbox.key, place, limit=9) == ("b",)
+        rechecks.begin(tx, world.inbox.key, unseen)
+        rechecks.drop_all(tx, world.inbox.key, place)
+        assert rechecks.pending(tx, world.mailbox.id) == {(world.inbox.key, unseen)}
+
+
+def test_nothing_is_asked_for_under_ids_that_are_left(database: Database) -> None:
+    with database.write() as tx:
+        world = build(tx)
+        (key,) = keep(tx, world, "1")
+        copies.put(tx, [copy(world, "kept", key)])
+        for item in ("kept", "unread"):
+            failures.record(
+                tx,
+                world.mailbox.id,
+                world.inbox.key,
+                ItemId(item),
+                code="c",
+                message="m",
+                at=NOW,
+                next_try_at=NOW,
+            )
+        attachments.queue(tx, world.mailbox.id, [wanted(key)], at=NOW)
+        failures.leave(tx, world.mailbox.id)
+        attachments.unqueue(tx, world.mailbox.id)
+        (left,) = failures.of_mailbox(tx, world.mailbox.id, 9)
+        assert (left.item_id, left.next_try_at) == ("kept", None)
+        assert attachments.queued(tx, world.mailbox.id, NOW, 9) == ()
+
+
+def test_copies_are_found_by_the_fingerprints_of_their_emails(database: Database) -> None:
+    with database.write() as tx:
+        world = build(tx)
+        first, second = keep(tx, world, "1", "2")
+        copies.put(tx, [copy(world, "a", first), copy(world, "b", second)])
+        stored = emails.get(tx, first)
+        assert stored is not None
+        found = copies.by_fingerprints(tx, world.mailbox.id, [stored.fingerprint, "another"])
+        assert set(found) == {stored.fingerprint}
+        assert first in {one.email_key for one in found[stored.fingerprint]}
+        assert copies.by_fingerprints(tx, MailboxId("other"), [stored.fingerprint]) == {}
 
 
 def test_strikes_are_replaced_and_cleared(database: Database) -> None:

@@ -25,6 +25,7 @@ def get_attachment(caller: Caller, request: etree._Element) -> str:
         mailbox, item, places = caller.attachment(element)
         caller.planned_failure(number=item.number)
         attached = _find(mailbox, item, places)
+        mailbox.given["content"] += 1
 
         def listed(content: Content) -> str:
             inner = content.attachments

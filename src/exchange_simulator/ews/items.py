@@ -95,6 +95,7 @@ def _item_class(asked: _Asked) -> str:
 
 
 def _body(name: str, asked: _Asked) -> str:
+    asked.mailbox.given["body"] += 1
     kind = asked.shape.body
     if name == "TextBody":
         kind = "Text"

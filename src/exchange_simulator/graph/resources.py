@@ -112,6 +112,8 @@ def message(mailbox: Mailbox, item: Item, query: Query, *, extra: bytes = b"") -
     for name in names:
         if name in ("id", "@odata.type"):
             continue
+        if name == "body":
+            mailbox.given["body"] += 1
         key = "body.text" if name == "body" and query.wants_text else name
         value = changing.get(key) or made.get(key)
         if value is None:

@@ -320,6 +320,7 @@ def _message(caller: Caller, mailbox: Mailbox, item: Item, rest: list[str]) -> A
             return _json(page)
         case ["attachments", name, *more]:
             place, one = caller.attachment(mailbox, item, name)
+            mailbox.given["content"] += 1
             if more == ["$value"]:
                 kind = "text/plain" if one.is_item else one.content_type
                 if not (kind.isascii() and kind.isprintable()):

@@ -8,11 +8,11 @@ from fastapi import APIRouter, Depends, Request, Response
 from msgspec import Struct
 from sqlalchemy import Connection as Transaction
 
-from mailmine.api import addresses, quotas
+from mailmine.api import addresses
 from mailmine.api.answers import ok
 from mailmine.api.asking import Asked, Asker, Data
 from mailmine.api.bodies import takes
-from mailmine.api.errors import InvalidError, NotFoundError, TakenError
+from mailmine.api.errors import InvalidError, NotFoundError
 from mailmine.api.limits import Title
 from mailmine.api.noting import note
 from mailmine.model.ids import BucketId
@@ -21,7 +21,7 @@ from mailmine.model.wire import timestamp
 from mailmine.store import buckets, fills, folders, mailboxes, projects, sources
 from mailmine.store.buckets import Bucket
 from mailmine.store.folders import FolderState
-from mailmine.sync import configure, filling, removal
+from mailmine.sync import configure, filling, making, removal
 
 router = APIRouter(prefix="/api/_private/buckets", tags=["buckets"])
 
@@ -87,10 +87,7 @@ def create(
     """Make a bucket."""
     with data.write() as tx:
         project, name = addresses.new("bucket", bucket, asker, tx)
-        if buckets.get(tx, project.name, name) is not None:
-            raise TakenError(f"There is a bucket {bucket} already.")
-        quotas.check(tx, "buckets", len(buckets.list_all(tx)) + 1)
-        made = buckets.add(tx, project.id, name, title=wanted.bucket.title or name, at=asker.at)
+        made = making.bucket(tx, project, name, title=wanted.bucket.title or "", at=asker.at)
         note(tx, asker, "bucket_created", project=project.name, name=name)
     return ok(request, bucket=_json(made))
 

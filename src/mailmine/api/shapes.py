@@ -271,13 +271,25 @@ class Entities(Shape, frozen=True):
     predicted: list[Any]
 
 
+class ThreadProperties(Shape, frozen=True):
+    """Where a comment stands in its conversation, as far as that is there."""
+
+    duration: Annotated[int, Meta(description="Seconds from the first comment to the last.")]
+    response_time: Annotated[
+        int | None, Meta(description="Seconds since the comment before; null for the first.")
+    ]
+    num_messages: int
+    thread_position: Annotated[int, Meta(description="From 1, by the time of sending.")]
+    first_sender: str | None
+
+
 class AnnotatedComment(Shape, frozen=True):
     """A comment, and what a model found in it: nothing, as there is no model."""
 
     comment: Comment
     labelling: list[Any]
     entities: Entities
-    thread_properties: None
+    thread_properties: ThreadProperties | None
 
 
 class ShownEntityDef(Shape, frozen=True, rename={"flags": "_entity_def_flags"}):

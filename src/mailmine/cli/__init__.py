@@ -24,6 +24,7 @@ from mailmine.cli import (
     serve,
     simulate,
     status,
+    switch,
     token,
     user,
     worker,
@@ -49,6 +50,7 @@ app.command()(status.status)
 app.command()(move.move)
 app.command()(openapi.openapi)
 app.command("import")(import_.import_)
+app.command()(switch.switch)
 app.add_typer(user.app, name="user")
 app.add_typer(token.app, name="token")
 app.add_typer(key.app, name="key")

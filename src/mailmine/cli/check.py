@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -135,20 +135,31 @@ async def _try(here: Installation, tried: _Tried, console: Console, *, details: 
         f"{connection.endpoint or 'Autodiscover'} as {connection.username or connection.client_id}"
     )
     _say(console, f"[bold]{escape(name)}[/] {escape(way)}")
-    about: str | None = None
+    tell = teller(console, details=details)
     addresses = [box.address for box in tried.boxes]
     with console.status(f"Trying {escape(name)}"):
         connection = here.connection_of(integration)
         async for step in try_out(connection, here.secret_of(integration), addresses):
             tried.steps.append(step)
-            if step.mailbox not in (None, about):
-                about = step.mailbox
-                _say(console, f"  [bold]{escape(about or '')}[/]")
-            _show(console, step, details=details)
+            tell(step)
     if tried.readable:
         with here.database.write() as tx:
             resume(tx, integration, tried.readable, at=datetime.now(UTC))
     return tried
+
+
+def teller(console: Console, *, details: bool) -> Callable[[Step], None]:
+    """Give what shows each step, below its mailbox."""
+    about: str | None = None
+
+    def tell(step: Step) -> None:
+        nonlocal about
+        if step.mailbox not in (None, about):
+            about = step.mailbox
+            _say(console, f"  [bold]{escape(about or '')}[/]")
+        _show(console, step, details=details)
+
+    return tell
 
 
 def _show(console: Console, step: Step, *, details: bool) -> None:

@@ -12,6 +12,7 @@ from mailmine.notify.notifier import Notifier
 from mailmine.sync.daily import Daily
 from mailmine.sync.enabling import Enabling
 from mailmine.sync.filling import Filling
+from mailmine.sync.keeping import Keeping
 from mailmine.sync.refinery import Apart, Refinery
 from mailmine.sync.room import Room
 from mailmine.sync.runner import Runner
@@ -55,6 +56,7 @@ class Syncing:
             may_see=sees_integrations,
             public_url=given.public_url,
         )
+        keeping = Keeping(here.database, here.blobs)
         daily = Daily(here.database, Enabling(here.database, here.secret_of, here.connection_of))
         await asyncio.gather(
             runner.run(stop),
@@ -62,4 +64,5 @@ class Syncing:
             notifier.run(stop),
             watch.run(stop),
             daily.run(stop),
+            keeping.run(stop),
         )

@@ -4,7 +4,7 @@ Everything is only read, and what was read is thrown away. What is wrong with th
 mailboxes: another one with the same password could lock the account (exchange.md, part C, row 1).
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -90,6 +90,20 @@ Steps = AsyncGenerator[Step, None]
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+def readable(steps: Iterable[Step]) -> frozenset[str]:
+    """Give the mailboxes whose folders were read, and of which nothing failed."""
+    of: dict[str, list[Step]] = {}
+    for step in steps:
+        if step.mailbox is not None:
+            of.setdefault(step.mailbox, []).append(step)
+    return frozenset(
+        mailbox
+        for mailbox, gone in of.items()
+        if any(step.name is Name.FOLDERS for step in gone)
+        and not any(step.outcome is Outcome.FAILED for step in gone)
+    )
 
 
 async def check(

@@ -64,6 +64,8 @@ class Change:
     """Set where nothing changed but whether the item was read: `item` need not be fetched for it."""
     item: "Item | None" = None
     """The whole item, where the server sent it along; otherwise it is to be fetched."""
+    outline: "Item | None" = None
+    """The item as `Reader.outlines` gives it, where the server sent that along."""
     lies_in: FolderId | None = None
     """The folder where the item lies, where it is another than the one that was asked: that is a search."""
 
@@ -159,12 +161,16 @@ class Reader(Protocol):
         *,
         limit: int,
         since: datetime | None = None,
+        outlined: bool = False,
     ) -> ChangePage | CursorLost | Fault:
         """Read at most `limit` changes of `folder` after `cursor` (None = from the beginning).
 
         With `since` (the same for all pages of a folder) mail received before is not wanted: what came since is
         told first, so that it costs what it holds and not what lies before it; then ids alone, with
         `Change.received_at`, until the server has given a place to go on from. A Fault is this folder's.
+
+        A folder that is begun `outlined` holds mail that is known for the most part: no whole items come along, but
+        outlines, where the server can send them with the changes.
         """
         ...
 
@@ -179,6 +185,13 @@ class Reader(Protocol):
 
     def fetch(self, items: Sequence[ItemId]) -> AsyncIterator[Sequence[Fetched]]:
         """Read `items` of one folder in bulk; yields them batch by batch, each id exactly once, in order."""
+        ...
+
+    async def outlines(self, items: Sequence[ItemId]) -> Mapping[ItemId, Item]:
+        """Read what tells that an email is known, and its metadata: all but headers, body and attachments.
+
+        An item that is left out of the answer is to be fetched.
+        """
         ...
 
     async def locate(self, items: Sequence[ItemId]) -> Mapping[ItemId, FolderId | None]:

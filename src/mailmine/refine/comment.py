@@ -129,7 +129,7 @@ def _of_email(email: Email, refined: Refined) -> dict[str, str | int | float | N
         # As its headers tell: of emails that were never here they know as well.
         "number:Position in Thread": _position(email),
         "string:Message ID": email.message_id,
-        "string:Thread": thread.root(email),
+        thread.PROPERTY: thread.root(email),
         "string:Sender": sender.address or sender.name if sender else None,
         "string:Sender Domain": _domain(sender) if sender else None,
         "string:Recipient Domain": ", ".join(

@@ -10,6 +10,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 import obstore
@@ -169,6 +170,24 @@ class Blobs:
             return None
         except (BaseError, OSError) as error:
             raise StoreError(f"A content cannot be read: {reason(error)}") from error
+
+    async def remove(self, content_hash: ContentHash, *, unless_written_since: datetime) -> bool:
+        """Throw a content away, unless somebody wrote it again since; whether it is gone.
+
+        Writing a content that is there writes it anew: so who is about to name it again is seen here.
+        """
+        try:
+            written_at = (await obstore.head_async(self._store, _path(content_hash)))[
+                "last_modified"
+            ]
+            if written_at >= unless_written_since:
+                return False
+            await obstore.delete_async(self._store, _path(content_hash))
+        except FileNotFoundError:
+            return True
+        except (BaseError, OSError) as error:
+            raise StoreError(f"A content cannot be removed: {reason(error)}") from error
+        return True
 
 
 def _sweep(folder: Path) -> None:

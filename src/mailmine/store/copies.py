@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, func, select, update
 
 from mailmine.model.email import Metadata
 from mailmine.model.ids import EmailKey, FolderKey, ItemId, MailboxId
-from mailmine.store.schema import copies, copy_order, folders, mailboxes
+from mailmine.store.schema import copies, copy_order, emails, folders, mailboxes
 from mailmine.store.types import encode
 from mailmine.store.upsert import upsert
 
@@ -58,6 +58,22 @@ def of_emails(tx: Connection, keys: Collection[EmailKey]) -> dict[EmailKey, tupl
     for row in rows:
         found.setdefault(row.email_key, []).append(_copy(row))
     return {key: tuple(places) for key, places in found.items()}
+
+
+def by_fingerprints(
+    tx: Connection, mailbox_id: MailboxId, fingerprints: Collection[str]
+) -> dict[str, tuple[Copy, ...]]:
+    """Find the copies of a mailbox whose emails have these fingerprints, gone ones too. Reads all of its copies."""
+    rows = tx.execute(
+        _rows()
+        .add_columns(emails.c.fingerprint)
+        .join(emails, emails.c.key == copies.c.email_key)
+        .where(copies.c.mailbox_id == mailbox_id, emails.c.fingerprint.in_(fingerprints))
+    )
+    found: dict[str, list[Copy]] = {}
+    for row in rows:
+        found.setdefault(row.fingerprint, []).append(_copy(row))
+    return {fingerprint: tuple(some) for fingerprint, some in found.items()}
 
 
 def put(tx: Connection, new: Sequence[NewCopy]) -> None:
@@ -135,6 +151,7 @@ def _rows() -> Select[Any]:
 
 def _copy(row: Row[Any]) -> Copy:
     values = row._asdict()
+    values.pop("fingerprint", None)
     metadata = replace(
         _decoder.decode(values["metadata"]),
         folder=values["folder_path"],

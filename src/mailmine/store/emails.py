@@ -12,9 +12,13 @@ from sqlalchemy import Connection, Row, bindparam, delete, select, update
 
 from mailmine.model.email import Email
 from mailmine.model.ids import BucketId, CommentId, ContentHash, EmailKey
+from mailmine.store import orphans
 from mailmine.store.schema import attachment_queue, attachments, comments, copies, emails
 from mailmine.store.types import encode
 from mailmine.store.upsert import insert
+
+EMPTY = b""
+"""The record of an email that is known, and whose words are not kept any more."""
 
 MAX_RECORD = 1 << 30
 """Bytes of a decompressed record; a damaged row must not take all memory."""
@@ -127,8 +131,9 @@ def set_lines(tx: Connection, lines: Mapping[EmailKey, Sequence[int]]) -> None:
 
 
 def get(tx: Connection, key: EmailKey) -> StoredEmail | None:
-    """Find an email by its key."""
-    row = tx.execute(select(emails).where(emails.c.key == key)).one_or_none()
+    """Find an email by its key; one that was emptied is not found."""
+    mine = (emails.c.key == key) & (emails.c.record != EMPTY)
+    row = tx.execute(select(emails).where(mine)).one_or_none()
     return None if row is None else _stored(row)
 
 
@@ -139,8 +144,9 @@ def comment_ids(tx: Connection, keys: Collection[EmailKey]) -> dict[EmailKey, Co
 
 
 def by_comment_id(tx: Connection, bucket_id: BucketId, comment_id: CommentId) -> StoredEmail | None:
-    """Find an email of a bucket by its comment id."""
+    """Find an email of a bucket by its comment id; one that was emptied is not found."""
     mine = (emails.c.bucket_id == bucket_id) & (emails.c.comment_id == comment_id)
+    mine &= emails.c.record != EMPTY
     row = tx.execute(select(emails).where(mine)).one_or_none()
     return None if row is None else _stored(row)
 
@@ -148,8 +154,9 @@ def by_comment_id(tx: Connection, bucket_id: BucketId, comment_id: CommentId) ->
 def scan(
     tx: Connection, bucket_id: BucketId, *, after: EmailKey | None, limit: int
 ) -> tuple[StoredEmail, ...]:
-    """List the next `limit` emails of a bucket in the order in which they came."""
-    query = select(emails).where(emails.c.bucket_id == bucket_id).order_by(emails.c.key)
+    """List the next `limit` emails of a bucket that were not emptied, in the order in which they came."""
+    mine = (emails.c.bucket_id == bucket_id) & (emails.c.record != EMPTY)
+    query = select(emails).where(mine).order_by(emails.c.key)
     if after is not None:
         query = query.where(emails.c.key > after)
     return tuple(_stored(row) for row in tx.execute(query.limit(limit)))
@@ -172,9 +179,13 @@ def replace_content(tx: Connection, key: EmailKey, new: NewEmail, *, at: datetim
 
 def remove_some(tx: Connection, bucket_id: BucketId, *, limit: int) -> int:
     """Forget any `limit` emails of a bucket with their copies and attachments, and say how many there were."""
-    query = select(emails.c.key).where(emails.c.bucket_id == bucket_id).limit(limit)
-    keys = tx.execute(query).scalars().all()
+    query = select(emails.c.key, emails.c.raw).where(emails.c.bucket_id == bucket_id).limit(limit)
+    rows = tx.execute(query).all()
+    keys = [row.key for row in rows]
     if keys:
+        held = select(attachments.c.content_hash).where(attachments.c.email_key.in_(keys))
+        contents = {*tx.execute(held).scalars(), *(row.raw for row in rows if row.raw)}
+        orphans.add(tx, contents)
         tx.execute(update(comments).where(comments.c.email_key.in_(keys)).values(email_key=None))
         for table in (copies, attachments, attachment_queue):
             tx.execute(delete(table).where(table.c.email_key.in_(keys)))

@@ -4,10 +4,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, delete, exists, func, select, update
 
 from mailmine.model.ids import FolderKey, IntegrationId, ItemId, MailboxId
-from mailmine.store.schema import failures, mailboxes
+from mailmine.store.schema import copies, failures, mailboxes
 from mailmine.store.upsert import insert
 
 
@@ -86,6 +86,14 @@ def retry(tx: Connection, mailbox_id: MailboxId, *, at: datetime) -> int:
     """Let all items of a mailbox be tried at `at`, also those that were given up; how many they are."""
     mine = failures.c.mailbox_id == mailbox_id
     return tx.execute(update(failures).where(mine).values(next_try_at=at)).rowcount
+
+
+def leave(tx: Connection, mailbox_id: MailboxId) -> None:
+    """Try none of a mailbox's items again under its id; forget those of which nothing is kept."""
+    mine = failures.c.mailbox_id == mailbox_id
+    kept = (copies.c.mailbox_id == mailbox_id) & (copies.c.item_id == failures.c.item_id)
+    tx.execute(delete(failures).where(mine, ~exists().where(kept)))
+    tx.execute(update(failures).where(mine).values(next_try_at=None))
 
 
 def due(tx: Connection, mailbox_id: MailboxId, now: datetime, limit: int) -> tuple[Failure, ...]:

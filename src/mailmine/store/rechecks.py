@@ -59,6 +59,12 @@ def drop(tx: Connection, folder_key: FolderKey, kind: Kind, item_ids: Collection
         )
 
 
+def drop_all(tx: Connection, folder_key: FolderKey, kind: Kind) -> None:
+    """Take all that is lined up of this kind off the line."""
+    mine = (rechecks.c.folder_key == folder_key) & (rechecks.c.kind == kind)
+    tx.execute(delete(rechecks).where(mine))
+
+
 def pending(tx: Connection, mailbox_id: MailboxId) -> frozenset[tuple[FolderKey, Kind]]:
     """Tell which folders of a mailbox have something lined up."""
     rows = tx.execute(

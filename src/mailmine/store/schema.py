@@ -325,6 +325,25 @@ quotas = Table(
     Column("auto_increase_up_to", Number),
 )
 
+retentions = Table(
+    "retentions",
+    metadata,
+    Column("bucket_id", ForeignKey("buckets.id", ondelete="CASCADE"), primary_key=True),
+    # Days; nothing = for good.
+    Column("comments_days", Integer),
+    Column("emails_days", Integer),
+    Column("attachments_days", Integer),
+    # The last email that was emptied.
+    Column("emptied_to", Number, nullable=False),
+)
+
+orphans = Table(
+    "orphans",
+    metadata,
+    Column("content_hash", Text, primary_key=True),
+    Column("since", Moment, nullable=False),
+)
+
 attachments = Table(
     "attachments",
     metadata,

@@ -18,7 +18,7 @@ from mailmine.exchange.reader import Fetched, Item, ItemFault, Reader
 from mailmine.model.email import Attachment
 from mailmine.model.ids import ContentHash, ItemId
 from mailmine.model.integration import Mailbox
-from mailmine.store import attachments, comments, copies, failures
+from mailmine.store import attachments, comments, copies, emails, failures
 from mailmine.store.attachments import QueuedAttachment, WantedAttachment
 from mailmine.store.blobs import Blobs
 from mailmine.store.comments import NewComment
@@ -39,6 +39,20 @@ class Transact(Protocol):
     def __call__(self, act: Callable[[Transaction], T], /) -> Awaitable[T]:
         """Give what `act` gave."""
         ...
+
+
+def counterpart(
+    kept: Sequence[Attachment], index: int, listed: Sequence[Attachment]
+) -> Attachment | None:
+    """Find an attachment of a kept email among those that are listed now, maybe in the order of another way of reading."""
+    if index >= len(kept):
+        return listed[index] if index < len(listed) else None
+    name = kept[index].name
+    if index < len(listed) and listed[index].name == name:
+        return listed[index]
+    alike = [one for one in listed if one.name == name]
+    number = sum(one.name == name for one in kept[:index])
+    return alike[number] if number < len(alike) else None
 
 
 class Contents:
@@ -85,9 +99,12 @@ class Contents:
         """Fetch what is wanted of one item."""
         match fetched:
             case Item(email=email):
+                kept = await self._read(lambda tx: emails.get(tx, queued[0].email_key))
+                names = kept.email.attachments if kept is not None else ()
                 for one in queued:
-                    if one.index < len(email.attachments):
-                        await self._one(fetched.id, email.attachments[one.index], one)
+                    attachment = counterpart(names, one.index, email.attachments)
+                    if attachment is not None:
+                        await self._one(fetched.id, attachment, one)
                     else:
                         await self._failed(one, Code.NO_CONTENT)
             case ItemFault(fault=fault):

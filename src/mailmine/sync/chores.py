@@ -33,11 +33,14 @@ class Chores:
         reader: Reader,
         storing: Storing,
         now: Callable[[], datetime],
+        is_recognising: bool = False,
     ) -> None:
+        """Do nothing yet. While `is_recognising`, what lay in gone folders may still be met in others."""
         self._mailbox = mailbox
         self._reader = reader
         self._storing = storing
         self._now = now
+        self._is_recognising = is_recognising
 
     async def do(self, is_over: Callable[[], bool]) -> bool:
         """Mark copies gone that were not seen again or are nowhere, and tell comments of renamed folders.
@@ -63,7 +66,11 @@ class Chores:
         settled = {
             state.key
             for state in states
-            if state.is_gone or state.status is FolderStatus.UP_TO_DATE
+            if (
+                not self._is_recognising
+                if state.is_gone
+                else state.status is FolderStatus.UP_TO_DATE
+            )
         }
         return [
             (key, kind)

@@ -27,7 +27,7 @@ from mailmine.store import (
     strikes,
 )
 from mailmine.store.folders import FolderState
-from mailmine.sync import patience
+from mailmine.sync import patience, recognition
 from mailmine.sync.patience import REASONS, Patience
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,256}")
@@ -261,6 +261,9 @@ def _integration(
         project = projects.ensure(tx, wanted.project)
         if is_new_project:
             changes.append(Change("project", project.name, is_new=True))
+        if known is not None and known.connection.backend is not wanted.connection.backend:
+            for mailbox in mailboxes.of_integration(tx, known.id):
+                recognition.note(tx, mailbox.id, known.connection.backend)
         saved = integrations.save(
             tx,
             project.id,

@@ -69,6 +69,15 @@ class ChangedCopy:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownCopy:
+    """A copy, under an id that is new, of an email that was recognised without being read."""
+
+    email_key: EmailKey
+    item_id: ItemId
+    metadata: Metadata
+
+
+@dataclass(frozen=True, slots=True)
 class GoneCopy:
     """A copy that no longer lies in its folder. Its email and comment stay."""
 
@@ -98,7 +107,17 @@ class Nothing:
     reason: Reason
 
 
-Intent = NewEmail | NewCopy | MovedCopy | ChangedCopy | GoneCopy | LeftCopy | ReadFlag | Nothing
+Intent = (
+    NewEmail
+    | NewCopy
+    | MovedCopy
+    | ChangedCopy
+    | KnownCopy
+    | GoneCopy
+    | LeftCopy
+    | ReadFlag
+    | Nothing
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +156,8 @@ def select(
             intents.append(ReadFlag(item_id, change.is_read))
         elif is_here and not change.is_changed:
             intents.append(Nothing(item_id, Reason.KNOWN))
+        elif copy is not None and is_here and change.outline is not None:
+            intents.append(_compare(copy, change.outline))
         elif change.item is not None:
             items.append(change.item)
         elif _is_too_old(change.received_at, start_at) and copy is None:
@@ -196,6 +217,36 @@ def decide(
         else:
             intents.append(NewCopy(comment_id, item))
     return tuple(intents)
+
+
+def recognise(
+    outlines: Sequence[Item],
+    *,
+    emails: Mapping[CommentId, KnownEmail],
+    nameless: Mapping[ItemId, EmailKey],
+    filters: Filters,
+    start_at: datetime | None,
+) -> tuple[KnownCopy, ...]:
+    """Tell which items are copies of kept emails; the others are to be fetched, and decided about then.
+
+    `emails` are those known under any of `candidates(outlines)`, `nameless` those of items without a Message-ID.
+    """
+    fingerprints = {comment_id: email.fingerprint for comment_id, email in emails.items()}
+    found: list[KnownCopy] = []
+    for item in outlines:
+        if not (
+            wanted.is_recent_enough(item.email, item.metadata, start_at)
+            and wanted.is_email_wanted(item.email, filters)
+        ):
+            continue
+        if item.email.message_id:
+            email = emails.get(identify(item, fingerprints)[0])
+            key = None if email is None else email.key
+        else:
+            key = nameless.get(item.id)
+        if key is not None:
+            found.append(KnownCopy(key, item.id, item.metadata))
+    return tuple(found)
 
 
 def _compare(copy: Copy, item: Item) -> Intent:

@@ -14,7 +14,7 @@ from typing import Final
 import structlog
 from sqlalchemy import Connection as Transaction
 
-from mailmine.exchange.check import Name, Outcome, Step, Steps, check
+from mailmine.exchange.check import Name, Outcome, Step, Steps, check, readable as addresses_read
 from mailmine.exchange.faults import ExchangeError, Fault, Scope, Where
 from mailmine.model.ids import IntegrationId, MailboxId, UserId
 from mailmine.model.integration import (
@@ -188,15 +188,8 @@ def _failed_step(fault: Fault) -> Step:
 
 def readable(boxes: Iterable[Mailbox], steps: Iterable[Step]) -> list[Mailbox]:
     """Give the mailboxes whose folders were read, and of which nothing failed."""
-    of: dict[str | None, list[Step]] = {}
-    for step in steps:
-        of.setdefault(step.mailbox, []).append(step)
-    return [
-        box
-        for box in boxes
-        if any(step.name is Name.FOLDERS for step in of.get(box.address, ()))
-        and not any(step.outcome is Outcome.FAILED for step in of.get(box.address, ()))
-    ]
+    found = addresses_read(steps)
+    return [box for box in boxes if box.address in found]
 
 
 def _insist(case: _Case, tx: Transaction) -> tuple[Obstacle, ...]:

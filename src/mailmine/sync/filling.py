@@ -8,12 +8,12 @@ from sqlalchemy import Connection as Transaction
 
 from mailmine.model.ids import BucketId, EmailKey
 from mailmine.refine import Refined
-from mailmine.store import comments, emails, fills, sources
+from mailmine.store import comments, emails, fills, retentions, sources
 from mailmine.store.database import Database
 from mailmine.store.emails import StoredEmail
 from mailmine.store.errors import DatabaseUnavailable
 from mailmine.store.fills import Fill
-from mailmine.sync import learning, uploading
+from mailmine.sync import conversations, learning, uploading
 from mailmine.sync.desk import Desk
 from mailmine.sync.learning import Remembering
 from mailmine.sync.refinery import Refinery, RefineryBroken
@@ -119,7 +119,10 @@ def _write(
         for one, words in read
         if now.anew or one.comment_id not in there
     ]
-    counts = comments.put(tx, source.id, uploading.compose(tx, wanted), at=utc_now())
+    at, retention = utc_now(), retentions.of_bucket(tx, found[0].bucket_id)
+    made = uploading.compose(tx, wanted)
+    kept = [one for one in made if retention.keeps(one.comment.timestamp, at)]
+    counts = conversations.put(tx, source.id, kept, at=at)
     emails.set_lines(tx, {one.key: words.lines for one, words in read if words.lines})
     learning.learn(
         tx, found[0].bucket_id, [(one.comment_id, one.email, words) for one, words in read]

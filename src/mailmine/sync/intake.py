@@ -5,7 +5,7 @@ take_in   writes all that a page of a folder brought, within one transaction of 
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -18,14 +18,23 @@ from mailmine.model.email import AttachmentKind, Email
 from mailmine.model.ids import BucketId, CommentId, EmailKey, ItemId, SourceId
 from mailmine.model.integration import Mailbox
 from mailmine.refine import Refined, comment
-from mailmine.store import attachments, comments, copies, emails, failures, rechecks, sources
+from mailmine.store import (
+    attachments,
+    comments,
+    copies,
+    emails,
+    failures,
+    rechecks,
+    retentions,
+    sources,
+)
 from mailmine.store.attachments import StoredAttachment, WantedAttachment
 from mailmine.store.comments import NewComment, StoredComment
 from mailmine.store.copies import Copy, NewCopy as CopyRow
 from mailmine.store.emails import KnownEmail, NewEmail as EmailRow
 from mailmine.store.errors import Conflict
 from mailmine.store.folders import FolderState
-from mailmine.sync import decide, learning, schedule, uploading
+from mailmine.sync import conversations, decide, learning, schedule, uploading
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +66,7 @@ class Delivery:
     folder: FolderState
     items: tuple[Prepared, ...] = ()
     intents: tuple[decide.Intent, ...] = ()
-    """Settled without reading the item: gone copies and read flags."""
+    """Settled without reading the item: gone copies, read flags, and what was recognised."""
     failed: tuple[Failed, ...] = ()
     settled: tuple[ItemId, ...] = ()
     """Asked for and not there any more, or no mail: nothing is kept, earlier failures are over."""
@@ -95,6 +104,7 @@ class _Page:
     new: dict[CommentId, decide.NewEmail] = field(default_factory=dict)
     placed: list[tuple[CommentId, Item]] = field(default_factory=list)
     changed: list[decide.ChangedCopy] = field(default_factory=list)
+    known: list[decide.KnownCopy] = field(default_factory=list)
     gone: list[ItemId] = field(default_factory=list)
     left: list[ItemId] = field(default_factory=list)
     read: dict[ItemId, bool] = field(default_factory=dict)
@@ -117,14 +127,15 @@ class _Page:
                 case decide.ChangedCopy():
                     self.changed.append(intent)
                     self.taken.changed += 1
+                case decide.KnownCopy():
+                    self.known.append(intent)
+                    self.taken.copies += 1
                 case decide.GoneCopy(item_id):
                     self.gone.append(item_id)
                 case decide.LeftCopy(item_id):
                     self.left.append(item_id)
                 case decide.ReadFlag(item_id, is_read):
                     self.read[item_id] = is_read
-                case decide.Nothing():
-                    pass
 
 
 def prepare(
@@ -187,7 +198,8 @@ def take_in(tx: Transaction, mailbox: Mailbox, delivery: Delivery, *, at: dateti
     rechecks.add(tx, folder.key, rechecks.Kind.LEFT, page.left)
     mended = _mend(tx, mailbox, delivery, page, known, lying=lying, at=at)
     if mailbox.sync_attachments:
-        _want_attachments(tx, mailbox, [*page.placed, *mended], keys, at)
+        read = [(keys[id_], item.id, item.email) for id_, item in (*page.placed, *mended)]
+        _want_attachments(tx, mailbox, [*read, *_recognised(tx, page)], at)
     _note_failures(tx, mailbox, delivery, page, at)
     return page.taken
 
@@ -278,8 +290,9 @@ def _keep_new(
         )
         for new in page.new.values()
     ]
+    made = _kept(tx, mailbox.bucket_id, made, at)
     for source in sources.of_bucket(tx, mailbox.bucket_id):
-        comments.put(tx, source.id, made, at=at)
+        conversations.put(tx, source.id, made, at=at)
     # After the comments: writers of one source take turns by then, so that none learns past another.
     learning.learn(
         tx,
@@ -299,6 +312,7 @@ def _place(
     """Write where the copies lie now; give the emails whose comments may show something else now."""
     rows = [(item.id, keys[comment_id], item.metadata) for comment_id, item in page.placed]
     rows += [(intent.item_id, intent.email_key, intent.metadata) for intent in page.changed]
+    rows += [(intent.item_id, intent.email_key, intent.metadata) for intent in page.known]
     copies.put(
         tx,
         [
@@ -359,8 +373,16 @@ def _show_again(
                 rows.append(NewComment(comment=moved, email_key=key, refined=known.refined))
             elif key in made_of:
                 rows.append(_made_late(tx, copy, *made_of[key]))
-        if rows:
-            comments.put(tx, source.id, rows, at=at)
+        if rows := _kept(tx, bucket_id, rows, at):
+            conversations.put(tx, source.id, rows, at=at)
+
+
+def _kept(
+    tx: Transaction, bucket_id: BucketId, rows: list[NewComment], at: datetime
+) -> list[NewComment]:
+    """Leave out those that the bucket would not keep: what went does not come back by a move."""
+    retention = retentions.of_bucket(tx, bucket_id)
+    return [row for row in rows if retention.keeps(row.comment.timestamp, at)]
 
 
 def _made_late(
@@ -384,26 +406,31 @@ def _made_late(
     return NewComment(comment=made, email_key=copy.email_key, refined=refined.version)
 
 
+def _recognised(tx: Transaction, page: _Page) -> Iterator[tuple[EmailKey, ItemId, Email]]:
+    """Give what is kept of the emails that were not read."""
+    for copy in page.known:
+        if (stored := emails.get(tx, copy.email_key)) is not None:
+            yield copy.email_key, copy.item_id, stored.email
+
+
 def _want_attachments(
     tx: Transaction,
     mailbox: Mailbox,
-    placed: Iterable[tuple[CommentId, Item]],
-    keys: Mapping[CommentId, EmailKey],
+    placed: Iterable[tuple[EmailKey, ItemId, Email]],
     at: datetime,
 ) -> None:
     """Line up the contents of attachments to be fetched later, those that are not there yet."""
     wanted: list[WantedAttachment] = []
-    for comment_id, item in placed:
+    for key, item_id, email in placed:
         indexes = [
             index
-            for index, attachment in enumerate(item.email.attachments)
+            for index, attachment in enumerate(email.attachments)
             if attachment.kind is not AttachmentKind.REFERENCE
         ]
         if indexes:
-            key = keys[comment_id]
             kept = {attachment.index for attachment in attachments.of_email(tx, key)}
             wanted += [
-                WantedAttachment(item_id=item.id, email_key=key, index=index)
+                WantedAttachment(item_id=item_id, email_key=key, index=index)
                 for index in indexes
                 if index not in kept
             ]

@@ -12,7 +12,7 @@ transaction that first makes sure the mailbox is still ours; so a crash at any m
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -32,19 +32,20 @@ from mailmine.exchange.reader import (
     Reader,
 )
 from mailmine.model.ids import Cursor, FolderId, FolderKey, ItemId
-from mailmine.model.integration import FolderStatus, Mailbox, Trouble
+from mailmine.model.integration import Backend, FolderStatus, Mailbox, Trouble
 from mailmine.store import copies, failures, folders, rechecks
 from mailmine.store.blobs import Blobs
 from mailmine.store.failures import Failure
 from mailmine.store.folders import FolderState, SeenFolder
 from mailmine.store.mailboxes import Lease
-from mailmine.sync import decide, filters, policy, versions
+from mailmine.sync import decide, filters, policy, recognition, versions
 from mailmine.sync.attachments import Contents
 from mailmine.sync.chores import Chores
 from mailmine.sync.desk import Desk
 from mailmine.sync.intake import Taken
 from mailmine.sync.learning import Remembering
 from mailmine.sync.outcomes import Outcomes
+from mailmine.sync.recognition import Ids
 from mailmine.sync.refinery import Here, Refinery
 from mailmine.sync.sealed import OpeningReader
 from mailmine.sync.settings import SyncSettings
@@ -101,6 +102,7 @@ class _Known:
     states: tuple[FolderState, ...]
     failed: tuple[Failure, ...]
     chores: frozenset[tuple[FolderKey, rechecks.Kind]]
+    ids: Ids | None
 
 
 def _is_loading(state: FolderState) -> bool:
@@ -118,6 +120,7 @@ class Round:
         desk: Desk,
         blobs: Blobs,
         reader: Reader,
+        backend: Backend,
         settings: SyncSettings,
         refinery: Refinery | None = None,
         memory: Memory | None = None,
@@ -128,6 +131,7 @@ class Round:
         self._mailbox = mailbox
         self._desk = desk
         self._reader = reader
+        self._backend = backend
         self._settings = settings
         self._refinery = refinery or Here()
         if settings.learns:
@@ -142,6 +146,7 @@ class Round:
         self._storing = Storing(mailbox, lease, desk=desk, outcomes=self._memory.outcomes, now=now)
         self._unfinished = False
         self._has_chores = False
+        self._is_recognising = False
         self._looked_at = float("-inf")
         self._rereading: set[FolderKey] = set()
         self._read_keys: set[FolderKey] = set()
@@ -178,9 +183,15 @@ class Round:
         await self._take_in_new(present)
         await self._read_history([state for state in present if _is_loading(state)])
         await self._storing.stored()
+        if self._is_recognising:
+            self._is_recognising = not await self._storing.write(self._end_recognition)
         if known.chores or self._has_chores:
             chores = Chores(
-                self._mailbox, reader=self._reader, storing=self._storing, now=self._now
+                self._mailbox,
+                reader=self._reader,
+                storing=self._storing,
+                now=self._now,
+                is_recognising=self._is_recognising,
             )
             self._unfinished |= await chores.do(self._is_over)
         if self._mailbox.sync_attachments:
@@ -199,6 +210,7 @@ class Round:
         self._memory.begun_at = self._memory.begun_at or self._now()
         known = await self._meet(tree)
         self._states = {state.folder_id: state for state in known.states}
+        self._is_recognising = known.ids is not None and known.ids.is_recognising
         self._rereading = {key for key, kind in known.chores if kind is rechecks.Kind.UNSEEN}
         present = [
             state
@@ -250,6 +262,9 @@ class Round:
     async def _meet(self, tree: FolderTree) -> _Known:
         """Compare the folders with those known; write what is different, and what follows from it."""
         known = await self._desk.read(self._look_up)
+        if known.ids is not None and known.ids.backend is not self._backend:
+            log.info("read another way", before=known.ids.backend)
+            known = await self._storing.write(self._begin_recognition)
         seen = [
             SeenFolder(
                 folder_id=folder.id,
@@ -295,7 +310,26 @@ class Round:
             folders.of_mailbox(tx, self._mailbox.id, with_gone=True),
             failures.due(tx, self._mailbox.id, self._now(), limit=RETRIED),
             rechecks.pending(tx, self._mailbox.id),
+            recognition.ids_of(tx, self._mailbox.id),
         )
+
+    def _begin_recognition(self, tx: Transaction) -> _Known:
+        recognition.begin(tx, self._mailbox, self._backend)
+        return self._look_up(tx)
+
+    def _end_recognition(self, tx: Transaction) -> bool:
+        """End it if all folders that can be read were, to their end; tells whether it did."""
+        for state in folders.of_mailbox(tx, self._mailbox.id):
+            if (
+                _is_loading(state)
+                and state.folder_id in self._hints
+                and filters.is_folder_wanted(state.path, self._mailbox.filters)
+                and not self._is_left_out(state)
+            ):
+                return False
+        recognition.end(tx, self._mailbox, self._backend)
+        log.info("all recognised")
+        return True
 
     def _is_to_be_read(self, state: FolderState) -> bool:
         if self._is_left_out(state):
@@ -365,6 +399,7 @@ class Round:
             cursor,
             limit=self._settings.page,
             since=None if is_search else self._mailbox.start_at,
+            outlined=self._is_recognising,
         )
 
     async def _begin_again(self, state: FolderState) -> None:
@@ -409,7 +444,10 @@ class Round:
             await self._bring_found(page.changes, known)
             page, known = replace(page, changes=()), {}
         selection = decide.select(
-            page.changes,
+            # What is said of a copy may be older than the time that the mailbox was read another way.
+            [replace(change, is_changed=True) for change in page.changes]
+            if self._is_recognising
+            else page.changes,
             known,
             folder=state.key,
             start_at=self._mailbox.start_at,
@@ -422,8 +460,13 @@ class Round:
             hint=hint if is_last else state.last_change,
             seen=seen if is_reread else (),
         )
-        last = await self._fetch(state, selection.fetch, came_along=selection.items)
-        last.intents = selection.intents
+        last = await self._fetch_unknown(
+            state,
+            selection.fetch,
+            came_along=selection.items,
+            outlines={one.item_id: one.outline for one in page.changes if one.outline is not None},
+        )
+        last.intents = (*selection.intents, *last.intents)
         await self._storing.hand_over(last, place)
 
     async def _bring_found(
@@ -442,7 +485,8 @@ class Round:
                 there, known, folder=state.key, start_at=self._mailbox.start_at
             )
             if selection.fetch:
-                await self._storing.hand_over(await self._fetch(state, selection.fetch), None)
+                chunk = await self._fetch_unknown(state, selection.fetch)
+                await self._storing.hand_over(chunk, None)
 
     async def _look_for_new(self, state: FolderState) -> None:
         """Take in what arrived since the first load of the folder began, or of the mailbox if it did not yet."""
@@ -464,7 +508,7 @@ class Round:
         known = await self._known(found)
         unknown = [item_id for item_id in found if item_id not in known or known[item_id].is_gone]
         if unknown:
-            await self._storing.hand_over(await self._fetch(state, unknown), None)
+            await self._storing.hand_over(await self._fetch_unknown(state, unknown), None)
         self._memory.looked_at[state.folder_id] = self._settled_hint(state)
 
     def _settled_hint(self, state: FolderState) -> str | None:
@@ -485,6 +529,34 @@ class Round:
         if not item_ids:
             return {}
         return await self._desk.read(lambda tx: copies.by_items(tx, self._mailbox.id, item_ids))
+
+    async def _fetch_unknown(
+        self,
+        state: FolderState,
+        item_ids: Sequence[ItemId],
+        *,
+        came_along: Sequence[Item] = (),
+        outlines: Mapping[ItemId, Item] | None = None,
+    ) -> Chunk:
+        """Fetch those items whose emails are not recognised by their outlines, where there are any."""
+        known = await self._recognise(item_ids, outlines or {})
+        recognised = {one.item_id for one in known}
+        unknown = [item_id for item_id in item_ids if item_id not in recognised]
+        chunk = await self._fetch(state, unknown, came_along=came_along)
+        chunk.intents = known
+        return chunk
+
+    async def _recognise(
+        self, item_ids: Sequence[ItemId], outlines: Mapping[ItemId, Item]
+    ) -> tuple[decide.KnownCopy, ...]:
+        if self._is_recognising and (rest := [one for one in item_ids if one not in outlines]):
+            outlines = {**outlines, **await self._reader.outlines(rest)}
+        items = [outlines[item_id] for item_id in item_ids if item_id in outlines]
+        if not items:
+            return ()
+        # What is just being stored may be met again.
+        await self._storing.stored()
+        return await self._desk.read(lambda tx: recognition.recognise(tx, self._mailbox, items))
 
     async def _fetch(
         self,

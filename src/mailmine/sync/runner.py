@@ -321,6 +321,7 @@ class Runner:
                     desk=self._desk,
                     blobs=self._blobs,
                     reader=reader,
+                    backend=connection.backend,
                     settings=self._settings,
                     refinery=self._refinery,
                     memory=memory,

@@ -75,9 +75,12 @@ class OpeningReader:
         *,
         limit: int,
         since: datetime | None = None,
+        outlined: bool = False,
     ) -> ChangePage | CursorLost | Fault:
         """Read a page of changes; items that came along are opened."""
-        page = await self._reader.changes(folder, cursor, limit=limit, since=since)
+        page = await self._reader.changes(
+            folder, cursor, limit=limit, since=since, outlined=outlined
+        )
         if not isinstance(page, ChangePage):
             return page
         changes = list(page.changes)
@@ -96,6 +99,10 @@ class OpeningReader:
         """Read items, opened."""
         async for batch in self._reader.fetch(items):
             yield [await self._opened(one) if isinstance(one, Item) else one for one in batch]
+
+    async def outlines(self, items: Sequence[ItemId]) -> Mapping[ItemId, Item]:
+        """Read items without what is large; what is sealed is no part of that."""
+        return await self._reader.outlines(items)
 
     async def locate(self, items: Sequence[ItemId]) -> Mapping[ItemId, FolderId | None]:
         """Tell where items lie now."""

@@ -22,6 +22,7 @@ from mailmine.web import (
     comments,
     errors,
     events,
+    export,
     home,
     integration,
     integration_form,
@@ -31,8 +32,11 @@ from mailmine.web import (
     manual,
     notifications,
     people,
+    retention,
+    shelves,
     sign_in,
     single_sign_on,
+    streams,
     trial,
 )
 from mailmine.web.security import SecureHeaders
@@ -114,8 +118,44 @@ def create(
             Route("/integrations/retry", integrations.retry, methods=["POST"], name="retry"),
             Route("/integrations/enable", integrations.enable, methods=["POST"], name="enable"),
             *_integrations(),
+            Route("/buckets", shelves.show_buckets, name="buckets"),
+            Route("/buckets", shelves.add_bucket, methods=["POST"]),
+            Route("/buckets/{id}/retention", retention.show, name="retention"),
+            Route(
+                "/buckets/{id}/retention",
+                retention.save,
+                methods=["POST"],
+                name="retention_save",
+            ),
+            Route(
+                "/buckets/refine-anew", shelves.refine_anew, methods=["POST"], name="refine_anew"
+            ),
+            Route("/sources", shelves.show_sources, name="sources"),
+            Route("/sources", shelves.add_source, methods=["POST"]),
             Route("/sources/{owner}/{name}", comments.show, name="source"),
             Route("/sources/{owner}/{name}/comments/{id}", comment.show, name="comment"),
+            Route("/sources/{owner}/{name}/export.{form}", export.show, name="export"),
+            Route("/sources/{owner}/{name}/settings", shelves.show_source, name="source_settings"),
+            Route("/sources/{owner}/{name}/settings", shelves.change_source, methods=["POST"]),
+            Route("/streams", streams.show_all, name="streams"),
+            Route("/streams/datasets", streams.add_dataset, methods=["POST"], name="dataset_add"),
+            Route("/streams/new", streams.choose, name="stream_new"),
+            Route("/streams/{owner}/{name}/new", streams.build, name="stream_build"),
+            Route("/streams/{owner}/{name}/new", streams.add, methods=["POST"]),
+            Route("/streams/{owner}/{name}/streams/{stream}", streams.show, name="stream"),
+            *(
+                Route(
+                    f"/streams/{{owner}}/{{name}}/streams/{{stream}}/{what}",
+                    act,
+                    methods=["POST"],
+                    name=f"stream_{what}",
+                )
+                for what, act in (
+                    ("reset", streams.reset),
+                    ("exceptions", streams.untag),
+                    ("remove", streams.remove),
+                )
+            ),
             Route("/help/{name}", manual.show, name="help"),
             Route("/events", events.show, name="events"),
             Route("/static/{digest}/{name}", site.assets.show, name="static"),

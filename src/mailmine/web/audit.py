@@ -53,6 +53,7 @@ KINDS = {
     "stream_changed": "changed a stream",
     "stream_reset": "reset a stream",
     "stream_removed": "removed a stream",
+    "retention_changed": "changed what a bucket keeps",
     "quota_changed": "changed a quota",
     "subscription_changed": "chose what to be told",
 }

@@ -6,14 +6,15 @@ from starlette.responses import Response
 from mailmine.access import credentials
 from mailmine.access.permissions import Permission
 from mailmine.exchange.endpoints import EWS_ONLINE_ENDS
-from mailmine.model.integration import Connection, Integration, TlsVersion
+from mailmine.model.integration import AuthType, Connection, Integration, TlsVersion
 from mailmine.store import events, integrations, projects, users
 from mailmine.sync import configure, editing
 from mailmine.sync.configure import Configuration, ConfigurationError, IntegrationConfiguration
 from mailmine.sync.credentials import welcome_new_proxy_secret, welcome_new_secrets
 from mailmine.sync.editing import Lack
+from mailmine.sync.written_connection import OAUTH
 from mailmine.web import connection_form
-from mailmine.web.connection_form import CLOUDS, FIRST, NOTHING_KEPT, Kept, Read
+from mailmine.web.connection_form import CLOUDS, FIRST, NOTHING_KEPT, Kept, Kind, Read
 from mailmine.web.drafts import SHOWN, WHOLE, Draft, merge, proven
 from mailmine.web.forms import Sent, long_form, to
 from mailmine.web.visit import Visit, page
@@ -38,9 +39,14 @@ def new(visit: Visit) -> Response:
 
 @page
 def edit(visit: Visit) -> Response:
-    """Answer GET `/integrations/{owner}/{name}/edit`."""
+    """Answer GET `/integrations/{owner}/{name}/edit?to=graph`: with what is to be changed for Graph, where that is wanted."""
     integration = visit.integration(Permission.INTEGRATIONS_WRITE)
-    return _form(visit, Draft.fresh(_saved(visit, integration)), integration)
+    saved = _saved(visit, integration)
+    if visit.request.query_params.get("to") != Kind.GRAPH:
+        return _form(visit, Draft.fresh(saved), integration)
+    auth = saved["auth"] if saved["auth"] in OAUTH else AuthType.CLIENT_SECRET
+    values = {**saved, "kind": Kind.GRAPH, "auth": auth, "endpoint": ""}
+    return _form(visit, Draft(values=values, shown=saved), integration, moves=True)
 
 
 @long_form
@@ -179,7 +185,12 @@ def _wrong_place(visit: Visit, owner: str, name: str) -> dict[str, str]:
 
 
 def _form(
-    visit: Visit, draft: Draft, integration: Integration | None, *, status: int = 0
+    visit: Visit,
+    draft: Draft,
+    integration: Integration | None,
+    *,
+    status: int = 0,
+    moves: bool = False,
 ) -> Response:
     connection = integration.connection if integration else None
     title = f"Edit {integration.title}" if integration else "New integration"
@@ -190,6 +201,7 @@ def _form(
         here="integrations",
         title=title,
         draft=draft,
+        moves=moves,
         integration=integration,
         owners=_owners(visit) if integration is None else (),
         kept_secret=connection_form.SECRET_OF[connection.auth]

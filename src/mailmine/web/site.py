@@ -106,6 +106,11 @@ def api_path(request: Request, *parts: str) -> str:
     return root + "/api/" + "/".join(quote(part, safe="") for part in parts)
 
 
+def address(request: Request, path_: str) -> str:
+    """Write the whole address of a path, as programs elsewhere use it."""
+    return f"{request.url.scheme}://{request.url.netloc}{path_}"
+
+
 def render(request: Request, page: str, *, status: int = 200, **context: Any) -> HTMLResponse:
     """Fill in a page, or its live part alone where a script asks for that."""
     site: Site = request.app.state.site

@@ -63,6 +63,16 @@ class Visit:
         )
 
     @property
+    def sees_buckets(self) -> bool:
+        """Tell whether there are buckets that he might see."""
+        return self.identity.may_anywhere(Permission.BUCKETS_READ)
+
+    @property
+    def sees_streams(self) -> bool:
+        """Tell whether there are streams that he might see."""
+        return self.identity.may_anywhere(Permission.STREAMS_READ)
+
+    @property
     def unread(self) -> int:
         """Count what he was told and did not read yet."""
         return deliveries.count_unread(self.tx, self.identity.user_id)

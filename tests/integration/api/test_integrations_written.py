@@ -23,6 +23,7 @@ from mailmine.model.integration import (
 from mailmine.store import buckets, failures, folders, integrations, mailboxes, sources, warnings
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
+from mailmine.sync import recognition
 from tests.integration.api.client import Client
 from tests.integration.api.conftest import KEYRING
 from tests.integration.api.test_rights import token_of
@@ -440,3 +441,16 @@ async def test_the_day_on_which_a_secret_ends_is_kept_until_another_is_said(root
         {"integration": {"configuration": {"auth": {"secret_ends": "0001-01-01T00:00:00+02:00"}}}},
     )
     assert (answer.status, "secret_ends" in str(answer.json)) == (422, True)
+
+
+async def test_another_way_of_reading_keeps_what_was_read_this_way(
+    root: Client, database: Database
+) -> None:
+    await made(root, body(box("a@example.com"), auth={**GRAPH, "username": "u", "type": "ntlm"}))
+    for backend in ("graph", "ews", "graph"):
+        auth = GRAPH if backend == "graph" else {**GRAPH, "username": "u", "type": "ntlm"}
+        changed = await root.post(HERE, body(box("a@example.com"), auth=auth, backend=backend))
+        assert changed.status == 200, changed.json
+        with database.read() as tx:
+            (mailbox,) = [one for one in mailboxes.list_all(tx) if one.address == "a@example.com"]
+            assert recognition.ids_of(tx, mailbox.id) == recognition.Ids(backend=Backend.EWS)

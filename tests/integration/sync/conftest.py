@@ -166,6 +166,7 @@ class World:
                 desk=desk,
                 blobs=self.blobs,
                 reader=reader or account.reader(address),
+                backend=self.backend,
                 settings=self.settings,
                 memory=self.memories.setdefault(address, Memory()),
                 now=self.time,

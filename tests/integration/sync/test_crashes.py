@@ -22,10 +22,12 @@ from mailmine.exchange.reader import (
     Fetched,
     Folder,
     FolderTree,
+    Item,
     Reader,
 )
 from mailmine.model.email import Attachment
 from mailmine.model.ids import Cursor, FolderId, ItemId
+from mailmine.model.integration import Backend
 from mailmine.store import mailboxes
 from mailmine.store.database import Database
 from mailmine.sync.settings import SyncSettings
@@ -86,6 +88,10 @@ class DyingReader:
     def assume(self, version: str | None) -> None:
         self._reader.assume(version)
 
+    async def outlines(self, items: Sequence[ItemId]) -> Mapping[ItemId, Item]:
+        self._fuse.burn()
+        return await self._reader.outlines(items)
+
     async def locate(self, items: Sequence[ItemId]) -> Mapping[ItemId, FolderId | None]:
         self._fuse.burn()
         return await self._reader.locate(items)
@@ -104,9 +110,12 @@ class DyingReader:
         *,
         limit: int,
         since: datetime | None = None,
+        outlined: bool = False,
     ) -> ChangePage | CursorLost | Fault:
         self._fuse.burn()
-        return await self._reader.changes(folder, cursor, limit=limit, since=since)
+        return await self._reader.changes(
+            folder, cursor, limit=limit, since=since, outlined=outlined
+        )
 
     async def newest(
         self, folder: FolderId, *, since: datetime, limit: int
@@ -228,6 +237,25 @@ async def test_a_crash_at_each_step_of_a_fresh_start(world: World, tmp_path: Pat
         if not died:
             return
     pytest.fail("the sync needs more steps than were thought")
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_crash_at_each_step_of_a_switch_loses_and_doubles_nothing(world: World) -> None:
+    """Each k in turn: die at step k of what the mailbox takes to be read another way, and go on with the next."""
+    world.settings = SyncSettings(page=3)
+    world.configure(sync_attachments=True)
+    stir = fill(world)
+    await world.sync()
+    stir()
+    world.backend = Backend.GRAPH
+    world.configure(sync_attachments=True)
+    for steps in range(STEPS):
+        died = await survive(world, steps)
+        assert set(look(world)) <= set(EXPECTED)
+        assert len(world.comments()) == len(look(world))
+        if not died:
+            break
+    assert look(world) == EXPECTED
 
 
 CHILD = """

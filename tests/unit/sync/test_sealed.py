@@ -58,8 +58,9 @@ class FakeReader:
         *,
         limit: int,
         since: datetime | None = None,
+        outlined: bool = False,
     ) -> ChangePage | CursorLost | Fault:
-        del folder, cursor, limit, since
+        del folder, cursor, limit, since, outlined
         plain = replace(ITEM, id=ItemId("2"), email=Email(message_id=None))
         changes = tuple(
             Change(kind=ChangeKind.PRESENT, item_id=one.id, item=one) for one in (ITEM, plain)
@@ -74,6 +75,10 @@ class FakeReader:
 
     async def fetch(self, items: Sequence[ItemId]) -> AsyncGenerator[Sequence[Fetched], None]:
         yield [replace(ITEM, id=id_) for id_ in items]
+
+    async def outlines(self, items: Sequence[ItemId]) -> Mapping[ItemId, Item]:
+        del items
+        return {}
 
     async def locate(self, items: Sequence[ItemId]) -> Mapping[ItemId, FolderId | None]:
         return dict.fromkeys(items)

@@ -8,6 +8,8 @@ from lxml import html
 
 from mailmine.access import credentials, csrf
 from mailmine.access.permissions import Permission
+from mailmine.exchange.endpoints import ews_online
+from mailmine.model.integration import AccessType, AuthType, Backend, Cloud, Connection
 from mailmine.store import buckets, events, integrations, mailboxes, users
 from tests.browser import seed
 from tests.browser.server import Served
@@ -186,3 +188,44 @@ async def test_what_cannot_be_saved_changes_nothing(served: Served, sign_in: Sig
     with served.database.read() as tx:
         assert buckets.get(tx, "nordwind", "orders") is None
         assert "new@nordwind.example" not in {one.address for one in mailboxes.list_all(tx)}
+
+
+async def test_an_integration_by_ews_online_is_moved_to_graph(
+    served: Served, sign_in: SignIn
+) -> None:
+    ann = await sign_in("ann")
+    with served.database.write() as tx:
+        known = integrations.get(tx, "nordwind", "exchange-2019")
+        assert known is not None
+        online = Connection(
+            endpoint=ews_online(Cloud.WORLDWIDE),
+            auth=AuthType.CLIENT_SECRET,
+            tenant_id="contoso.example",
+            client_id="app-1",
+            access=AccessType.IMPERSONATION,
+        )
+        made = integrations.save(tx, known.project_id, "online", title="Online", connection=online)
+        credentials.put(tx, served.keyring, made.id, "its secret", at=made.created_at)
+    page = await page_of(ann, "/integrations/nordwind/online")
+    (link,) = page.xpath("//a[text()='Move to Microsoft Graph']/@href")
+    form = await page_of(ann, str(link))
+    assert "Every comment keeps its id" in form.xpath(
+        "string(//*[@role='status'][contains(@class, 'notice')])"
+    )
+    assert form.xpath("//input[@name='kind'][@checked]/@value") == ["graph"]
+    fields = {
+        one.get("name"): one.get("value", "")
+        for one in form.xpath("//form[@data-connection]//input[@name]")
+        if one.get("type") not in {"radio", "checkbox", "file"} or one.get("checked") is not None
+    }
+    for one in form.xpath("//form[@data-connection]//select"):
+        fields[one.get("name")] = str(one.xpath("string(option[@selected]/@value)"))
+    fields["client_secret"] = "its secret"
+    address = "/integrations/nordwind/online/edit"
+    async with ann.post(address, data=fields, allow_redirects=False) as answer:
+        assert answer.status == 303, await answer.text()
+    with served.database.write() as tx:
+        after = integrations.get(tx, "nordwind", "online")
+        assert after is not None
+        assert (after.connection.backend, after.connection.client_id) == (Backend.GRAPH, "app-1")
+        integrations.remove(tx, after.id)

@@ -14,6 +14,7 @@ from mailmine.exchange.reader import (
     Fetched,
     Folder,
     FolderTree,
+    Item,
     Reader,
 )
 from mailmine.model.email import Attachment
@@ -144,10 +145,11 @@ class DiscoveringReader:
         *,
         limit: int,
         since: datetime | None = None,
+        outlined: bool = False,
     ) -> ChangePage | CursorLost | Fault:
         """Read a page of changes."""
         async with self._there() as reader:
-            return await reader.changes(folder, cursor, limit=limit, since=since)
+            return await reader.changes(folder, cursor, limit=limit, since=since, outlined=outlined)
 
     async def newest(
         self, folder: FolderId, *, since: datetime, limit: int
@@ -161,6 +163,11 @@ class DiscoveringReader:
         async with self._there() as reader:
             async for batch in reader.fetch(items):
                 yield batch
+
+    async def outlines(self, items: Sequence[ItemId]) -> Mapping[ItemId, Item]:
+        """Read items without what is large."""
+        async with self._there() as reader:
+            return await reader.outlines(items)
 
     async def locate(self, items: Sequence[ItemId]) -> Mapping[ItemId, FolderId | None]:
         """Nowhere: an id ends with a move."""

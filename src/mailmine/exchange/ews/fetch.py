@@ -55,6 +55,28 @@ class Fetcher:
             ahead.cancel()
             await asyncio.gather(ahead, return_exceptions=True)
 
+    async def outlines(self, items: Sequence[ItemId]) -> dict[ItemId, Item]:
+        """Read items without headers, body and attachments; what cannot be had in bulk is left out."""
+        found: dict[ItemId, Item] = {}
+        for start in range(0, len(items), self._most):
+            ids = items[start : start + self._most]
+            try:
+                answers = await self._client.call(get_items(ids, Properties.WITHOUT_BODY))
+            except ExchangeError as error:
+                if error.fault.code not in codes.MAY_FAIL_A_REQUEST:
+                    raise
+                continue
+            if len(answers) != len(ids):
+                continue
+            for id_, answer in zip(ids, answers, strict=True):
+                if answer.fault is None:
+                    item = self._item(id_, answer, None)
+                    if isinstance(item, Item):
+                        found[id_] = item
+                elif answer.fault.code in codes.REACHES_BEYOND_FOLDER - codes.MAY_BE_ONE_ITEMS:
+                    raise ExchangeError(answer.fault)
+        return found
+
     async def _read(self, ids: Sequence[ItemId]) -> list[Fetched]:
         """Read one batch; halve it where it fails as a whole."""
         try:

@@ -15,6 +15,10 @@ SELECT: Final = (
     "parentFolderId"
 )
 """What a comment needs of a message; each is named, because some come only then."""
+OUTLINE: Final = ",".join(
+    name for name in SELECT.split(",") if name not in {"body", "internetMessageHeaders"}
+)
+"""What tells that a message is known, and its metadata."""
 _CLASS, _SIZE, _SENSITIVITY, _TOPIC, _ATTACHED = 0x001A, 0x0E08, 0x0036, 0x0070, 0x0E1B
 """PidTagMessageClass, PidTagMessageSize, PidTagSensitivity, PidTagConversationTopic, PidTagHasAttachments (also those within
 the body): a message of Graph has no properties of its own for them."""

@@ -17,6 +17,7 @@ from mailmine.exchange.graph.folders import Folders
 from mailmine.exchange.graph.messages import (
     ATTACHMENTS,
     EXPAND,
+    OUTLINE,
     SELECT,
     Attachments,
     Message,
@@ -104,9 +105,13 @@ class GraphReader:
         *,
         limit: int,
         since: datetime | None = None,
+        outlined: bool = False,
     ) -> ChangePage | CursorLost | Fault:
-        """Read a page of changes, whole messages with it."""
-        place = self._beginning(folder, since) if cursor is None else cursors.read(cursor)
+        """Read a page of changes, whole messages or their outlines with it."""
+        if cursor is not None:
+            place = cursors.read(cursor)
+        else:
+            place = self._beginning(folder, since, outlined=outlined)
         if place is None:
             return self._lost("SyncStateInvalid")
         if cursor is None:
@@ -125,12 +130,14 @@ class GraphReader:
         except ExchangeError as error:
             return self._judge(folder, place, error)
 
-    def _beginning(self, folder: FolderId, since: datetime | None) -> Place:
+    def _beginning(self, folder: FolderId, since: datetime | None, *, outlined: bool) -> Place:
         if not self._has_delta or folder in self._listed_only:
             return Place("l")
         if folder in self._ids_alone:
             return self._beginning_of_ids(folder)
         path = f"{self._client.user}/mailFolders/{folder}/messages"
+        if outlined:
+            return Place("o", f"{path}/delta?{_query(OUTLINE)}")
         if (
             since is not None
         ):  # a delta that is filtered ends after 5,000 (part C, row 22); a list does not
@@ -161,9 +168,9 @@ class GraphReader:
         if is_last:
             links.clear()
         changes = await self._changes(
-            page.value, with_items=place.kind == "d", is_changed=place.kind != "i"
+            page.value, with_items=place.kind == "d", is_changed=place.kind not in ("i", "o")
         )
-        after = Place("c" if place.kind == "i" and is_last else place.kind, path)
+        after = Place("c" if place.kind in ("i", "o") and is_last else place.kind, path)
         return ChangePage(changes=changes, cursor=after.text(), is_last=is_last)
 
     async def _list_since(self, folder: FolderId, place: Place, limit: int) -> ChangePage:
@@ -202,10 +209,10 @@ class GraphReader:
         fault = error.fault
         if fault.code in codes.LOST_CURSOR:
             return self._lost(fault.code)
-        if fault.code in codes.NO_DELTA and place.kind in ("d", "i", "c"):
+        if fault.code in codes.NO_DELTA and place.kind in ("d", "i", "o", "c"):
             self._listed_only.add(folder)
             return self._lost(fault.code)
-        if fault.code in codes.SERVER_FAILS and place.kind in ("d", "s"):
+        if fault.code in codes.SERVER_FAILS and place.kind in ("d", "s", "o"):
             return self._ask_for_less(folder, fault)
         if fault.code in codes.GONE or fault.scope is Scope.FOLDER:
             return replace(self._client.fault("ErrorFolderNotFound"), request_id=fault.request_id)
@@ -303,6 +310,16 @@ class GraphReader:
                 for id_, part in parts
             ]
 
+    async def outlines(self, items: Sequence[ItemId]) -> Mapping[ItemId, Item]:
+        """Read items without what is large, twenty a request."""
+        paths = [f"{self._at(id_)}?{_query(OUTLINE)}" for id_ in items]
+        found = [
+            read_message(self._decoded(_message, part.body), ())
+            for _, part in await self._batched(items, paths)
+            if part.fault is None
+        ]
+        return {item.id: item for item in found if isinstance(item, Item)}
+
     async def locate(self, items: Sequence[ItemId]) -> Mapping[ItemId, FolderId | None]:
         """Ask for the folder of each item; what fails is left out."""
         places: dict[ItemId, FolderId | None] = {}
@@ -357,8 +374,8 @@ class GraphReader:
             raise self._client.not_understood() from error
 
 
-def _query() -> str:
-    return f"$select={SELECT}&$expand={quote(EXPAND, safe='$()=,')}"
+def _query(select: str = SELECT) -> str:
+    return f"$select={select}&$expand={quote(EXPAND, safe='$()=,')}"
 
 
 def _received(since: datetime) -> str:
@@ -378,6 +395,22 @@ def _is_whole(message: Message) -> bool:
     )
 
 
+def _outline(message: Message) -> Item | None:
+    """Read an outline; None where that was not asked for, or a delta does not say that much of a change."""
+    said = (
+        message.received_date_time,
+        message.subject,
+        message.is_read,
+        message.has_attachments,
+        message.to_recipients,
+        message.extended,
+    )
+    if any(one is None for one in said):
+        return None
+    item = read_message(message, ())
+    return item if isinstance(item, Item) else None
+
+
 def _change(message: Message, item: Fetched | None, *, is_changed: bool) -> Change:
     """Read one change: Graph does not tell what is new from what changed."""
     if message.removed is not None:
@@ -388,6 +421,7 @@ def _change(message: Message, item: Fetched | None, *, is_changed: bool) -> Chan
         received_at=read_time(message.received_date_time),
         is_changed=is_changed,
         item=item if isinstance(item, Item) else None,
+        outline=_outline(message) if message.body is None else None,
     )
 
 

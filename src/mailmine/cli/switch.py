@@ -1,0 +1,74 @@
+"""`mailmine switch CONFIG`: lets integrations be read another way, by Graph instead of EWS, once that was tried."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from mailmine.access import credentials
+from mailmine.cli import check, configuration, import_
+from mailmine.cli.errors import Failed
+from mailmine.cli.installation import Installation, opened
+from mailmine.cli.options import Data, DatabaseUrl, settings
+from mailmine.exchange import proxy
+from mailmine.model.integration import Integration
+from mailmine.store import integrations, mailboxes
+from mailmine.sync.configure import IntegrationConfiguration
+from mailmine.sync.switch import try_first
+
+
+def switch(
+    config: Annotated[
+        Path, typer.Argument(help="The configuration with the new way, as for `mailmine import`.")
+    ],
+    data: Data = None,
+    database: DatabaseUrl = None,
+) -> None:
+    """Take over a configuration that reads integrations another way, if all their mailboxes can be read so.
+
+    Otherwise nothing is changed. Comments keep their ids, and no email that is kept is read again.
+    """
+    console = Console()
+    wanted = configuration.load(config).configuration
+    with opened(settings(data=data, database=database)) as here:
+        with here.database.read() as tx:
+            switched = [
+                (known, each)
+                for each in wanted.integrations
+                if (known := integrations.get(tx, each.project, each.name)) is not None
+                and known.connection.backend is not each.connection.backend
+            ]
+        if not switched:
+            raise Failed(
+                f"{config} reads no integration another way than now: `mailmine import` takes it over"
+            )
+        wrong = sum(_count_failed(here, known, each, console) for known, each in switched)
+        if wrong:
+            boxes = "mailbox" if wrong == 1 else "mailboxes"
+            raise Failed(f"{wrong} {boxes} cannot be read: see above. Nothing was changed")
+        import_.take(here, config, console)
+
+
+def _count_failed(
+    here: Installation, known: Integration, wanted: IntegrationConfiguration, console: Console
+) -> int:
+    """Try to read the mailboxes of one integration the new way; how much of that failed."""
+    name = escape(f"{known.project}/{known.name}")
+    ways = f"{known.connection.backend} → {wanted.connection.backend}"
+    console.print(f"[bold]{name}[/] {ways}", highlight=False, soft_wrap=True)
+    with here.database.read() as tx:
+        kept = credentials.of(tx, here.keyring, known.id)
+        of_proxy = credentials.of(tx, here.keyring, known.id, credentials.PROXY)
+        boxes = [one for one in mailboxes.of_integration(tx, known.id) if one.enabled]
+    secret = wanted.secret.read() if wanted.secret is not None else kept or ""
+    if wanted.proxy_secret is not None:
+        of_proxy = wanted.proxy_secret.read()
+    connection = proxy.with_password(wanted.connection, of_proxy)
+    addresses = [box.address for box in boxes]
+    tell = check.teller(console, details=False)
+    with console.status(f"Trying {name}"):
+        trial = asyncio.run(try_first(connection, secret, addresses, tell=tell))
+    return 0 if trial.is_well else max(1, len(trial.unreadable))
