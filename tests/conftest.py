@@ -53,6 +53,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if without:
         terminalreporter.section("NOT TESTED", sep="!", red=True, bold=True)
         terminalreporter.line(f"Nothing was tested on PostgreSQL: {without}.")
+    without = object_store.missing()
+    if without:
+        terminalreporter.section("NOT TESTED", sep="!", red=True, bold=True)
+        terminalreporter.line(f"Nothing was tested on an object store: {without}.")
     missing = [str(path) for path in WANTED.values() if not path.exists()]
     if missing:
         terminalreporter.section("NOT TESTED", sep="!", red=True, bold=True)
@@ -103,6 +107,9 @@ def pg_url(pg_server: postgresql.Server, pg_database: str) -> str:
 @pytest.fixture(scope="session")
 def object_store_url() -> Iterator[str]:
     """Run an object store that speaks S3 for all tests of this process."""
+    reason = object_store.missing()
+    if reason:
+        pytest.skip(reason)
     with object_store.run() as url:
         yield url
 

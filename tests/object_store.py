@@ -1,5 +1,6 @@
 """An object store for the tests: moto's S3 in a process of its own, on the loopback."""
 
+import importlib.util
 import os
 import re
 import subprocess
@@ -15,6 +16,14 @@ import obstore
 from obstore.store import S3Store, from_url
 
 BUCKET = "mailmine-tests"
+
+
+def missing() -> str | None:
+    """Why there can be no object store here; None where there can."""
+    wanted = ("moto", "flask", "flask_cors")
+    if all(importlib.util.find_spec(name) for name in wanted):
+        return None
+    return f"one of {', '.join(wanted)} is not installed (`make env` does)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,10 @@ def working(folder: Path, pg_url: str) -> Iterator[tuple[Popen[str], str]]:
     port = free_port()
     wanted = ("worker", "--database", pg_url, "--port", str(port))
     with running(*wanted, folder=folder, says="mailmine works") as process:
-        yield process, f"http://127.0.0.1:{port}"
+        try:
+            yield process, f"http://127.0.0.1:{port}"
+        finally:
+            process.send_signal(signal.SIGCONT)
 
 
 def ask(pg_url: str, query: str, *values: object) -> list[Any]:
@@ -92,32 +95,39 @@ def read(pg_url: str) -> int:
 
 
 @pytest.mark.timeout(300)
-def test_what_a_killed_worker_had_is_taken_over(
-    exchange: Exchange, pg_url: str, tmp_path: Path
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSTOP])
+def test_what_a_dead_or_frozen_worker_had_is_taken_over(
+    exchange: Exchange, pg_url: str, tmp_path: Path, end: signal.Signals
 ) -> None:
+    everything = len(BOXES) * MAILS
     exchange.latency = 1
-    with working(tmp_path / "a", pg_url) as (killed, _):
+    with working(tmp_path / "a", pg_url) as (gone, gone_url):
         (first,) = until(lambda: owners(pg_url))
-        with working(tmp_path / "b", pg_url) as (second, url):
+        with working(tmp_path / "b", pg_url) as (other, url):
             until(lambda: first in owners(pg_url))
-            killed.send_signal(signal.SIGKILL)
-            assert killed.wait(DEADLINE) == -signal.SIGKILL
+            gone.send_signal(end)
+            if end is signal.SIGKILL:
+                assert gone.wait(DEADLINE) == -signal.SIGKILL
             held = ask(pg_url, "SELECT lease_until FROM mailboxes WHERE lease_owner = %s", first)
             assert held
             assert max(held) / 1e6 - time.time() <= LEASE
             exchange.latency = 0
             until(lambda: first not in owners(pg_url))
-            until(lambda: read(pg_url) == len(BOXES) * MAILS)
+            until(lambda: read(pg_url) == everything)
+            if end is signal.SIGSTOP:
+                gone.send_signal(signal.SIGCONT)
+                lost = 'mailmine_rounds_total{outcome="taken_over"}'
+                until(lambda: lost in httpx.get(f"{gone_url}/metrics").text)
             assert httpx.get(f"{url}/healthz").status_code == 200
             assert httpx.get(f"{url}/readyz").status_code == 200
             assert 'mailmine_rounds_total{outcome="done"}' in httpx.get(f"{url}/metrics").text
             assert httpx.get(f"{url}/api/v1/sources").status_code == 404
-            second.send_signal(signal.SIGTERM)
-            assert second.wait(DEADLINE) == 0
-            assert owners(pg_url) == set()
+            other.send_signal(signal.SIGTERM)
+            assert other.wait(DEADLINE) == 0
+    assert owners(pg_url) == set()
     for table in ("emails", "copies", "comments"):
-        assert ask(pg_url, f"SELECT count(*) FROM {table}") == [len(BOXES) * MAILS]  # noqa: S608
-    assert ask(pg_url, "SELECT count(DISTINCT arrival) FROM comments") == [len(BOXES) * MAILS]
+        assert ask(pg_url, f"SELECT count(*) FROM {table}") == [everything]  # noqa: S608
+    assert ask(pg_url, "SELECT count(DISTINCT arrival) FROM comments") == [everything]
 
 
 def test_a_worker_waits_for_a_database_that_is_gone(
