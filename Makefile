@@ -3,10 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help env demo test lint format types imports check bench chaos constraints clean
+.PHONY: help env demo test lint format types imports check bench bench-cleaning chaos constraints clean
 
 help:  ## what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/ -/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/ -/'
 
 .venv/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -43,6 +43,9 @@ format: env  ## puts the code into the house style
 bench: .venv/.strangers  ## speed and memory, side by side with others in one run
 	$(BIN)/python -m bench.api
 	$(BIN)/python -m bench
+
+bench-cleaning: .venv/.strangers  ## refining next to its peers, on the suites in ../shared (SHARED=…)
+	$(BIN)/python -m bench.compare_cleaning --shared $(or $(SHARED),../shared)
 
 chaos: env  ## a quarter of an hour of faults, kills and mail: is all of it there in the end? Another seed each time
 	$(BIN)/python -m bench.chaos --minutes 15

@@ -27,9 +27,20 @@ from rich.table import Table
 from mailmine.access import tokens
 from mailmine.model.comment import Comment, Message
 from mailmine.model.comment_filter import CommentFilter
+from mailmine.model.facts import Wanted
 from mailmine.model.ids import CommentId, MessageId, ThreadId
 from mailmine.refine import identity
-from mailmine.store import batches, comments, datasets, projects, search, sources, streams, users
+from mailmine.store import (
+    batches,
+    comments,
+    datasets,
+    explore,
+    projects,
+    search,
+    sources,
+    streams,
+    users,
+)
 from mailmine.store.comments import NewComment
 from mailmine.store.database import Database
 from tests import postgresql
@@ -197,10 +208,20 @@ def at_the_database(place: Place) -> Iterator[Metric]:
         with database.read() as tx:
             search.find(tx, source.id, " ".join(draw.sample(WORDS, 2)), before=None, limit=50)
 
+    def explore_all() -> None:
+        with database.read() as tx:
+            explore.look(tx, source.id, Wanted(), before=None, limit=50, counting=True)
+            parts = [NOW - timedelta(minutes=number * part // 60) for part in range(60, -1, -1)]
+            explore.volume(tx, source.id, parts)
+
+    with database.read() as tx:
+        number = comments.count(tx, source.id)
+
     for name, ask, limit in (
         ("page of 50: p99 ms", page, 10.0),
         ("stream fetch of 500: p99 ms", fetch, 40.0),
         ("search, newest 50: p99 ms", find, 50.0),
+        ("explore, with its plots: p99 ms", explore_all, 400.0),
     ):
         figure = p99(ask)
         yield name, figure, limit.__gt__, f"under {limit:g}"

@@ -6,14 +6,14 @@ score.py bench.cleaning:clean
 import base64
 import hashlib
 from collections.abc import Iterator
-from email.message import Message
 from typing import Any
 
 from mailmine.model.email import Address
-from mailmine.refine import Kind, Refined, Zone, conversation, html, mime, refine
+from mailmine.refine import Kind, Refined, Zone, conversation, html, mime, parts, refine, tnef
+from mailmine.refine.parts import Part
 
 HISTORY = {Kind.QUOTED, Kind.FORWARDED, Kind.HEADER_BLOCK, Kind.ATTRIBUTION, Kind.DIVIDER}
-OWN = {Kind.NEW, Kind.SIGNATURE, Kind.DEVICE_LINE}
+OWN = {Kind.NEW, Kind.CLOSING, Kind.SIGNATURE, Kind.DEVICE_LINE, Kind.DISCLAIMER}
 
 
 def clean(raw: bytes) -> dict[str, Any]:
@@ -43,10 +43,10 @@ def clean(raw: bytes) -> dict[str, Any]:
                 "sha256": hashlib.sha256(content).hexdigest(),
             }
             for attachment, content in zip(email.attachments, parsed.contents, strict=True)
-        ],
+        ]
+        + [{"filename": name} for name in _wrapped_bodies(raw)],
         "leaves": [
-            "base64:" + base64.b64encode(mime.content(leaf)).decode()
-            for leaf in _leaves(mime.tree(raw))
+            "base64:" + base64.b64encode(leaf.content).decode() for leaf in _leaves(parts.read(raw))
         ],
         "plain": "\n".join(line.text for line in html.lines(email.html))
         if email.html
@@ -68,14 +68,21 @@ def _thread(node: conversation.Node) -> str:
     return " ".join([*own, "".join(f"({_thread(child)})" for child in node.children)]).strip()
 
 
-def _leaves(message: Message) -> Iterator[Message]:
+def _leaves(message: Part) -> Iterator[Part]:
     """Walk into the messages inside, too."""
-    for leaf in mime.leaves(message):
-        inside = mime.children(leaf)
-        for child in inside:
-            yield from _leaves(child)
-        if not inside:
-            yield leaf
+    for child in message.children:
+        yield from _leaves(child)
+    if not message.children:
+        yield message
+
+
+def _wrapped_bodies(raw: bytes) -> Iterator[str]:
+    """Name the bodies in a `winmail.dat` as MimeKit does, to which they are files."""
+    for leaf in _leaves(parts.read(raw)):
+        wrapped = tnef.read(leaf.content) if leaf.content_type in tnef.TYPES else None
+        if wrapped:
+            yield from ["body.html"] if wrapped.html else []
+            yield from ["body.rtf"] if wrapped.rtf else []
 
 
 def _people(people: tuple[Address, ...]) -> list[list[str]]:

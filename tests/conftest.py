@@ -1,6 +1,7 @@
 """What all tests may ask for."""
 
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from mailmine.store.database import Database
-from tests import postgresql
+from tests import object_store, postgresql
+from tests.object_store import Bucket
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("MAILMINE_SHARED", ROOT.parent / "shared"))
@@ -51,6 +53,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if without:
         terminalreporter.section("NOT TESTED", sep="!", red=True, bold=True)
         terminalreporter.line(f"Nothing was tested on PostgreSQL: {without}.")
+    without = object_store.missing()
+    if without:
+        terminalreporter.section("NOT TESTED", sep="!", red=True, bold=True)
+        terminalreporter.line(f"Nothing was tested on an object store: {without}.")
     missing = [str(path) for path in WANTED.values() if not path.exists()]
     if missing:
         terminalreporter.section("NOT TESTED", sep="!", red=True, bold=True)
@@ -96,3 +102,21 @@ def pg_url(pg_server: postgresql.Server, pg_database: str) -> str:
     """Make a PostgreSQL database with our tables, empty."""
     pg_server.empty(pg_database)
     return pg_database
+
+
+@pytest.fixture(scope="session")
+def object_store_url() -> Iterator[str]:
+    """Run an object store that speaks S3 for all tests of this process."""
+    reason = object_store.missing()
+    if reason:
+        pytest.skip(reason)
+    with object_store.run() as url:
+        yield url
+
+
+@pytest.fixture
+def bucket(object_store_url: str, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    """Make a place in that object store, empty, and let the environment lead there."""
+    for name, value in object_store.environment(object_store_url).items():
+        monkeypatch.setenv(name, value)
+    return Bucket(secrets.token_hex(8))

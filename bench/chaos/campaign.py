@@ -106,6 +106,7 @@ class Campaign:
         await self._rest()
         if process.fuse.is_burnt or fate < 0.25:
             report.kills += 1
+            self._world.kills.append(self._world.clock.time())
             await process.kill()
             self._process = None
         elif fate < 0.3:

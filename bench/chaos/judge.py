@@ -57,7 +57,12 @@ class Judge:
             # Those that were under way when the password changed say nothing of whether we heed a refusal.
             later = [at for at in moments if at - moments[0] > TOGETHER]
             first = len(moments) - len(later)
-            if first > MOST_IN_FLIGHT or len(later) > MOST_SIGN_INS - 1:
+            # Who is killed while a refusal is being written has not heard of it.
+            unheard = sum(
+                any(timedelta() <= kill - at < TOGETHER for at in moments)
+                for kill in self._world.kills
+            )
+            if first > MOST_IN_FLIGHT or len(later) > MOST_SIGN_INS - 1 + unheard:
                 times = ", ".join(f"{at:%d %H:%M:%S}" for at in moments)
                 yield f"{account} signed in with one wrong password ({age}) at {times}"
         with self._world.database.read() as tx:

@@ -130,6 +130,7 @@ class World:
     """By address; also those that were deleted."""
     secrets: dict[IntegrationId, str] = field(default_factory=dict)
     """What mailmine was told to sign in with."""
+    kills: list[datetime] = field(default_factory=list)
 
     def secret_of(self, integration: Integration) -> str:
         """Give the password of an integration."""

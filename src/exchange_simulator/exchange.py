@@ -155,6 +155,8 @@ class Exchange:
         """EWSMaxConcurrency: of more requests at once of one account each gets ErrorExceededConnectionCount."""
         self.most_at_once = 0
         """The most requests of one account that were ever under way together."""
+        self.extended_protection = False
+        """NTLM and Negotiate must be bound to the certificate of the server, which needs TLS ("Required")."""
         self.latency = 0.0
         """Seconds that every answer takes longer."""
         self.compresses = True

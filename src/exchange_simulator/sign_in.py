@@ -6,6 +6,7 @@ NTLM and Negotiate let a connection in, not a request (MS-NTHT, RFC 4559): what 
 import asyncio
 import base64
 import binascii
+import hashlib
 import os
 import struct
 import tempfile
@@ -16,10 +17,12 @@ from typing import Final
 
 import spnego
 from aiohttp import web
+from spnego.channel_bindings import GssChannelBindings
 from spnego.exceptions import SpnegoError
 
 from exchange_simulator import entra
 from exchange_simulator.exchange import Account, Exchange
+from exchange_simulator.tls import ShowingContext
 
 BEARER: Final = (
     'Bearer client_id="00000002-0000-0ff1-ce00-000000000000", '
@@ -104,6 +107,14 @@ class Gate:
             return Refused(403, (("x-ms-diagnostics", reason),))
         return exchange.account_of_application(identity.app_id)
 
+    def _bound_to(self, transport: asyncio.Transport) -> GssChannelBindings | None:
+        """Say what a sign-in must be bound to: our certificate, by its digest (RFC 5929, tls-server-end-point)."""
+        context = transport.get_extra_info("sslcontext")
+        if not self._exchange.extended_protection or not isinstance(context, ShowingContext):
+            return None
+        digest = hashlib.sha256(context.shown).digest()
+        return GssChannelBindings(application_data=b"tls-server-end-point:" + digest)
+
     def _by_handshake(
         self, transport: asyncio.Transport, scheme: str, given: str
     ) -> Account | str | None:
@@ -117,7 +128,11 @@ class Gate:
             with _credentials(line):
                 if connection.context is None:
                     protocol, options = OPTIONS[scheme]
-                    connection.context = spnego.server(protocol=protocol, options=options)
+                    connection.context = spnego.server(
+                        protocol=protocol,
+                        options=options,
+                        channel_bindings=self._bound_to(transport),
+                    )
                 answer = connection.context.step(token)
             is_complete = connection.context.complete
         except (SpnegoError, binascii.Error, ValueError, KeyError, struct.error):

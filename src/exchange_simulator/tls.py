@@ -46,25 +46,40 @@ def certificate(host: str) -> tuple[bytes, bytes]:
     )
 
 
+class ShowingContext(ssl.SSLContext):
+    """A context of a server that knows what certificate it shows."""
+
+    shown: bytes = b""
+    """DER."""
+
+    def show(self, certificate: Path, key: Path) -> None:
+        """Show the first certificate of a PEM file."""
+        self.load_cert_chain(certificate, key)
+        first, end, _ = certificate.read_text(encoding="ascii").partition(
+            "-----END CERTIFICATE-----"
+        )
+        self.shown = ssl.PEM_cert_to_DER_cert(first[first.index("-----BEGIN") :] + end)
+
+
 def server_context(
     host: str, *, tls: bool | tuple[Path, Path], client_ca: Path | None = None
-) -> ssl.SSLContext | None:
+) -> ShowingContext | None:
     """Make what a server listens with: nothing, a certificate of its own, or the files given.
 
     With `client_ca` clients must show a certificate that it has signed.
     """
     if tls is False:
         return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = ShowingContext(ssl.PROTOCOL_TLS_SERVER)
     if client_ca is not None:
         context.load_verify_locations(client_ca)
         context.verify_mode = ssl.CERT_REQUIRED
     if isinstance(tls, tuple):
-        context.load_cert_chain(*tls)
+        context.show(*tls)
         return context
     with tempfile.TemporaryDirectory() as folder:
         files = Path(folder, "certificate.pem"), Path(folder, "key.pem")
         for file, content in zip(files, certificate(host), strict=True):
             file.write_bytes(content)
-        context.load_cert_chain(*files)
+        context.show(*files)
     return context

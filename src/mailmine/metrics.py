@@ -5,10 +5,11 @@ what waits) is no counter: it is read when it is asked for, and so right with se
 Labels hold nothing that grows without bounds, and nothing of mail.
 """
 
+from collections import Counter as Counts
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prometheus_client import (
     CollectorRegistry,
@@ -93,6 +94,8 @@ class Tally:
     bytes: int = 0
     throttled: float = 0.0
     """Seconds to stay away."""
+    answers: Counts[str] = field(default_factory=Counts)
+    """The requests, by the status of the answer or what went wrong on the way."""
     code: str | None = None
     request_id: str | None = None
 
@@ -122,6 +125,7 @@ def asked(backend: str, code: str, seconds: float) -> None:
     REQUEST_SECONDS.labels(backend).observe(seconds)
     if tally := _tally.get():
         tally.requests += 1
+        tally.answers[code] += 1
 
 
 def received(backend: str, size: int) -> None:

@@ -19,7 +19,7 @@ from mailmine.model.ids import (
     MailboxId,
     SourceId,
 )
-from mailmine.model.integration import Connection, DisabledReason, FolderStatus, Trouble
+from mailmine.model.integration import Connection, DisabledReason, FolderStatus, Occurrence, Trouble
 from mailmine.refine import VERSION, comment, identity, refine
 from mailmine.store import (
     attachments,
@@ -34,12 +34,14 @@ from mailmine.store import (
     projects,
     sources,
     users,
+    warnings,
 )
 from mailmine.store.comments import NewComment
 from mailmine.store.copies import NewCopy
 from mailmine.store.database import Database
 from mailmine.store.emails import NewEmail
 from mailmine.store.folders import SeenFolder
+from mailmine.store.warnings import StandingWarning
 from tests.browser import letters
 
 PASSWORD = "correct horse battery staple"
@@ -48,6 +50,10 @@ HASH = passwords.hash_password(PASSWORD)
 REFUSED = (
     "Exchange refused the username or the password of this integration. "
     "Set the right password, then switch the integration on again."
+)
+PASSWORD_ENDS = (
+    "The password of svc ends in four weeks. Give the account another, and enter it here with the "
+    "day on which it ends. Without it nothing of this integration is read."
 )
 NO_SUCH_MAILBOX = (
     "There is no mailbox sales.benelux@nordwind.example. Correct the address, or remove the "
@@ -195,7 +201,26 @@ def _mailboxes(tx: Transaction, now: datetime) -> Company:
         title="Exchange 2010, Rotterdam",
         connection=Connection(endpoint="https://old.nordwind.example/EWS/Exchange.asmx"),
     ).id
-    refused = Trouble(code="http_401", message=REFUSED, since=now - timedelta(hours=5))
+    first = Occurrence(
+        at=now - timedelta(hours=5),
+        code="http_401",
+        message=REFUSED,
+        server="old.nordwind.example (EX02)",
+        request_id="4a5b0d7e-1f0c-4d3e-9a51-6f1f0e7c2b90",
+    )
+    last = replace(
+        first,
+        at=now - timedelta(hours=4, minutes=30),
+        request_id="c2f1e8aa-0b4e-4c57-8f4b-51f7d9a3e6d4",
+    )
+    refused = Trouble(
+        code="http_401",
+        message=REFUSED,
+        since=first.at,
+        reason="wrong-password",
+        first=first,
+        last=last,
+    )
     integrations.set_enabled(
         tx, rotterdam, enabled=False, reason=DisabledReason.SYNC_ERROR, trouble=refused
     )
@@ -223,10 +248,25 @@ def _mailboxes(tx: Transaction, now: datetime) -> Company:
         end_round(tx, place.mailbox_id, at=now - timedelta(seconds=2))
 
     missing = Trouble(
-        code="ErrorNonExistentMailbox", message=NO_SUCH_MAILBOX, since=now - timedelta(days=1)
+        code="ErrorNonExistentMailbox",
+        message=NO_SUCH_MAILBOX,
+        since=now - timedelta(days=1),
+        reason="no-mailbox",
     )
     mailboxes.set_enabled(
         tx, benelux.mailbox_id, enabled=False, reason=DisabledReason.SYNC_ERROR, trouble=missing
+    )
+    warnings.put(
+        tx,
+        StandingWarning(
+            integration_id=hamburg,
+            mailbox_id=None,
+            code="password_ends",
+            message=PASSWORD_ENDS,
+            since=now - timedelta(days=2),
+            ends_at=now + timedelta(days=28),
+            told_at=now - timedelta(days=2),
+        ),
     )
     mailboxes.set_enabled(tx, press.mailbox_id, enabled=False, reason=DisabledReason.USER)
     failures.record(

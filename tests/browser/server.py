@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +11,12 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 
+from mailmine.access.secrets import Keyring
+from mailmine.exchange.check import Name, Outcome, Step, Steps
+from mailmine.exchange.faults import Fault, Scope, Where
+from mailmine.model.integration import Connection
 from mailmine.store.database import Database
+from mailmine.sync.enabling import Enabling
 from mailmine.web.app import create
 from tests.browser import seed
 
@@ -49,6 +54,30 @@ class Served:
     address: str
     company: seed.Company
     database: Database
+    keyring: Keyring
+
+
+async def _try_out(connection: Connection, secret: str, boxes: Sequence[str]) -> Steps:
+    """Find the old server as it was, and one mailbox gone; all else is well."""
+    del secret
+    old = Fault(
+        where=Where.HTTP,
+        code="http_401",
+        message=seed.REFUSED,
+        scope=Scope.CONNECTION,
+        server="old.nordwind.example (EX02)",
+        request_id="0b7e",
+    )
+    gone = Fault(
+        where=Where.EWS,
+        code="ErrorNonExistentMailbox",
+        message=seed.NO_SUCH_MAILBOX,
+        scope=Scope.MAILBOX,
+    )
+    for address in boxes:
+        fault = old if "old." in connection.endpoint else gone if "benelux" in address else None
+        outcome = Outcome.FAILED if fault else Outcome.OK
+        yield Step(name=Name.FOLDERS, outcome=outcome, words="", mailbox=address, fault=fault)
 
 
 @contextmanager
@@ -57,6 +86,10 @@ def serving_company(folder: Path) -> Iterator[Served]:
     database = Database.open(f"sqlite:///{folder / 'mailmine.db'}")
     database.migrate()
     company = seed.company(database, datetime.now(UTC))
-    with serving(create(database)) as address:
-        yield Served(address, company, database)
+    enabling = Enabling(
+        database, lambda _: "", lambda integration: integration.connection, try_out=_try_out
+    )
+    keyring = Keyring.generate()
+    with serving(create(database, keyring, enabling=enabling)) as address:
+        yield Served(address, company, database, keyring)
     database.close()

@@ -31,6 +31,24 @@ PAGES = [
     "/notifications",
     "/people",
     "/audit",
+    "/sources",
+    "/buckets",
+    "/streams",
+    f"{ORDERS}/settings",
+    f"{ORDERS}?q=order&domain=baltik-logistyka.example",
+]
+
+EXCHANGE = "/integrations/nordwind/exchange-2019"
+PAGES += [
+    "/integrations/new",
+    EXCHANGE,
+    "/integrations/nordwind/exchange-2010",
+    f"{EXCHANGE}/edit",
+    f"{EXCHANGE}/mailboxes/add",
+    f"{EXCHANGE}/mailboxes/new",
+    f"{EXCHANGE}/mailboxes/service@nordwind.example",
+    f"{EXCHANGE}/mailboxes/sales.benelux@nordwind.example",
+    f"{EXCHANGE}/mailboxes/orders@nordwind.example/edit",
 ]
 
 LUMINANCE = """() => {

@@ -1,12 +1,14 @@
-"""Contents named by their hash, in a folder and in memory."""
+"""Contents named by their hash, in a folder, in memory, and in an object store."""
 
 import hashlib
 import multiprocessing
 import os
 import signal
+import threading
 import time
 import tracemalloc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -15,12 +17,16 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from mailmine.model.ids import ContentHash
 from mailmine.store.blobs import Blobs
 from mailmine.store.errors import BlobMissing, StoreError
+from tests.object_store import Bucket
 
 MIB = 1 << 20
 
 
-@pytest.fixture(params=["folder", "memory"])
+@pytest.fixture(params=["folder", "memory", "s3"])
 def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Blobs:
+    if request.param == "s3":
+        bucket: Bucket = request.getfixturevalue("bucket")
+        return Blobs.open(bucket.place)
     return Blobs.open(tmp_path / "blobs") if request.param == "folder" else Blobs.in_memory()
 
 
@@ -121,8 +127,11 @@ def test_a_killed_process_leaves_no_half_content_under_a_hash(tmp_path: Path) ->
         assert "incoming" in file.relative_to(tmp_path).parts
 
 
-async def test_memory_stays_flat_however_long_the_content_is(tmp_path: Path) -> None:
-    blobs = Blobs.open(tmp_path)
+@pytest.mark.parametrize("place", ["folder", "s3"])
+async def test_memory_stays_flat_however_long_the_content_is(
+    place: str, tmp_path: Path, bucket: Bucket
+) -> None:
+    blobs = Blobs.open(tmp_path if place == "folder" else bucket.place)
     piece = os.urandom(MIB)
 
     async def long() -> AsyncIterator[bytes]:
@@ -153,3 +162,82 @@ async def test_what_killed_processes_left_is_cleared_away(tmp_path: Path) -> Non
         os.utime(file, (long_ago, long_ago))
     assert await whole(Blobs.open(tmp_path), kept) == b"abc"
     assert list(incoming.iterdir()) == [written_now]
+
+
+async def test_a_content_that_was_changed_is_not_given_whole(tmp_path: Path) -> None:
+    blobs = Blobs.open(tmp_path)
+    content_hash = await blobs.put_bytes(b"abc")
+    (tmp_path / content_hash[:2] / content_hash[2:4] / content_hash).write_bytes(b"abd")
+    with pytest.raises(StoreError, match="damaged"):
+        await whole(blobs, content_hash)
+
+
+async def test_an_object_store_keeps_contents_below_the_prefix_alone(bucket: Bucket) -> None:
+    blobs = Blobs.open(f"{bucket.place}/deep/er")
+    small = await blobs.put_bytes(b"abc")
+    large, _ = await blobs.put(pieces(*[b"x" * MIB] * 6))
+    await blobs.check()
+    base = f"{bucket.prefix}/deep/er"
+    assert set(bucket.keys()) == {f"{base}/{one[:2]}/{one[2:4]}/{one}" for one in (small, large)}
+
+
+async def test_an_object_store_is_told_how_to_encrypt_and_checks_what_arrives(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SERVER_SIDE_ENCRYPTION", "aws:kms")
+    monkeypatch.setenv("AWS_SSE_KMS_KEY_ID", "key-1")
+    await Blobs.open(bucket.place).put(pieces(*[b"x" * MIB] * 6))
+    (key,) = bucket.keys()
+    about = bucket.about(key)
+    assert about["x-amz-server-side-encryption-aws-kms-key-id"] == "key-1"
+    assert about["x-amz-checksum-sha256"]
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("s3://nowhere/here", "no such bucket"),
+        ("ftp://host/folder", "give a folder, or s3://bucket/prefix"),
+        ("s3://", "cannot be used for contents"),
+    ],
+)
+async def test_a_wrong_place_is_said_in_words(bucket: Bucket, place: str, words: str) -> None:
+    del bucket
+    with pytest.raises(StoreError, match=words):
+        await Blobs.open(place).check()
+
+
+async def test_a_store_that_is_not_there_is_said_to_be_so(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    with pytest.raises(StoreError, match=r"cannot be reached \(Connection refused\).*endpoint"):
+        await Blobs.open(bucket.place).check()
+
+
+@pytest.fixture
+def forbidding_url() -> Iterator[str]:
+    class Forbids(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            words = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
+            self.send_response(403)
+            self.send_header("Content-Length", str(len(words)))
+            self.end_headers()
+            self.wfile.write(words)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as it is called there
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Forbids) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+async def test_a_store_that_forbids_is_said_to_do_so(
+    bucket: Bucket, forbidding_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", forbidding_url)
+    with pytest.raises(StoreError, match=r"does not let us \(AccessDenied\).*credentials"):
+        await Blobs.open(bucket.place).check()

@@ -23,6 +23,7 @@ import mailmine.store
 from mailmine.model import integration as model
 from mailmine.model.comment_filter import CommentFilter
 from mailmine.model.email import Metadata
+from mailmine.model.facts import Wanted
 from mailmine.model.ids import (
     AttachmentReference,
     BucketId,
@@ -53,19 +54,24 @@ from mailmine.store import (
     deliveries,
     emails,
     events,
+    explore,
     failures,
     fills,
     folders,
+    habits,
     identities,
     incidents,
     integrations,
     mailboxes,
     migrations,
+    moving,
+    orphans,
     overview,
     projects,
     pulse,
     quotas,
     rechecks,
+    retentions,
     search,
     search_index,
     secrets,
@@ -73,9 +79,11 @@ from mailmine.store import (
     sessions,
     settings,
     sources,
+    stored,
     streams,
     strikes,
     subscriptions,
+    threads,
     tokens,
     uploads,
     users,
@@ -206,6 +214,17 @@ INCIDENT = incidents.Incident(
 
 BODY = "confidential"
 
+STORED = comments.StoredComment(
+    seq=1,
+    time_key=1,
+    source_id=SOURCE,
+    json=b"{}",
+    email_key=None,
+    refined=1,
+    created_at=NOW,
+    updated_at=NOW,
+)
+
 CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     attachments.by_reference: lambda tx: attachments.by_reference(tx, AttachmentReference("r")),
     attachments.done: lambda tx: attachments.done(tx, WAITING),
@@ -221,6 +240,25 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     buckets.get: lambda tx: buckets.get(tx, "p", "b"),
     buckets.list_all: buckets.list_all,
     arrivals.by_minute: lambda tx: arrivals.by_minute(tx, [SOURCE], since=NOW),
+    comments.count_before: lambda tx: comments.count_before(tx, SOURCE, NOW, most=5),
+    comments.remove_before: lambda tx: comments.remove_before(tx, SOURCE, NOW, limit=5),
+    comment_attachments.remove: lambda tx: comment_attachments.remove(
+        tx, SOURCE, [comment_id("a")]
+    ),
+    attachments.forget: lambda tx: attachments.forget(tx, [KEY]),
+    orphans.add: lambda tx: orphans.add(tx, {ContentHash("a" * 64)}),
+    orphans.lined_up: lambda tx: orphans.lined_up(tx, NOW, limit=5),
+    orphans.named: lambda tx: orphans.named(tx, [ContentHash("a" * 64)]),
+    orphans.drop: lambda tx: orphans.drop(tx, [ContentHash("a" * 64)]),
+    retentions.list_all: retentions.list_all,
+    retentions.of_bucket: lambda tx: retentions.of_bucket(tx, BUCKET),
+    retentions.put: lambda tx: retentions.put(tx, retentions.Retention(bucket_id=BUCKET)),
+    retentions.due: lambda tx: retentions.due(
+        tx, retentions.Retention(bucket_id=BUCKET, comments_days=1), now=NOW
+    ),
+    retentions.remove_comments: lambda tx: retentions.remove_comments(tx, BUCKET, NOW, limit=5),
+    retentions.empty_emails: lambda tx: retentions.empty_emails(tx, BUCKET, NOW, limit=5),
+    retentions.old_attachments: lambda tx: retentions.old_attachments(tx, BUCKET, NOW, limit=5),
     comments.count: lambda tx: comments.count(tx, SOURCE),
     comments.get: lambda tx: comments.get(tx, SOURCE, comment_id("a")),
     comments.json_page: lambda tx: comments.json_page(
@@ -229,6 +267,8 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     comments.of_emails: lambda tx: comments.of_emails(tx, [KEY]),
     comments.page: lambda tx: comments.page(tx, SOURCE, **PAGE),
     comments.put: lambda tx: comments.put(tx, SOURCE, [comment("a")], at=NOW),
+    comments.leads: lambda tx: comments.leads(tx, SOURCE, [comment_id("a")]),
+    comments.of_threads: lambda tx: comments.of_threads(tx, SOURCE, [ThreadId("t")]),
     comments.thread: lambda tx: comments.thread(tx, SOURCE, ThreadId("t")),
     comments.thread_sizes: lambda tx: comments.thread_sizes(tx, SOURCE, [ThreadId("t")]),
     copies.by_fingerprints: lambda tx: copies.by_fingerprints(tx, MAILBOX, ["f"]),
@@ -342,6 +382,11 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     sessions.remove_of_user: lambda tx: sessions.remove_of_user(tx, USER),
     sessions.of_user: lambda tx: sessions.of_user(tx, USER, now=NOW),
     sessions.touch: lambda tx: sessions.touch(tx, "h", NOW),
+    moving.contents: lambda tx: list(moving.contents(tx)),
+    moving.count: moving.count,
+    moving.digest: lambda tx: moving.digest(tx, lambda *_: None),
+    moving.is_index_whole: moving.is_index_whole,
+    moving.is_unfinished: moving.is_unfinished,
     settings.get: lambda tx: settings.get(tx, "a"),
     settings.put: lambda tx: settings.put(tx, "a", "b"),
     sources.by_id: lambda tx: sources.by_id(tx, SOURCE),
@@ -353,6 +398,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     strikes.holding: lambda tx: strikes.holding(tx, "c"),
     strikes.of: lambda tx: strikes.of(tx, MAILBOX),
     strikes.put: lambda tx: strikes.put(tx, MAILBOX, STRIKES),
+    threads.places: lambda tx: threads.places(tx, [STORED]),
     tokens.add: lambda tx: tokens.add(tx, USER, "t", "h", at=NOW),
     tokens.by_hash: lambda tx: tokens.by_hash(tx, "h"),
     tokens.of_user: lambda tx: tokens.of_user(tx, USER),
@@ -416,6 +462,10 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     emails.remove_some: lambda tx: emails.remove_some(tx, BUCKET, limit=1),
     emails.replace_content: lambda tx: emails.replace_content(tx, KEY, email("a"), at=NOW),
     events.by_people: lambda tx: events.by_people(tx, before=None, limit=1, since=None, until=None),
+    habits.of: lambda tx: habits.of(tx, BUCKET, ["ann@example.com"]),
+    habits.put: lambda tx: habits.put(tx, BUCKET, {"ann@example.com": {1: 2}}),
+    emails.lines_of: lambda tx: emails.lines_of(tx, BUCKET, [comment_id("a")]),
+    emails.set_lines: lambda tx: emails.set_lines(tx, {KEY: [1]}),
     fills.begin: lambda tx: fills.begin(tx, SOURCE, BUCKET, at=NOW),
     fills.end: lambda tx: fills.end(tx, SOURCE),
     fills.list_all: fills.list_all,
@@ -428,9 +478,23 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     quotas.list_all: quotas.list_all,
     quotas.put: lambda tx: quotas.put(tx, LIMIT),
     quotas.remove: lambda tx: quotas.remove(tx, "sources"),
+    explore.look: lambda tx: explore.look(
+        tx, SOURCE, Wanted(), before=None, limit=1, counting=True
+    ),
+    explore.look_all: lambda tx: explore.look_all(tx, [SOURCE], Wanted()),
+    explore.neighbours: lambda tx: explore.neighbours(tx, SOURCE, Wanted(), 1),
+    explore.span: lambda tx: explore.span(tx, SOURCE, NOW, NOW),
+    explore.volume: lambda tx: explore.volume(tx, SOURCE, [NOW, NOW]),
+    comments.by_keys: lambda tx: comments.by_keys(tx, SOURCE, [1]),
+    search.keys: lambda tx: search.keys(
+        tx, SOURCE, search.parse("word"), first=0, end=1, limit=1, newest_first=True
+    ),
+    streams.tagged: lambda tx: streams.tagged(tx, STREAM.id, 1),
     selection.count: lambda tx: selection.count(tx, [SOURCE], CommentFilter()),
     selection.page: lambda tx: selection.page(tx, [SOURCE], CommentFilter(), after=None, limit=1),
     selection.sample: lambda tx: selection.sample(tx, [SOURCE], CommentFilter(), seed=1, limit=1),
+    stored.in_buckets: stored.in_buckets,
+    stored.in_projects: stored.in_projects,
     sources.add: lambda tx: sources.add(
         tx,
         PROJECT,

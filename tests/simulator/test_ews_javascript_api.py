@@ -1,9 +1,7 @@
 """ews-javascript-api, which knows nothing of this simulator, reads whole mailboxes from it."""
 
 import base64
-import fcntl
 import json
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +11,7 @@ import pytest
 
 from exchange_simulator import Exchange
 from exchange_simulator.mail import load
+from tests.npm import packages
 from tests.simulator.mails import mail
 
 pytestmark = [
@@ -27,19 +26,7 @@ BOB = "bob@example.com"
 @pytest.fixture(scope="session")
 def node() -> str:
     """Node with the packages of tests/strangers."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        pytest.skip("NOT TESTED with ews-javascript-api: node and npm are not installed")
-    with (STRANGERS / "package-lock.json").open(encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # another process of these tests may be at it
-        if not (STRANGERS / "node_modules" / ".package-lock.json").is_file():  # npm's last word
-            command = [npm, "ci", "--ignore-scripts"]
-            done = subprocess.run(
-                command, cwd=STRANGERS, capture_output=True, text=True, check=False
-            )
-            if done.returncode != 0:
-                pytest.skip("NOT TESTED with ews-javascript-api: npm ci failed (no registry?)")
-    return node
+    return packages(STRANGERS, "ews-javascript-api")
 
 
 def read(

@@ -1,6 +1,7 @@
 """Configuration files: ours, the vendor's, and files that are neither."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from mailmine.cli import configuration
 from mailmine.model.integration import AccessType, AuthType
 from mailmine.sync.configure import ConfigurationError, IntegrationConfiguration
+from mailmine.sync.patience import REASONS, Patience, Threshold
+from mailmine.sync.policy import TABLE
 
 OURS = """
 [[integration]]
@@ -162,3 +165,49 @@ def test_what_is_no_text_is_no_configuration(tmp_path: Path) -> None:
         configuration.load(path)
     with pytest.raises(ConfigurationError, match="cannot be read"):
         configuration.load(tmp_path / "missing.toml")
+
+
+def test_thresholds_alone(tmp_path: Path) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text(
+        "[policy]\nretry_daily = true\n[policy.thresholds]\nno-mailbox = { times = 4, minutes = 90 }\n"
+    )
+    said = configuration.load(path).configuration
+    assert said.integrations == ()
+    assert said.patience == Patience(
+        thresholds={"no-mailbox": Threshold(tries=4, lasting=timedelta(minutes=90))},
+        retries_daily=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "neither an [[integration]] nor a [policy]"),
+        ("[policy]\nretry = true\n", "policy, retry: Extra inputs"),
+        ("[policy.thresholds]\nno-mailbox = { times = 0 }\n", "no-mailbox, times: Input should be"),
+        ("[policy.thresholds]\nno-mailbox = { minutes = 3 }\n", "times: Field required"),
+        (
+            "[policy.thresholds]\nno-mailbox = { times = 1, minutes = 1e9 }\n",
+            "minutes: Input should be less",
+        ),
+    ],
+)
+def test_mistakes_in_thresholds_are_named(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError, match=re.escape(words)):
+        configuration.load(path)
+
+
+def test_the_documented_thresholds_are_the_defaults(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
+    (written,) = re.findall(r"```toml\n(\[policy\].*?)```", page, re.DOTALL)
+    path = tmp_path / "policy.toml"
+    path.write_text(written, encoding="utf-8")
+    said = configuration.load(path).configuration.patience
+    assert said is not None
+    assert set(said.thresholds) == REASONS
+    assert not said.retries_daily
+    for row in TABLE.values():
+        assert said.rule(row) == row

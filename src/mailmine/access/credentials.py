@@ -3,6 +3,7 @@
 Beside that of the account there may be the password of the proxy on the way.
 """
 
+import hashlib
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -45,9 +46,25 @@ def put(
     secrets.put(tx, keyring, _name(integration_id, name), secret, at=at)
 
 
-def forget(tx: Transaction, integration_id: IntegrationId) -> None:
-    """Forget all secrets of an integration."""
-    for name in (ACCOUNT, PROXY):
+def keep(
+    tx: Transaction, keyring: Keyring, integration_id: IntegrationId, secret: str, *, at: datetime
+) -> bool:
+    """Keep the secret of the account; tells whether it is another than it was: an unchanged one is none to try anew."""
+    is_new = of(tx, keyring, integration_id) != secret
+    if is_new:
+        put(tx, keyring, integration_id, secret, at=at)
+    return is_new
+
+
+def mark(tx: Transaction, integration_id: IntegrationId) -> str:
+    """Give a word that is another whenever a secret is; nothing of the secrets is in it."""
+    kept = (stored.get(tx, _name(integration_id, name)) for name in (ACCOUNT, PROXY))
+    return hashlib.sha256(b"|".join(one[0] if one else b"" for one in kept)).hexdigest()[:16]
+
+
+def forget(tx: Transaction, integration_id: IntegrationId, *names: str) -> None:
+    """Forget the secrets of an integration: all, or these."""
+    for name in names or (ACCOUNT, PROXY):
         stored.remove(tx, _name(integration_id, name))
 
 

@@ -79,6 +79,10 @@ class Keyring:
         """Name of the key that seals now."""
         return _key_id(self.keys[0])
 
+    def opens(self, key_id: str) -> bool:
+        """Tell whether the key of this id is here."""
+        return any(_key_id(key) == key_id for key in self.keys)
+
     def derive(self, purpose: str) -> bytes:
         """Make a key for one purpose, from which the keys here cannot be found."""
         return hmac.digest(self.keys[0], f"mailmine:{purpose}".encode(), "sha256")
@@ -124,6 +128,11 @@ def reseal(tx: Transaction, keyring: Keyring, *, at: datetime) -> int:
     for name in old:
         put(tx, keyring, name, get(tx, keyring, name) or "", at=at)
     return len(old)
+
+
+def sealed_by_others(tx: Transaction, keyring: Keyring) -> tuple[str, ...]:
+    """Name the secrets that none of these keys opens."""
+    return tuple(name for name, key_id in stored.names(tx).items() if not keyring.opens(key_id))
 
 
 def _make(path: Path) -> None:

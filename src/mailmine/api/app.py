@@ -16,6 +16,7 @@ from mailmine.api import (
     datasets,
     docs,
     emails,
+    enabling,
     errors,
     failed_items,
     health,
@@ -33,8 +34,10 @@ from mailmine.api.asking import Services, asked, utc_now
 from mailmine.api.readiness import Readiness
 from mailmine.api.rights import RIGHTS, named
 from mailmine.api.transport import Transport
+from mailmine.exchange.check import check
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
+from mailmine.sync.enabling import TryOut
 from mailmine.sync.refinery import Here, Refinery
 
 OPEN = (health.router,)
@@ -51,6 +54,7 @@ GUARDED = (
     sources.router,
     attachments.router,
     datasets.router,
+    enabling.router,
     integrations.router,
     failed_items.router,
     quotas.router,
@@ -73,12 +77,56 @@ def create(
     refinery: Refinery | None = None,
     clock: Callable[[], datetime] = utc_now,
     metrics_token: str = "",
+    try_out: TryOut = check,
 ) -> FastAPI:
     """Make the application. Where clients see it under a path prefix, it is mounted there.
 
     `refinery` refines what clients upload; without, that is done in this process. Without a `metrics_token` metrics are
-    for this machine alone.
+    for this machine alone. `try_out` tries what trouble stopped before it is switched on.
     """
+    readiness = Readiness(database, blobs, clock)
+    app = _bare(
+        Services(
+            database,
+            blobs,
+            keyring,
+            refinery or Here(),
+            clock,
+            readiness,
+            enabling.of(database, keyring, try_out=try_out, now=clock),
+            metrics_token,
+        )
+    )
+    app.state.describe = describe
+    for router in GUARDED:
+        # Not left to the endpoints: a route cannot forget to ask who calls it.
+        app.include_router(router, dependencies=[Depends(asked)])
+    for router in (docs.router, metrics.router, *OPEN):
+        app.include_router(router)
+    missing = {name for router in (*OPEN, *GUARDED) for name in named(router)} - set(RIGHTS)
+    if missing:
+        raise LookupError(f"These routes are not in api/rights.py: {sorted(missing)}")
+    return app
+
+
+def create_watched(
+    database: Database,
+    blobs: Blobs,
+    keyring: Keyring,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    metrics_token: str = "",
+) -> FastAPI:
+    """Make what a process without the API answers: whether it lives, whether it can work, and what it did."""
+    readiness = Readiness(database, blobs, clock)
+    tries = enabling.of(database, keyring, try_out=check, now=clock)  # nobody can ask for it here
+    app = _bare(Services(database, blobs, keyring, Here(), clock, readiness, tries, metrics_token))
+    for router in (metrics.router, *OPEN):
+        app.include_router(router)
+    return app
+
+
+def _bare(services: Services) -> FastAPI:
     app = FastAPI(
         title="mailmine",
         version=mailmine.__version__,
@@ -88,19 +136,7 @@ def create(
         redoc_url=None,
         redirect_slashes=False,
     )
-    readiness = Readiness(database, blobs, clock)
-    app.state.services = Services(
-        database, blobs, keyring, refinery or Here(), clock, readiness, metrics_token
-    )
-    app.state.describe = describe
+    app.state.services = services
     errors.install(app)
     app.add_middleware(Transport)
-    for router in GUARDED:
-        # Not left to the endpoints: a route cannot forget to ask who calls it.
-        app.include_router(router, dependencies=[Depends(asked)])
-    for router in (docs.router, metrics.router, *OPEN):
-        app.include_router(router)
-    missing = {name for router in (*OPEN, *GUARDED) for name in named(router)} - set(RIGHTS)
-    if missing:
-        raise LookupError(f"These routes are not in api/rights.py: {sorted(missing)}")
     return app

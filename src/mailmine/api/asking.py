@@ -19,6 +19,7 @@ from mailmine.api.rights import RIGHTS, Open, Right
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
 from mailmine.store.errors import StoreError
+from mailmine.sync.enabling import Enabling
 from mailmine.sync.refinery import Refinery
 
 T = TypeVar("T")
@@ -34,6 +35,7 @@ class Services:
     refinery: Refinery
     clock: Callable[[], datetime]
     readiness: Readiness
+    enabling: Enabling
     metrics_token: str = field(repr=False)
     """What whoever asks for metrics sends; empty where only this machine may."""
     known: Known = field(default_factory=Known)

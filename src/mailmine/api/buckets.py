@@ -8,20 +8,20 @@ from fastapi import APIRouter, Depends, Request, Response
 from msgspec import Struct
 from sqlalchemy import Connection as Transaction
 
-from mailmine.api import addresses, quotas
+from mailmine.api import addresses
 from mailmine.api.answers import ok
 from mailmine.api.asking import Asked, Asker, Data
 from mailmine.api.bodies import takes
-from mailmine.api.errors import InvalidError, NotFoundError, TakenError
+from mailmine.api.errors import InvalidError, NotFoundError
 from mailmine.api.limits import Title
 from mailmine.api.noting import note
 from mailmine.model.ids import BucketId
 from mailmine.model.integration import FolderStatus, Mailbox
 from mailmine.model.wire import timestamp
-from mailmine.store import buckets, folders, mailboxes, projects
+from mailmine.store import buckets, fills, folders, mailboxes, projects, sources
 from mailmine.store.buckets import Bucket
 from mailmine.store.folders import FolderState
-from mailmine.sync import configure, removal
+from mailmine.sync import configure, filling, making, removal
 
 router = APIRouter(prefix="/api/_private/buckets", tags=["buckets"])
 
@@ -37,6 +37,10 @@ class BucketBody(Struct, frozen=True):
     """A bucket to be made or changed."""
 
     bucket: BucketSettings
+
+
+class RefiningBody(Struct, frozen=True):
+    """Nothing need be said."""
 
 
 class OfMailbox(Struct, frozen=True):
@@ -83,10 +87,7 @@ def create(
     """Make a bucket."""
     with data.write() as tx:
         project, name = addresses.new("bucket", bucket, asker, tx)
-        if buckets.get(tx, project.name, name) is not None:
-            raise TakenError(f"There is a bucket {bucket} already.")
-        quotas.check(tx, "buckets", len(buckets.list_all(tx)) + 1)
-        made = buckets.add(tx, project.id, name, title=wanted.bucket.title or name, at=asker.at)
+        made = making.bucket(tx, project, name, title=wanted.bucket.title or "", at=asker.at)
         note(tx, asker, "bucket_created", project=project.name, name=name)
     return ok(request, bucket=_json(made))
 
@@ -114,9 +115,9 @@ def remove(request: Request, bucket: str, asker: Asker, data: Data) -> Response:
     """Remove a bucket with its emails; comments stay. One that a mailbox fills is refused."""
     with data.read() as tx:
         found = find(tx, bucket, asker)
-        if filling := removal.filling(tx, found.id):
+        if names := removal.filling(tx, found.id):
             raise InvalidError(
-                f"The bucket {found.project}/{found.name} is filled by {', '.join(filling[:5])}: remove the "
+                f"The bucket {found.project}/{found.name} is filled by {', '.join(names[:5])}: remove the "
                 "mailbox from its integration first, or let it fill another bucket."
             )
     removal.remove_bucket(data, found.id)
@@ -131,6 +132,43 @@ def statistics(request: Request, bucket: str, asker: Asker, data: Data) -> Respo
     with data.read() as tx:
         count = buckets.count_emails(tx, find(tx, bucket, asker).id)
     return ok(request, statistics={"count": {"kind": "exact", "value": count}})
+
+
+@router.post("/{bucket:address}/refine-anew")
+def refine_anew(
+    request: Request,
+    bucket: str,
+    asker: Asker,
+    data: Data,
+    wanted: Annotated[RefiningBody, Depends(takes(RefiningBody))],
+) -> Response:
+    """Make the comments of all sources of a bucket anew from its emails, in the background."""
+    del wanted
+    with data.write() as tx:
+        found = find(tx, bucket, asker)
+        filling.begin_anew(tx, found.id, at=asker.at)
+        note(tx, asker, "bucket_refined_anew", project=found.project, name=found.name)
+        return ok(request, refining=_refining(tx, found))
+
+
+@router.get("/{bucket:address}/refine-anew")
+def refining_anew(request: Request, bucket: str, asker: Asker, data: Data) -> Response:
+    """Tell how far the sources of a bucket are whose comments are being made; none when all is done."""
+    with data.read() as tx:
+        return ok(request, refining=_refining(tx, find(tx, bucket, asker)))
+
+
+def _refining(tx: Transaction, bucket: Bucket) -> list[dict[str, object]]:
+    under_way = {one.source_id: one for one in fills.list_all(tx)}
+    return [
+        {
+            "source": f"{source.project}/{source.name}",
+            "done": under_way[source.id].done,
+            "total": under_way[source.id].total,
+        }
+        for source in sources.of_bucket(tx, bucket.id)
+        if source.id in under_way
+    ]
 
 
 @router.get("/{bucket:address}/keyed-sync-states")

@@ -25,24 +25,24 @@ from mailmine.api.definitions import (
     LabelDefs,
     LabelGroups,
 )
-from mailmine.api.errors import BadRequestError, InvalidError, NotFoundError, TakenError
+from mailmine.api.errors import BadRequestError, InvalidError, NotFoundError
 from mailmine.api.limits import Description, Title, said
 from mailmine.api.noting import note
 from mailmine.model.comment_filter import CommentFilter
 from mailmine.model.ids import CommentId, DatasetId, SourceId
 from mailmine.model.wire import timestamp, without_markup
-from mailmine.store import comments, datasets, projects, selection, sources
+from mailmine.store import comments, datasets, projects, selection, sources, threads
 from mailmine.store.comments import StoredComment
 from mailmine.store.datasets import Dataset
 from mailmine.store.selection import Place
+from mailmine.store.threads import ThreadPlace
+from mailmine.sync import making
 
 router = APIRouter(tags=["datasets"])
 
 V1 = "/api/v1/datasets"
 PRIVATE = "/api/_private/datasets"
 
-MODEL_FAMILY = "english"
-"""What is told where nobody said otherwise: clients want a word."""
 SUMMARY_COMMENTS = 2_000
 """The newest comments whose properties a summary names."""
 SUMMARY_VALUES = 100
@@ -188,27 +188,18 @@ def create(
     given = wanted.dataset
     with data.write() as tx:
         project, name = addresses.new("dataset", dataset, asker, tx)
-        if datasets.get(tx, project.name, name) is not None:
-            raise TakenError(f"There is a dataset {dataset} already.")
-        every = datasets.list_all(tx)
-        quotas.check(tx, "datasets", len(every) + 1)
-        read = _sources(tx, asker, given.source_ids or ())
-        quotas.check(tx, "sources_per_dataset", len(read))
-        for source_id in read:
-            readers = sum(source_id in one.source_ids for one in every)
-            quotas.check(tx, "datasets_per_source", readers + 1)
         pattern = _pattern(tx, asker, given.copy_annotations_from)
-        made = datasets.add(
+        made = making.dataset(
             tx,
-            project.id,
+            project,
             name,
-            title=given.title or name,
+            title=given.title or "",
             description=given.description or "",
             has_sentiment=bool(given.has_sentiment),
-            model_family=given.model_family or MODEL_FAMILY,
+            model_family=given.model_family or making.MODEL_FAMILY,
             flags=given.flags or (),
             definitions=_definitions(given, pattern),
-            source_ids=read,
+            source_ids=_sources(tx, asker, given.source_ids or ()),
             at=asker.at,
         )
         note(tx, asker, "dataset_created", project=project.name, name=name, dataset_id=made.id)
@@ -276,7 +267,7 @@ def query(
     found, following = _select(data.read, dataset, asker, wanted)
     if "text/csv" in request.headers.get("Accept", ""):
         return Response(_csv(found), media_type="text/csv; charset=utf-8")
-    return ok(request, results=[_annotated(one) for one in found], continuation=following)
+    return ok(request, results=_annotated(data.read, found), continuation=following)
 
 
 @router.post(PRIVATE + "/{dataset:address}/recent")
@@ -289,7 +280,7 @@ def recent(
 ) -> Response:
     """Give the comments that match, newest first."""
     found, following = _select(data.read, dataset, asker, wanted)
-    return ok(request, results=[_annotated(one) for one in found], continuation=following)
+    return ok(request, results=_annotated(data.read, found), continuation=following)
 
 
 @router.get(PRIVATE + "/{dataset:address}/labellings")
@@ -316,7 +307,7 @@ def labellings(
                 one := comments.get(tx, SourceId(source), CommentId(comment_id))
             ):
                 found.append(one)
-    return ok(request, results=[_annotated(one) for one in found], after=None)
+    return ok(request, results=_annotated(data.read, found), after=None)
 
 
 @router.post(PRIVATE + "/{dataset:address}/statistics")
@@ -472,12 +463,31 @@ def _also(filters: Sequence[AttributeFilter]) -> Callable[[Mapping[str, Any]], b
     return lambda comment: all(one.matches(comment) for one in filters)
 
 
-def _annotated(one: StoredComment) -> dict[str, object]:
+def _annotated(
+    reading: Callable[[], Any], found: Sequence[StoredComment]
+) -> list[dict[str, object]]:
+    with reading() as tx:
+        places = threads.places(tx, found)
+    return [
+        {
+            "comment": orjson.Fragment(without_markup(one.json)),
+            "labelling": [],
+            "entities": {"assigned": [], "dismissed": [], "predicted": []},
+            "thread_properties": _thread(places.get(one.seq)),
+        }
+        for one in found
+    ]
+
+
+def _thread(place: ThreadPlace | None) -> dict[str, object] | None:
+    if place is None:
+        return None
     return {
-        "comment": orjson.Fragment(without_markup(one.json)),
-        "labelling": [],
-        "entities": {"assigned": [], "dismissed": [], "predicted": []},
-        "thread_properties": None,
+        "duration": place.duration,
+        "response_time": place.response_time,
+        "num_messages": place.comments,
+        "thread_position": place.position,
+        "first_sender": place.first_sender,
     }
 
 

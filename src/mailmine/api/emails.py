@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from sqlalchemy import Connection as Transaction
 from starlette.concurrency import run_in_threadpool
 
-from mailmine.api import buckets, continuation
+from mailmine.api import buckets, continuation, quotas
 from mailmine.api.answers import ok
 from mailmine.api.asking import Asker, Data, services
 from mailmine.api.bodies import BULK, takes
@@ -66,6 +66,7 @@ async def put(
             bucket_id = buckets.find(tx, bucket, asker).id
             for new in spool:
                 uploading.take_in(tx, bucket_id, new, at=asker.at)
+            quotas.check_emails(tx, bucket_id)
 
     with Spool(Uploaded) as spool:
         read = map(_understood, pieces(wanted.emails, NewEmail, "emails", PIECE_OF_EMAILS))

@@ -27,6 +27,7 @@ from structlog import get_logger
 
 from mailmine.access.people import NotAllowed
 from mailmine.store.errors import Conflict, DatabaseUnavailable, NotFound as NotStored, StoreError
+from mailmine.sync.making import NotMade, Taken
 from mailmine.sync.refinery import RefineryBroken
 
 _log = get_logger(__name__)
@@ -144,6 +145,7 @@ def install(app: FastAPI) -> None:
     app.exception_handler(HTTPException)(_http_exception)
     app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(NotAllowed)(_not_allowed)
+    app.exception_handler(NotMade)(_not_made)
     app.exception_handler(StoreError)(_store_error)
     app.exception_handler(RefineryBroken)(_refinery_broken)
 
@@ -154,6 +156,12 @@ def _api_error(_: Request, error: ApiError) -> Response:
 
 def _not_allowed(_: Request, error: NotAllowed) -> Response:
     return failure(HTTPStatus.FORBIDDEN, str(error))
+
+
+def _not_made(_: Request, error: NotMade) -> Response:
+    is_taken = isinstance(error, Taken)
+    status = HTTPStatus.CONFLICT if is_taken else HTTPStatus.UNPROCESSABLE_ENTITY
+    return failure(status, str(error))
 
 
 def _http_exception(request: Request, error: HTTPException) -> Response:

@@ -30,6 +30,7 @@ from mailmine.model.integration import (
     TlsVersion,
 )
 from mailmine.model.wire import timestamp
+from mailmine.sync import editing
 from mailmine.sync.configure import MailboxConfiguration
 from mailmine.sync.written_connection import WrittenConnection
 
@@ -159,6 +160,8 @@ class IntegrationSettings(Struct, frozen=True):
 
     title: Title | UnsetType | None = UNSET
     enabled: bool | UnsetType = UNSET
+    insist: bool = False
+    """Whether what trouble stopped is switched on untried."""
     type: Literal["exchange_online"] | UnsetType = UNSET
     backend: Backend | UnsetType = UNSET
     configuration: ConfigurationBody | UnsetType = UNSET
@@ -190,14 +193,16 @@ def connection(given: IntegrationSettings, before: Connection | None) -> Connect
     said = _said(given, before)
     if not said and before is None:
         return None
-    known = _written(before) if before else {}
+    known = editing.written(before) if before else {}
     if any(key in said and said[key] != known.get(key) for key in ("backend", "cloud", "auth")):
         # What follows from these is found anew.
         known = {key: value for key, value in known.items() if key not in {"endpoint", "access"}}
     try:
         made = WrittenConnection.model_validate(known | said)
     except ValidationError as error:
-        raise InvalidError(f"configuration.auth: {_mistakes(error)}") from error
+        said_of = editing.mistakes(error).items()
+        words = "; ".join(f"{place} {wrong}".strip() for place, wrong in said_of)
+        raise InvalidError(f"configuration.auth: {words}") from error
     return made.connection(Path("/"))
 
 
@@ -221,14 +226,6 @@ def shown(connection: Connection) -> dict[str, object]:
         "proxy": proxy.shown(connection),
         "timeouts": asdict(connection.timeouts),
     }
-
-
-def leads_elsewhere(wanted: Connection, before: Connection) -> bool:
-    """Whether a secret that is kept would be sent to where it was not sent before, or less well guarded."""
-    return any(
-        getattr(wanted, name) != getattr(before, name)
-        for name in ("endpoint", "authority", "cloud", "proxy", "verify_tls", "plain_http")
-    )
 
 
 def without_userinfo(url: str) -> str:
@@ -275,24 +272,6 @@ def _keep_userinfo(said: dict[str, Any], before: Connection) -> None:
     known = before.endpoint
     if known and said.get("endpoint") == without_userinfo(known):
         said["endpoint"] = known
-
-
-def _written(before: Connection) -> dict[str, Any]:
-    """Write a connection as people do."""
-    said = asdict(before)
-    del said["proxy_username"]
-    return {_WRITTEN_AS.get(name, name): said[name] for name in said} | {
-        "endpoint": before.endpoint or None,
-        "proxy": proxy.shown(before),
-    }
-
-
-def _mistakes(error: ValidationError) -> str:
-    """Name each mistake by its place; what was written is not repeated, since it may be a secret."""
-    return "; ".join(
-        f"{'.'.join(str(part) for part in mistake['loc'])} {mistake['msg'].removeprefix('Value error, ')}".strip()
-        for mistake in error.errors(include_url=False, include_input=False)
-    )
 
 
 _WRITTEN_AS: Mapping[str, str] = {"type": "auth", "tenant_id": "tenant"}

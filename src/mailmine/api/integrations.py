@@ -5,11 +5,13 @@ known keys carry only their words, and what we know better stands in keys of our
 """
 
 from collections.abc import Container, Iterable
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from msgspec import UNSET
 from sqlalchemy import Connection as Transaction
+from starlette.concurrency import run_in_threadpool
 
 from mailmine.access import credentials
 from mailmine.access.permissions import Permission
@@ -27,15 +29,15 @@ from mailmine.api.integration_bodies import (
     without_userinfo,
 )
 from mailmine.api.noting import note
-from mailmine.model.ids import BucketId, IntegrationId
+from mailmine.model.ids import BucketId, IntegrationId, MailboxId
 from mailmine.model.integration import (
     AuthType,
     Backend,
     Connection,
-    DisabledReason,
     Filters,
     Integration,
     Mailbox,
+    Occurrence,
     Trouble,
 )
 from mailmine.model.wire import timestamp
@@ -45,14 +47,16 @@ from mailmine.store import (
     integrations,
     mailboxes,
     projects,
-    strikes,
     warnings,
 )
 from mailmine.store.buckets import Bucket
+from mailmine.store.database import Database
 from mailmine.store.warnings import StandingWarning
-from mailmine.sync import configure
+from mailmine.sync import configure, editing
 from mailmine.sync.configure import Configuration, ConfigurationError, IntegrationConfiguration
 from mailmine.sync.credentials import welcome_new_proxy_secret, welcome_new_secrets
+from mailmine.sync.editing import Lack
+from mailmine.sync.enabling import Obstacle, is_stopped
 
 router = APIRouter(prefix="/api/_private/integrations", tags=["integrations"])
 
@@ -97,25 +101,40 @@ def create(
 
 
 @router.post("/{integration:address}")
-def update(
+async def update(
     request: Request,
     integration: str,
     asker: Asker,
     data: Data,
     wanted: Annotated[IntegrationBody, Depends(takes(IntegrationBody))],
 ) -> Response:
-    """Change an integration. Its list of mailboxes is replaced where one is given; keys that are absent stay."""
-    keyring = services(request).keyring
-    with data.write() as tx:
-        before = find(tx, integration, asker)
-        after = _save(tx, keyring, asker, before.project, before.name, wanted.integration, before)
-        note(
-            tx, asker, "integration_changed",
-            project=before.project, integration_id=before.id, name=before.name,
-            secret_changed=bodies.secret(wanted.integration) is not None,
-            proxy_secret_changed=bodies.proxy_secret(wanted.integration) is not None,
-        )  # fmt: skip
-        return ok(request, integration=_json(tx, after))
+    """Change an integration. Its list of mailboxes is replaced where one is given; keys that are absent stay.
+
+    What trouble stopped and is to be on is tried first, as by `enable`.
+    """
+    known, given = services(request), wanted.integration
+
+    def write() -> tuple[IntegrationId, bool, list[MailboxId]]:
+        with data.write() as tx:
+            before = find(tx, integration, asker)
+            after = _save(tx, known.keyring, asker, before.project, before.name, given, before)
+            note(
+                tx, asker, "integration_changed",
+                project=before.project, integration_id=before.id, name=before.name,
+                secret_changed=bodies.secret(given) is not None,
+                proxy_secret_changed=bodies.proxy_secret(given) is not None,
+            )  # fmt: skip
+            return (
+                after.id,
+                given.enabled is True and is_stopped(after),
+                _wanted_back(tx, after, given),
+            )
+
+    saved, itself, boxes = await run_in_threadpool(write)
+    obstacles = await known.enabling.switch_on(
+        saved, boxes, itself=itself, insists=given.insist, by=asker.identity.user_id
+    )
+    return await run_in_threadpool(lambda: enabled(request, integration, asker, data, obstacles))
 
 
 @router.delete("/{integration:address}")
@@ -127,6 +146,19 @@ def remove(request: Request, integration: str, asker: Asker, data: Data) -> Resp
         integrations.remove(tx, found.id)
         note(tx, asker, "integration_removed", project=found.project, name=found.name)
     return ok(request)
+
+
+def enabled(
+    request: Request,
+    integration: str,
+    asker: Asked,
+    data: Database,
+    obstacles: Iterable[Obstacle],
+) -> Response:
+    """Answer with the integration as it is now, and with what kept something of it off."""
+    with data.read() as tx:
+        told = _json(tx, find(tx, integration, asker))
+    return ok(request, integration=told, obstacles=[asdict(one) for one in obstacles])
 
 
 def find(tx: Transaction, address: str, asker: Asked) -> Integration:
@@ -178,7 +210,7 @@ def _save(
     _keep_secrets(tx, keyring, asker, saved, given, before)
     if boxes is not None:
         _let_go(tx, members, {box.email.lower() for box in boxes})
-    _switch_on(tx, saved, given, asker)
+    _begin(tx, saved, asker)
     return integrations.by_id(tx, saved.id) or saved
 
 
@@ -198,7 +230,7 @@ def _check_secrets(
         and connection is not None
         and bodies.secret(given) is None
         and credentials.is_given(tx, before.id)
-        and bodies.leads_elsewhere(connection, before.connection)
+        and editing.leads_elsewhere(connection, before.connection)
     ):
         raise InvalidError(
             "configuration.auth.secret: give it again, for what is kept was meant for the address before."
@@ -216,9 +248,7 @@ def _keep_secrets(
     """Keep the secrets that a client gives; what was held up for the want of them goes on."""
     secret = bodies.secret(given)
     if secret is not None:
-        # An unchanged password is not a new one to try.
-        if credentials.of(tx, keyring, saved.id) != secret:
-            credentials.put(tx, keyring, saved.id, secret, at=asker.at)
+        credentials.keep(tx, keyring, saved.id, secret, at=asker.at)
         welcome_new_secrets(tx, lambda one: credentials.of(tx, keyring, one.id) or "", at=asker.at)
     if credentials.keep_for_proxy(
         tx,
@@ -249,43 +279,35 @@ def _let_go(tx: Transaction, members: Iterable[Mailbox], wanted: Container[str])
             mailboxes.remove(tx, member.id)
 
 
-def _switch_on(
-    tx: Transaction, saved: Integration, given: IntegrationSettings, asker: Asked
-) -> None:
-    """Start what is said to be on, also what trouble had stopped, unless it cannot be."""
-    lack = _lack(tx, saved)
+def _begin(tx: Transaction, saved: Integration, asker: Asked) -> None:
+    """Start what lacked something to begin with, or say what it lacks still."""
+    lack = editing.lack(saved, has_secret=credentials.is_given(tx, saved.id))
     if lack is not None:
-        if saved.disabled_reason is not DisabledReason.USER:
-            trouble = Trouble(code="not_configured", message=lack, since=asker.at)
-            reason = DisabledReason.SYNC_ERROR
-            integrations.set_enabled(tx, saved.id, enabled=False, reason=reason, trouble=trouble)
+        editing.hold_up(tx, saved, _LACKING[lack], at=asker.at)
         return
-    was_lacking = saved.trouble is not None and saved.trouble.code == "not_configured"
-    if not saved.enabled and (given.enabled is True or was_lacking):
-        strikes.clear(tx, saved.id)
-        integrations.set_enabled(tx, saved.id, enabled=True)
+    if not saved.enabled and editing.was_lacking(saved):
+        editing.start(tx, saved, at=asker.at)
+
+
+def _wanted_back(
+    tx: Transaction, saved: Integration, given: IntegrationSettings
+) -> list[MailboxId]:
+    """Name the mailboxes that trouble stopped and that are said to be on."""
     if given.configuration is UNSET or given.configuration.mailboxes is UNSET:
-        return
+        return []
     on = {box.email.lower() for box in given.configuration.mailboxes if box.enabled is True}
-    for member in mailboxes.of_integration(tx, saved.id):
-        if not member.enabled and member.address.lower() in on:
-            strikes.clear(tx, member.id)
-            mailboxes.set_enabled(tx, member.id, enabled=True)
-            mailboxes.wake(tx, member.id, asker.at)
+    members = mailboxes.of_integration(tx, saved.id)
+    return [one.id for one in members if is_stopped(one) and one.address.lower() in on]
 
 
-def _lack(tx: Transaction, integration: Integration) -> str | None:
-    """Say what is missing before Exchange can be asked at all."""
-    connection = integration.connection
-    if connection.auth is AuthType.NEGOTIATE:
-        return None
-    if connection == Connection(endpoint=""):
-        return (
-            "It was not said how Exchange is reached: give `configuration.auth`, with its secret."
-        )
-    if not credentials.is_given(tx, integration.id):
-        return "There is no secret to sign in with yet: give it as `configuration.auth.secret`."
-    return None
+_LACKING = {
+    Lack.CONNECTION: (
+        "It was not said how Exchange is reached: give `configuration.auth`, with its secret."
+    ),
+    Lack.SECRET: (
+        "There is no secret to sign in with yet: give it as `configuration.auth.secret`."
+    ),
+}
 
 
 def _places(tx: Transaction, members: Iterable[Mailbox]) -> dict[BucketId, Bucket]:
@@ -364,6 +386,21 @@ def _trouble(trouble: Trouble | None) -> dict[str, object] | None:
         "code": trouble.code,
         "message": trouble.message,
         "since": timestamp(trouble.since),
+        "reason": trouble.reason,
+        "first_error": _occurrence(trouble.first),
+        "last_error": _occurrence(trouble.last),
+    }
+
+
+def _occurrence(one: Occurrence | None) -> dict[str, object] | None:
+    if one is None:
+        return None
+    return {
+        "at": timestamp(one.at),
+        "code": one.code,
+        "message": one.message,
+        "server": one.server,
+        "request_id": one.request_id,
     }
 
 

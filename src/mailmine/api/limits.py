@@ -1,11 +1,11 @@
 """What names and texts may look like (Communications Mining, sections 0 and 2.3)."""
 
-import re
 from typing import Annotated, Any, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from mailmine.api.errors import InvalidError
+from mailmine.sync import making
 
 ProjectName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,1024}$")]
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,256}$")]
@@ -14,8 +14,6 @@ Description = Annotated[str, Meta(max_length=16_384)]
 CommentIdText = Annotated[
     str, Meta(min_length=1, max_length=1_024, pattern=r"^[\w\x21-\x2e\x3a-\x7e]+$")
 ]
-
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,256}", re.ASCII)
 
 MOST_COMMENTS = 16_384
 """Comments or documents of one request."""
@@ -35,11 +33,10 @@ def said(given: T | UnsetType | None, before: T) -> T:
 
 def check_name(name: str, what: str) -> None:
     """Refuse a name that is to be given to something new. Raises InvalidError."""
-    if not _NAME.fullmatch(name):
-        raise InvalidError(
-            f"{name!r} cannot be the name of a {what}: it may hold the letters A to Z, digits, - and _ only, "
-            "256 at most."
-        )
+    try:
+        making.check_name(name, what)
+    except making.NotMade as fault:
+        raise InvalidError(str(fault)) from None
 
 
 def mapping(value: Any) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """How much of each kind there may be (Communications Mining, sections 2.1 and 6). mailmine itself sets no limit."""
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -11,7 +12,7 @@ from mailmine.api.asking import Asker, Data
 from mailmine.api.bodies import takes
 from mailmine.api.errors import InvalidError, NotFoundError
 from mailmine.api.noting import note
-from mailmine.model.ids import SourceId
+from mailmine.model.ids import BucketId, SourceId
 from mailmine.store import (
     buckets,
     comments,
@@ -21,10 +22,14 @@ from mailmine.store import (
     projects,
     quotas,
     sources,
+    stored,
     streams,
     users,
 )
+from mailmine.store.buckets import Bucket
 from mailmine.store.quotas import Quota
+from mailmine.store.stored import Amount
+from mailmine.sync import editing, quota
 
 router = APIRouter(prefix="/api/_private/quotas", tags=["quotas"])
 
@@ -41,6 +46,11 @@ KINDS = (
     "datasets_per_source",
     "comments",
     "comments_per_source",
+    "comments_per_project",
+    "comments_per_bucket",
+    "megabytes",
+    "megabytes_per_project",
+    "megabytes_per_bucket",
     "triggers",
     "triggers_per_dataset",
     "users",
@@ -101,12 +111,8 @@ def update(
 
 def check(tx: Transaction, kind: str, count: int) -> None:
     """Refuse what would make `count` of a kind, where fewer are allowed. Raises InvalidError."""
-    known = quotas.list_all(tx).get(kind)
-    if known is None or count <= max(known.hard_limit, known.auto_increase_up_to or 0):
-        return
-    raise InvalidError(
-        f"The quota of {kind} is {known.hard_limit}: remove some, or ask an administrator for more."
-    )
+    if (refusal := editing.over_quota(tx, kind, count)) is not None:
+        raise InvalidError(refusal)
 
 
 def check_comments(tx: Transaction, source_id: SourceId) -> None:
@@ -120,6 +126,32 @@ def check_comments(tx: Transaction, source_id: SourceId) -> None:
     if "comments" in limits:
         every = sum(comments.count(tx, one.id) for one in sources.list_all(tx))
         check(tx, "comments", every)
+    if source := sources.by_id(tx, source_id):
+        _check_room(tx, source.project, None)
+
+
+def check_emails(tx: Transaction, bucket_id: BucketId) -> None:
+    """Refuse emails that were put where there is more now than may be. Raises InvalidError."""
+    if bucket := buckets.by_id(tx, bucket_id):
+        _check_room(tx, bucket.project, bucket)
+
+
+def _check_room(tx: Transaction, project: str, bucket: Bucket | None) -> None:
+    """Count what is stored where there is a limit of it. Raises InvalidError."""
+    seen = quota.look(tx)
+    if not seen.limits:
+        return
+    if bucket is not None:
+        held = seen.buckets.get(bucket.id, Amount())
+        check(tx, "comments_per_bucket", held.comments)
+        check(tx, "megabytes_per_bucket", held.bytes // quota.MEGABYTE)
+    home = projects.get(tx, project)
+    if home is not None and seen.projects:
+        held = seen.projects.get(home.id, Amount())
+        check(tx, "comments_per_project", held.comments)
+        check(tx, "megabytes_per_project", held.bytes // quota.MEGABYTE)
+        every = sum(seen.projects.values(), Amount())
+        check(tx, "megabytes", every.bytes // quota.MEGABYTE)
 
 
 def _all(tx: Transaction) -> list[dict[str, object]]:
@@ -136,12 +168,18 @@ def _all(tx: Transaction) -> list[dict[str, object]]:
     ]
 
 
+def _most(amounts: Iterable[Amount]) -> int:
+    return max((one.bytes // quota.MEGABYTE for one in amounts), default=0)
+
+
 def _usage(tx: Transaction) -> dict[str, int]:
     """Count what there is."""
     own = datasets.list_all(tx)
     boxes = [len(mailboxes.of_integration(tx, one.id)) for one in integrations.list_all(tx)]
     readers = [sum(one.id in each.source_ids for each in own) for one in sources.list_all(tx)]
     counted = [comments.count(tx, one.id) for one in sources.list_all(tx)]
+    held, by_project = stored.in_buckets(tx), stored.in_projects(tx)
+    every = sum(by_project.values(), Amount())
     return {
         "integrations": len(boxes),
         "mailboxes_per_integration": max(boxes, default=0),
@@ -152,6 +190,11 @@ def _usage(tx: Transaction) -> dict[str, int]:
         "datasets_per_source": max(readers, default=0),
         "comments": sum(counted),
         "comments_per_source": max(counted, default=0),
+        "comments_per_project": max((one.comments for one in by_project.values()), default=0),
+        "comments_per_bucket": max((one.comments for one in held.values()), default=0),
+        "megabytes": every.bytes // quota.MEGABYTE,
+        "megabytes_per_project": _most(by_project.values()),
+        "megabytes_per_bucket": _most(held.values()),
         "triggers": streams.count(tx),
         "triggers_per_dataset": max((streams.count(tx, one.id) for one in own), default=0),
         "users": users.count(tx),

@@ -67,6 +67,8 @@ RIGHTS: Mapping[str, Right] = {
     "GET /api/_private/buckets/{bucket:address}": Permission.BUCKETS_READ,
     "GET /api/_private/buckets/{bucket:address}/statistics": Permission.BUCKETS_READ,
     "GET /api/_private/buckets/{bucket:address}/keyed-sync-states": Permission.BUCKETS_READ,
+    "GET /api/_private/buckets/{bucket:address}/refine-anew": Permission.BUCKETS_READ,
+    "POST /api/_private/buckets/{bucket:address}/refine-anew": Permission.BUCKETS_WRITE,
     "GET /api/_private/buckets/{project}": Permission.BUCKETS_READ,
     "PUT /api/_private/buckets/{bucket:address}": Permission.BUCKETS_WRITE,
     "POST /api/_private/buckets/{bucket:address}": Permission.BUCKETS_WRITE,
@@ -113,6 +115,7 @@ RIGHTS: Mapping[str, Right] = {
     "PUT /api/_private/integrations/{integration:address}": Permission.INTEGRATIONS_WRITE,
     "POST /api/_private/integrations/{integration:address}": Permission.INTEGRATIONS_WRITE,
     "DELETE /api/_private/integrations/{integration:address}": Permission.INTEGRATIONS_WRITE,
+    "POST /api/_private/integrations/{integration:address}/enable": Permission.INTEGRATIONS_WRITE,
     "GET /api/_private/integrations/{integration:address}/failed-items": (
         Permission.INTEGRATIONS_READ
     ),

@@ -139,6 +139,14 @@ class BucketStatistics(Shape, frozen=True):
     count: Count
 
 
+class Refining(Shape, frozen=True):
+    """How far a source is whose comments are being made from the emails of its bucket."""
+
+    source: str
+    done: int
+    total: int
+
+
 class SyncState(Shape, frozen=True):
     """How far a folder of a mailbox is, or (without a folder) the mailbox."""
 
@@ -263,13 +271,25 @@ class Entities(Shape, frozen=True):
     predicted: list[Any]
 
 
+class ThreadProperties(Shape, frozen=True):
+    """Where a comment stands in its conversation, as far as that is there."""
+
+    duration: Annotated[int, Meta(description="Seconds from the first comment to the last.")]
+    response_time: Annotated[
+        int | None, Meta(description="Seconds since the comment before; null for the first.")
+    ]
+    num_messages: int
+    thread_position: Annotated[int, Meta(description="From 1, by the time of sending.")]
+    first_sender: str | None
+
+
 class AnnotatedComment(Shape, frozen=True):
     """A comment, and what a model found in it: nothing, as there is no model."""
 
     comment: Comment
     labelling: list[Any]
     entities: Entities
-    thread_properties: None
+    thread_properties: ThreadProperties | None
 
 
 class ShownEntityDef(Shape, frozen=True, rename={"flags": "_entity_def_flags"}):
@@ -404,12 +424,41 @@ class FetchResult(Shape, frozen=True):
     entities: list[Any]
 
 
+class Occurrence(Shape, frozen=True):
+    """One time that it went wrong."""
+
+    at: Moment
+    code: str
+    message: str
+    server: str | None
+    request_id: Annotated[
+        str | None, Meta(description="Exchange's name for the request, for its administrator.")
+    ]
+
+
 class Trouble(Shape, frozen=True):
     """What is wrong, in words and by a code."""
 
     code: str
     message: str
     since: Moment
+    reason: Annotated[str | None, Meta(description="The section of reasons.md that explains it.")]
+    first_error: Occurrence | None
+    last_error: Occurrence | None
+
+
+class Obstacle(Shape, frozen=True):
+    """Why something that trouble stopped was not switched on: it would be stopped again."""
+
+    mailbox: Annotated[
+        str | None, Meta(description="Its address; null: it concerns the whole integration.")
+    ]
+    code: str
+    message: str
+    commands: Annotated[
+        list[str], Meta(description="Lines for an administrator of Exchange to copy.")
+    ]
+    reason: str | None
 
 
 class Warned(Shape, frozen=True):
@@ -510,6 +559,7 @@ class Integration(Shape, frozen=True):
     configuration: IntegrationConfiguration
 
 
+_ENABLED = {"integration": Integration, "obstacles": list[Obstacle]}
 _PAGE = {"continuation": Continuation | None}
 _COUNTS = {"new": int, "updated": int, "unchanged": int}
 
@@ -549,6 +599,8 @@ ANSWERS: Mapping[str, Mapping[str, Any]] = {
     "POST /api/_private/buckets/{bucket:address}": {"bucket": Bucket},
     "DELETE /api/_private/buckets/{bucket:address}": {},
     "GET /api/_private/buckets/{bucket:address}/statistics": {"statistics": BucketStatistics},
+    "GET /api/_private/buckets/{bucket:address}/refine-anew": {"refining": list[Refining]},
+    "POST /api/_private/buckets/{bucket:address}/refine-anew": {"refining": list[Refining]},
     "GET /api/_private/buckets/{bucket:address}/keyed-sync-states": {
         "keyed_sync_states": list[SyncState]
     },
@@ -626,7 +678,8 @@ ANSWERS: Mapping[str, Mapping[str, Any]] = {
     "GET /api/_private/integrations": {"integrations": list[Integration]},
     "GET /api/_private/integrations/{integration:address}": {"integration": Integration},
     "PUT /api/_private/integrations/{integration:address}": {"integration": Integration},
-    "POST /api/_private/integrations/{integration:address}": {"integration": Integration},
+    "POST /api/_private/integrations/{integration:address}": _ENABLED,
+    "POST /api/_private/integrations/{integration:address}/enable": _ENABLED,
     "DELETE /api/_private/integrations/{integration:address}": {},
     "GET /api/_private/integrations/{integration:address}/failed-items": {
         "failed_items": list[FailedItem]

@@ -9,11 +9,11 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from sqlalchemy import Connection as Transaction
 
 from mailmine.access.permissions import Permission
-from mailmine.api import addresses, quotas
+from mailmine.api import addresses
 from mailmine.api.answers import ok
 from mailmine.api.asking import Asked, Asker, Data
 from mailmine.api.bodies import takes
-from mailmine.api.errors import InvalidError, NotFoundError, TakenError
+from mailmine.api.errors import InvalidError, NotFoundError
 from mailmine.api.limits import Description, Title, said
 from mailmine.api.noting import note
 from mailmine.model.comment_filter import CommentFilter
@@ -22,7 +22,7 @@ from mailmine.model.wire import timestamp
 from mailmine.store import buckets, comments, fills, projects, selection, sources
 from mailmine.store.fills import Fill
 from mailmine.store.sources import Source
-from mailmine.sync import removal
+from mailmine.sync import making, removal
 
 router = APIRouter(prefix="/api/v1/sources", tags=["sources"])
 
@@ -93,25 +93,19 @@ def create(
     given = wanted.source
     with data.write() as tx:
         project, name = addresses.new("source", source, asker, tx)
-        if sources.get(tx, project.name, name) is not None:
-            raise TakenError(f"There is a source {source} already.")
-        quotas.check(tx, "sources", len(sources.list_all(tx)) + 1)
-        bucket_id = _bucket(tx, asker, given.bucket_id)
-        made = sources.add(
+        made = making.source(
             tx,
-            project.id,
+            project,
             name,
-            title=given.title or name,
+            title=given.title or "",
             description=given.description or "",
-            language=given.language or "en",
+            language=given.language or "",
             should_translate=bool(given.should_translate),
-            bucket_id=bucket_id,
+            bucket_id=_bucket(tx, asker, given.bucket_id),
             transform_tag=_tag(given.email_transform_tag),
             kind=given.kind or "unknown",
             at=asker.at,
         )
-        if bucket_id is not None:
-            fills.begin(tx, made.id, bucket_id, at=asker.at)
         note(tx, asker, "source_created", project=project.name, name=name)
         return ok(request, source=_all_json(tx, [made])[0])
 
@@ -145,11 +139,7 @@ def update(
             kind=given.kind or before.kind,
             updated_at=asker.at,
         )
-        sources.save(tx, after)
-        if bucket_id != before.bucket_id:
-            fills.end(tx, before.id)
-            if bucket_id is not None:
-                fills.begin(tx, before.id, bucket_id, at=asker.at)
+        making.change_source(tx, before, after, at=asker.at)
         note(tx, asker, "source_changed", project=before.project, name=before.name)
         return ok(request, source=_all_json(tx, [after])[0])
 

@@ -4,7 +4,6 @@ A fetch does not move the stream; `advance` does, once what was fetched is done 
 its old name, `triggers` instead of `streams`, in its paths and in JSON.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -15,20 +14,21 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from msgspec import UNSET, Meta, Struct, UnsetType
 from sqlalchemy import Connection as Transaction
 
-from mailmine.api import datasets, quotas
+from mailmine.api import datasets
 from mailmine.api.answers import ok
 from mailmine.api.asking import Asked, Asker, Data
 from mailmine.api.bodies import takes
-from mailmine.api.errors import BadRequestError, InvalidError, NotFoundError, TakenError
-from mailmine.api.limits import Description, Name, Title, check_name, said
+from mailmine.api.errors import BadRequestError, InvalidError, NotFoundError
+from mailmine.api.limits import Description, Name, Title, said
 from mailmine.api.noting import note
 from mailmine.api.uploads import utc
-from mailmine.model.comment_filter import CommentFilter, Timestamp
+from mailmine.model.comment_filter import CommentFilter
 from mailmine.model.wire import timestamp, without_markup
 from mailmine.store import batches, streams
 from mailmine.store.batches import Batch
 from mailmine.store.datasets import Dataset
 from mailmine.store.streams import Stream, Updates
+from mailmine.sync import making
 
 router = APIRouter(prefix="/api/v1/datasets/{dataset:address}", tags=["streams"])
 
@@ -123,20 +123,15 @@ def create(
     given = wanted.settings
     if given.name is UNSET:
         raise InvalidError("stream.name: a stream needs a name.")
-    check_name(given.name, "stream")
     with data.write() as tx:
         found = datasets.find(tx, dataset, asker)
-        if streams.get(tx, found.id, given.name) is not None:
-            raise TakenError(f"There is a stream {given.name} in the dataset {dataset} already.")
-        quotas.check(tx, "triggers", streams.count(tx) + 1)
-        quotas.check(tx, "triggers_per_dataset", streams.count(tx, found.id) + 1)
-        made = streams.add(
+        made = making.stream(
             tx,
-            found.id,
+            found,
             given.name,
-            title=given.title or given.name,
+            title=given.title or "",
             description=given.description or "",
-            comment_filter=_written(given.comment_filter or CommentFilter()),
+            wanted=given.comment_filter or CommentFilter(),
             model=given.model or None,
             updates=Updates(given.updates or Updates.TEXT),
             at=asker.at,
@@ -167,7 +162,7 @@ def update(
         owner, before = _find(tx, dataset, stream, asker)
         comment_filter = before.comment_filter
         if given.comment_filter is not UNSET:
-            comment_filter = _written(given.comment_filter or CommentFilter())
+            comment_filter = making.written(given.comment_filter or CommentFilter())
         after = replace(
             before,
             name=given.name or before.name,
@@ -361,15 +356,6 @@ def _find(tx: Transaction, dataset: str, name: str, asker: Asked) -> tuple[Datas
 def _word(request: Request) -> str:
     """Tell by which name the client calls a stream."""
     return "trigger" if "/triggers" in request.scope["route"].path else "stream"
-
-
-def _written(given: CommentFilter) -> Mapping[str, Any]:
-    """Write a filter as it is kept and given back: its times with an offset, without which clients fail."""
-    if given.timestamp is not None:
-        aware = Timestamp(minimum=given.since, maximum=given.until)
-        given = msgspec.structs.replace(given, timestamp=aware)
-    written: Mapping[str, Any] = msgspec.to_builtins(given, str_keys=True)
-    return written
 
 
 def _note(tx: Transaction, asker: Asked, kind: str, dataset: Dataset, stream: Stream) -> None:

@@ -13,17 +13,21 @@ from mailmine import __version__
 from mailmine.cli import (
     check,
     demo,
+    enable,
     import_,
     key,
+    move,
     notify,
     openapi,
     refine,
+    refine_anew,
     serve,
     simulate,
     status,
     switch,
     token,
     user,
+    worker,
 )
 from mailmine.cli.errors import in_words
 
@@ -36,10 +40,14 @@ app = typer.Typer(
 )
 app.command()(demo.demo)
 app.command()(serve.serve)
+app.command()(worker.worker)
 app.command()(simulate.simulate)
 app.command()(refine.refine)
+app.command()(refine_anew.refine_anew)
 app.command()(check.check)
+app.command()(enable.enable)
 app.command()(status.status)
+app.command()(move.move)
 app.command()(openapi.openapi)
 app.command("import")(import_.import_)
 app.command()(switch.switch)

@@ -16,9 +16,10 @@ from mailmine.cli import import_
 from mailmine.cli.errors import Failed
 from mailmine.cli.installation import Installation, opened
 from mailmine.cli.options import Data, DatabaseUrl, settings
-from mailmine.exchange.check import Outcome, Step, check as try_out, readable
+from mailmine.exchange.check import Outcome, Step, check as try_out
 from mailmine.model.integration import Integration, Mailbox
 from mailmine.store import integrations, mailboxes
+from mailmine.sync.enabling import readable
 from mailmine.sync.resume import resume
 
 MARKS: Final = {
@@ -53,7 +54,7 @@ def check(
     with opened(settings(data=data, database=database)) as here:
         if config is not None:
             import_.take(here, config, console)
-        chosen = _choose(here, only or [])
+        chosen = [_Tried(*each) for each in choose(here, only or [])]
         tried = [asyncio.run(_try(here, each, console, details=verbose)) for each in chosen]
     if as_json:
         typer.echo(json.dumps([each.as_json() for each in tried], indent=2, ensure_ascii=False))
@@ -77,8 +78,7 @@ class _Tried:
     @property
     def readable(self) -> list[Mailbox]:
         """The mailboxes whose folders were read, and of which nothing failed."""
-        found = readable(self.steps)
-        return [box for box in self.boxes if box.address in found]
+        return readable(self.boxes, self.steps)
 
     def as_json(self) -> dict[str, Any]:
         """Describe it for programs."""
@@ -101,26 +101,27 @@ class _Tried:
         }
 
 
-def _choose(here: Installation, only: Sequence[str]) -> list[_Tried]:
+def choose(
+    here: Installation, only: Sequence[str]
+) -> list[tuple[Integration, tuple[Mailbox, ...]]]:
     """Give the integrations and mailboxes that are named, or all. Raises Failed where there are none."""
     with here.database.read() as tx:
         configured = [
-            _Tried(each, mailboxes.of_integration(tx, each.id))
-            for each in integrations.list_all(tx)
+            (each, mailboxes.of_integration(tx, each.id)) for each in integrations.list_all(tx)
         ]
     if not configured:
         raise Failed(
             "nothing is configured yet: write a configuration (docs/configuration.md) and give it by --config"
         )
     wanted = {name.lower() for name in only}
-    chosen, known = list[_Tried](), set[str]()
-    for each in configured:
-        names = {each.integration.name, f"{each.integration.project}/{each.integration.name}"}
-        known |= {name.lower() for name in names} | {box.address.lower() for box in each.boxes}
+    chosen, known = list[tuple[Integration, tuple[Mailbox, ...]]](), set[str]()
+    for integration, members in configured:
+        names = {integration.name, f"{integration.project}/{integration.name}"}
+        known |= {name.lower() for name in names} | {box.address.lower() for box in members}
         is_whole = not wanted or any(name.lower() in wanted for name in names)
-        boxes = tuple(box for box in each.boxes if is_whole or box.address.lower() in wanted)
+        boxes = tuple(box for box in members if is_whole or box.address.lower() in wanted)
         if is_whole or boxes:
-            chosen.append(_Tried(each.integration, boxes))
+            chosen.append((integration, boxes))
     if unknown := sorted(wanted - known):
         raise Failed(f"neither an integration nor a mailbox is named {', '.join(unknown)}")
     return chosen

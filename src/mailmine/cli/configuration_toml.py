@@ -4,11 +4,11 @@ docs/configuration.md describes it.
 """
 
 import tomllib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from mailmine.model.integration import Filters
 from mailmine.sync.configure import (
@@ -17,10 +17,14 @@ from mailmine.sync.configure import (
     IntegrationConfiguration,
     MailboxConfiguration,
 )
+from mailmine.sync.patience import Patience, Threshold
 from mailmine.sync.written_connection import Strict, WrittenConnection
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,256}$")]
 Address = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=512)]
+
+
+_A_MONTH = 31 * 24 * 60
 
 
 class _Mailbox(Strict):
@@ -51,8 +55,25 @@ class _Integration(WrittenConnection):
     mailbox: list[_Mailbox] = Field(default_factory=list)
 
 
+class _Threshold(Strict):
+    times: Annotated[int, Field(ge=1, le=1_000)]
+    minutes: Annotated[float, Field(ge=0, le=_A_MONTH)] = 0
+
+
+class _Policy(Strict):
+    retry_daily: bool = False
+    thresholds: dict[str, _Threshold] = Field(default_factory=dict)
+
+
 class _File(Strict):
-    integration: Annotated[list[_Integration], Field(min_length=1)]
+    integration: list[_Integration] = Field(default_factory=list)
+    policy: _Policy | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "_File":
+        if not self.integration and self.policy is None:
+            raise ValueError("there is neither an [[integration]] nor a [policy]")
+        return self
 
 
 def parse(text: str, path: Path) -> Configuration:
@@ -64,7 +85,18 @@ def parse(text: str, path: Path) -> Configuration:
     except ValidationError as error:
         raise ConfigurationError(f"{path}: {mistakes(error)}") from error
     return Configuration(
-        integrations=tuple(_integration(each, path.parent) for each in file.integration)
+        integrations=tuple(_integration(each, path.parent) for each in file.integration),
+        patience=None if file.policy is None else _patience(file.policy),
+    )
+
+
+def _patience(written: _Policy) -> Patience:
+    return Patience(
+        thresholds={
+            reason: Threshold(tries=each.times, lasting=timedelta(minutes=each.minutes))
+            for reason, each in written.thresholds.items()
+        },
+        retries_daily=written.retry_daily,
     )
 
 

@@ -13,7 +13,7 @@ from mailmine.access.secrets import Keyring
 from mailmine.cli.errors import Failed
 from mailmine.cli.settings import Settings
 from mailmine.model.integration import Connection, Integration
-from mailmine.store import integrations
+from mailmine.store import integrations, moving
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
 from mailmine.sync import configure
@@ -91,6 +91,10 @@ def opened(settings: Settings) -> Iterator[Installation]:
     try:
         database.migrate()
         with database.write() as tx:
+            if moving.is_unfinished(tx):
+                raise Failed(
+                    "not everything has come to this database yet: let `mailmine move` end first"
+                )
             credentials.take_out_of_addresses(tx, keyring, at=datetime.now(UTC))
         yield Installation(settings, database, blobs, keyring)
     finally:

@@ -20,6 +20,22 @@ DatabaseUrl = Annotated[
         help="postgresql://… or sqlite:///…  [env: MAILMINE_DATABASE; default: SQLite in the data folder]",
     ),
 ]
+BlobPlace = Annotated[
+    str | None,
+    typer.Option(
+        "--blobs",
+        help="Where attachments are kept: a folder, s3://…, az://… or gs://…  "
+        "[env: MAILMINE_BLOBS; default: in the data folder]",
+    ),
+]
+Host = Annotated[
+    str | None,
+    typer.Option("--host", help="Where to listen. [env: MAILMINE_HOST; default: 127.0.0.1]"),
+]
+Port = Annotated[
+    int | None,
+    typer.Option("--port", help="0 = any free one. [env: MAILMINE_PORT; default: 8450]"),
+]
 
 
 def settings(**given: Any) -> Settings:

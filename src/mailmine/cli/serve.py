@@ -8,7 +8,7 @@ from rich.console import Console
 
 from mailmine.cli import import_, logs
 from mailmine.cli.installation import opened
-from mailmine.cli.options import Data, DatabaseUrl, settings
+from mailmine.cli.options import BlobPlace, Data, DatabaseUrl, Host, Port, settings
 from mailmine.cli.server import Server
 
 
@@ -19,18 +19,9 @@ def serve(
     ] = None,
     data: Data = None,
     database: DatabaseUrl = None,
-    blobs: Annotated[
-        str | None,
-        typer.Option(
-            help="Where attachments are kept. [env: MAILMINE_BLOBS; default: in the data folder]"
-        ),
-    ] = None,
-    host: Annotated[
-        str | None, typer.Option(help="Where to listen. [env: MAILMINE_HOST; default: 127.0.0.1]")
-    ] = None,
-    port: Annotated[
-        int | None, typer.Option(help="0 = any free one. [env: MAILMINE_PORT; default: 8450]")
-    ] = None,
+    blobs: BlobPlace = None,
+    host: Host = None,
+    port: Port = None,
     sync: Annotated[bool, typer.Option(help="Read the mailboxes, too.")] = True,
 ) -> None:
     """Serve until interrupted (Ctrl-C): API, web pages, and sync of what is configured."""

@@ -26,7 +26,7 @@ class Settings(BaseSettings):
     database: str | None = None
     """URL of a database: `sqlite:///…` or `postgresql://…`. Default: SQLite in the data folder."""
     blobs: str | None = None
-    """Where attachments are kept. Default: a folder in the data folder."""
+    """Where attachments are kept: a folder, or `s3://bucket/prefix` and the like. Default: a folder in the data folder."""
     host: str = "127.0.0.1"
     port: int = Field(default=8450, ge=0, le=65535)
     root_path: str = ""
@@ -35,6 +35,8 @@ class Settings(BaseSettings):
         timedelta, BeforeValidator(_seconds), Field(ge=timedelta(seconds=1), le=timedelta(days=1))
     ] = timedelta(seconds=30)
     """How long an idle mailbox is left alone. In the environment: seconds, or ISO 8601 (PT30S)."""
+    learn: bool = True
+    """Whether signatures, legal notices and quotes are also told by what the emails of a bucket have in common."""
     log_level: str = "info"
     metrics_token: SecretStr = SecretStr("")
     """What whoever asks for `/metrics` has to send; without one only this machine may ask."""

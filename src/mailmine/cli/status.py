@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
@@ -15,7 +15,7 @@ from sqlalchemy import Connection as Transaction
 from mailmine.cli.errors import Failed
 from mailmine.cli.options import Data, DatabaseUrl, settings
 from mailmine.cli.settings import Settings
-from mailmine.model.integration import Integration, Trouble
+from mailmine.model.integration import Integration, Occurrence, Trouble
 from mailmine.store import failures, folders, integrations, mailboxes, overview
 from mailmine.store.database import Database
 from mailmine.store.overview import Queues
@@ -23,7 +23,7 @@ from mailmine.sync import policy
 from mailmine.sync.standing import State
 from mailmine.web import progress
 from mailmine.web.progress import Progress
-from mailmine.web.words import ago
+from mailmine.web.words import ago, full
 
 AN_HOUR: Final = timedelta(hours=1)
 """What mends itself has done so by then, and a mailbox that is read at all was read."""
@@ -171,7 +171,7 @@ def _show(console: Console, views: list[_View], queues: Queues, now: datetime) -
         name = escape(f"{integration.project}/{integration.name}")
         _say(console, f"[bold]{name}[/]  {_coloured(view.state, progress.WORDS[view.state])}")
         if integration.trouble is not None:
-            _say(console, f"  {_words(integration.trouble, now)}")
+            _show_trouble(console, integration.trouble, now, margin="  ")
         for box in view.boxes:
             _show_box(console, box, now)
     waiting = {
@@ -194,15 +194,26 @@ def _show_box(console: Console, box: _Box, now: datetime) -> None:
         said.append(f"{seen.failed:,} {'item' if seen.failed == 1 else 'items'} failed")
     _say(console, f"  {escape(seen.mailbox.address)}: {', '.join(said)}")
     for trouble in box.troubles:
-        _say(console, f"    {_words(trouble, now)}")
+        _show_trouble(console, trouble, now, margin="    ")
     if box.is_stale:
         _say(console, "    Not read for more than an hour. Is `mailmine serve` running?")
     for reason in seen.failures:
         _say(console, f"    [dim]{reason.items:,} x {escape(reason.message)} ({reason.code})[/]")
 
 
-def _words(trouble: Trouble, now: datetime) -> str:
-    return f"{escape(trouble.message)} ({escape(trouble.code)}, {ago(trouble.since, now)})"
+def _show_trouble(console: Console, trouble: Trouble, now: datetime, *, margin: str) -> None:
+    words = f"{escape(trouble.message)} ({escape(trouble.code)}, {ago(trouble.since, now)})"
+    _say(console, f"{margin}{words}")
+    first, last = trouble.first, trouble.last
+    if first is not None and last is not None and first.at != last.at:
+        _say(console, f"{margin}  [dim]first error: {escape(_occurrence(first))}[/]")
+    if last is not None:
+        _say(console, f"{margin}  [dim]last error: {escape(_occurrence(last))}[/]")
+
+
+def _occurrence(one: Occurrence) -> str:
+    request = one.request_id and f"request {one.request_id}"
+    return ", ".join(filter(None, (full(one.at), one.code, one.server, request)))
 
 
 def _coloured(state: State, words: str) -> str:
@@ -264,4 +275,11 @@ def _trouble_as_json(trouble: Trouble | None) -> dict[str, Any] | None:
         "code": trouble.code,
         "message": trouble.message,
         "since": trouble.since.isoformat(),
+        "reason": trouble.reason,
+        "first_error": _occurrence_as_json(trouble.first),
+        "last_error": _occurrence_as_json(trouble.last),
     }
+
+
+def _occurrence_as_json(one: Occurrence | None) -> dict[str, Any] | None:
+    return None if one is None else asdict(one) | {"at": one.at.isoformat()}

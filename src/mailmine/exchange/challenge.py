@@ -11,6 +11,10 @@ from urllib.parse import urlsplit
 
 import spnego
 import spnego.exceptions
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from spnego.channel_bindings import GssChannelBindings
 
 from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope, Where
 from mailmine.exchange.http import Response
@@ -18,7 +22,25 @@ from mailmine.model.integration import AuthType, Connection
 
 MOST_LEGS: Final = 4
 """Answers of the server to one sign-in; NTLM takes two."""
+END_POINT: Final = b"tls-server-end-point:"
 _SCHEMES: Final = {AuthType.NTLM: "NTLM", AuthType.NEGOTIATE: "Negotiate"}
+
+
+def bindings(certificate: bytes) -> GssChannelBindings | None:
+    """Bind a sign-in to the certificate that the server showed, so that nobody in between can pass it on.
+
+    Exchange wants it where Extended Protection is switched on, as it is by default since Exchange 2019 CU14
+    (tls-server-end-point, RFC 5929). None where the certificate cannot be read.
+    """
+    try:
+        hashed_by = x509.load_der_x509_certificate(certificate).signature_hash_algorithm
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+    if hashed_by is None or isinstance(hashed_by, hashes.MD5 | hashes.SHA1):
+        hashed_by = hashes.SHA256()
+    digest = hashes.Hash(hashed_by)
+    digest.update(certificate)
+    return GssChannelBindings(application_data=END_POINT + digest.finalize())
 
 
 class Challenged:
@@ -35,7 +57,7 @@ class Challenged:
     async def flow(self) -> AsyncGenerator[Mapping[str, str], Response]:
         """Send nothing first: a connection that is signed in stays so. Then answer what the server asks."""
         response = yield {}
-        context = self._context()
+        context = self._context(response.certificate)
         token = None
         for _ in range(MOST_LEGS):
             try:
@@ -50,7 +72,7 @@ class Challenged:
             if token is None:
                 return
 
-    def _context(self) -> spnego.ContextProxy:
+    def _context(self, certificate: bytes | None) -> spnego.ContextProxy:
         try:
             return spnego.client(
                 self._connection.username,
@@ -58,6 +80,7 @@ class Challenged:
                 hostname=self._host,
                 service="HTTP",
                 protocol="ntlm" if self._connection.auth is AuthType.NTLM else "negotiate",
+                channel_bindings=None if certificate is None else bindings(certificate),
             )
         except (spnego.exceptions.SpnegoError, ImportError, ValueError) as error:
             raise ExchangeError(self._unavailable()) from error

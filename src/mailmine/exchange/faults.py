@@ -91,6 +91,8 @@ class Fault:
     """How long the server asked us to stay away."""
     request_id: str | None = None
     """The server's name for the failed request, for its administrator."""
+    server: str | None = None
+    """Who answered so, or did not answer: the host we asked, and the machine behind it where that names itself."""
 
 
 class ExchangeError(Exception):

@@ -9,6 +9,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from ipaddress import ip_address
 from time import perf_counter
 from typing import Final, Protocol
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
+from aiohttp.connector import Connection as Connector
 
 from mailmine import metrics
 from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope, Where
@@ -52,6 +54,8 @@ class Response:
     """The values of Set-Cookie."""
     challenges: Sequence[str] = field(default=())
     """The values of WWW-Authenticate."""
+    certificate: bytes | None = None
+    """That of the server (DER), where it wants a sign-in over TLS."""
 
 
 class Transport(Protocol):
@@ -80,6 +84,21 @@ class _Body(aiohttp.BytesPayload):
         async with asyncio.timeout(self._within):
             await super().write_with_length(writer, content_length)
             await writer.drain()
+
+
+class _Answer(aiohttp.ClientResponse):
+    """An answer that remembers the server's certificate where it wants a sign-in, which may be bound to it."""
+
+    certificate: bytes | None = None
+
+    async def start(self, connection: Connector) -> aiohttp.ClientResponse:
+        """Read the head of the answer; after a short one the connection is not ours any more."""
+        transport = connection.transport
+        await super().start(connection)
+        tls = transport.get_extra_info("ssl_object") if transport is not None else None
+        if tls is not None and self.status == HTTPStatus.UNAUTHORIZED:
+            self.certificate = tls.getpeercert(binary_form=True)
+        return self
 
 
 class HttpPool:
@@ -116,6 +135,7 @@ class HttpPool:
                 pieces=_pieces(answer, request.url),
                 cookies=answer.headers.getall("Set-Cookie", ()),
                 challenges=answer.headers.getall("WWW-Authenticate", ()),
+                certificate=answer.certificate if isinstance(answer, _Answer) else None,
             )
         finally:
             answer.release()
@@ -128,6 +148,7 @@ class HttpPool:
             )
             self._session = aiohttp.ClientSession(
                 connector=connector,
+                response_class=_Answer,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=self._timeouts(),
                 headers={"User-Agent": USER_AGENT},
@@ -250,12 +271,14 @@ def fault_of(error: Exception, url: str) -> Fault:
                 code=code,
                 message=message.format(host=host),
                 scope=Scope.MAILBOX if code is Code.TIMED_OUT else Scope.CONNECTION,
+                server=host,
             )
     return Fault(
         where=Where.NETWORK,
         code=Code.UNREACHABLE,
         message=f"{host} cannot be reached. Check the network and the proxy between here and there.",
         scope=Scope.CONNECTION,
+        server=host,
     )
 
 

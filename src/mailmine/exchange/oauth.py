@@ -281,4 +281,5 @@ def _busy(url: str, code: str) -> Fault:
         code=code,
         message=f"{host_of(url)}, which signs us in, fails at the moment. It is tried again later.",
         scope=Scope.CONNECTION,
+        server=host_of(url),
     )

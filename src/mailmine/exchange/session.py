@@ -22,7 +22,7 @@ from mailmine.exchange.credentials import Credentials
 from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope, Where
 from mailmine.exchange.http import Request, Response, Transport, fault_of, host_of
 from mailmine.exchange.pace import Clock, Limits, Pace, Ticket
-from mailmine.exchange.status import fault_of_status, request_id_of
+from mailmine.exchange.status import fault_of_status, request_id_of, server_of
 from mailmine.model.integration import Connection
 
 REQUEST_ID: Final = "client-request-id"
@@ -295,11 +295,16 @@ class Line:
             message=f"{self.mailbox}: an answer of {host} is longer than {most:,} bytes.",
             scope=Scope.MAILBOX,
             request_id=request_id_of(response),
+            server=server_of(response, host),
         )
 
     def _named(self, error: ExchangeError, request_id: str | None) -> ExchangeError:
         """Name the request, and the mailbox in a fault that reached no further than it."""
-        fault = replace(error.fault, request_id=error.fault.request_id or request_id)
+        fault = replace(
+            error.fault,
+            request_id=error.fault.request_id or request_id,
+            server=error.fault.server or host_of(self.session.connection.endpoint),
+        )
         if fault.scope is Scope.CONNECTION or self.mailbox in fault.message:
             return ExchangeError(fault)
         return ExchangeError(replace(fault, message=f"{self.mailbox}: {fault.message}"))

@@ -12,6 +12,8 @@ from mailmine.exchange.pace import LONGEST_HINT
 from mailmine.model.integration import Connection
 
 REQUEST_IDS: Final = ("request-id", "client-request-id")
+MACHINES: Final = ("X-CalculatedBETarget", "X-BEServer", "X-FEServer")
+"""Where Exchange names the machine that answers, the one that holds the mailbox first."""
 
 WORDS: Final[dict[int, tuple[Scope, str]]] = {
     HTTPStatus.UNAUTHORIZED: (
@@ -85,6 +87,7 @@ def fault_of_status(response: Response, connection: Connection, mailbox: str) ->
         scope=scope,
         retry_after=retry_after,
         request_id=request_id_of(response),
+        server=server_of(response, host_of(connection.endpoint)),
     )
 
 
@@ -135,3 +138,10 @@ def request_id_of(response: Response) -> str | None:
         if value := response.headers.get(name):
             return value[:200]
     return None
+
+
+def server_of(response: Response | None, host: str) -> str:
+    """Name who answered: the host we asked, and the machine behind it where that names itself."""
+    headers = response.headers if response is not None else {}
+    machine = next((headers[name] for name in MACHINES if headers.get(name)), "")[:200].strip()
+    return f"{host} ({machine})" if machine else host

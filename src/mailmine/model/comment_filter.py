@@ -6,7 +6,6 @@ domains match without regard to case; properties as they are written.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from email.utils import parseaddr
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
@@ -14,6 +13,15 @@ from msgspec import Meta, Struct
 Value = str | float
 Values = Annotated[tuple[Value, ...], Meta(max_length=128)]
 Texts = Annotated[tuple[str, ...], Meta(max_length=128)]
+
+
+def address(person: str) -> str:
+    """Give the address of `Name <address>`; whatever else it is stays as it is.
+
+    Not `email.utils.parseaddr`: names are written here without quotes, and a comma in one is no end of it.
+    """
+    _, bracket, rest = person.rpartition("<")
+    return rest[:-1].strip() if bracket and rest.endswith(">") else person.strip()
 
 
 class Timestamp(Struct, frozen=True, omit_defaults=True):
@@ -44,7 +52,7 @@ class People(Struct, frozen=True, omit_defaults=True):
     def matches(self, people: Iterable[str]) -> bool:
         """Tell whether these people, `Name <address>` or an address, are those that are meant."""
         written = [one.casefold() for one in people]
-        addresses = {parseaddr(one)[1] or one for one in written} | set(written)
+        addresses = {address(one) for one in written} | set(written)
         domains = {one.rpartition("@")[2] for one in addresses if "@" in one}
         return (
             (not self.one_of or bool(addresses & _folded(self.one_of)))

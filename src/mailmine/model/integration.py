@@ -64,6 +64,19 @@ class DisabledReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Occurrence:
+    """One time that it went wrong, with what an administrator of Exchange finds it by."""
+
+    at: datetime
+    code: str
+    message: str
+    server: str | None = None
+    """Who answered, or should have."""
+    request_id: str | None = None
+    """The server's name for the request; None where it gave none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
     """What is wrong, for a person."""
 
@@ -72,6 +85,11 @@ class Trouble:
     message: str
     """What happened, and what to do next."""
     since: datetime
+    reason: str | None = None
+    """Which section of docs/reasons.md explains it."""
+    first: Occurrence | None = None
+    last: Occurrence | None = None
+    """None, as `first`, where nothing was asked of a server."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,7 +62,8 @@ def scrub(text: str) -> str:
 
 def codec(name: str) -> str | None:
     """Python's name of a charset for text, or None where there is no such thing."""
-    name = name.strip().strip("'\"").lower()
+    # A comment may follow (RFC 2045, 5.1).
+    name = (name.split() or [""])[0].strip("'\";").lower()
     if name in UNKNOWN:
         return None
     name = ALIASES.get(name, name)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from mailmine.model.comment import Comment, CommentAttachment, Message
 from mailmine.model.email import Address, Email, Metadata
 from mailmine.model.ids import AttachmentReference, CommentId, ContentHash
-from mailmine.refine import thread
+from mailmine.refine import nature, thread
 from mailmine.refine.protection import protection
 from mailmine.refine.result import Refined
 
@@ -119,10 +119,17 @@ def moved(comment: Comment, metadata: Metadata, mailbox: str) -> Comment:
 def _of_email(email: Email, refined: Refined) -> dict[str, str | int | float | None]:
     sender = email.from_ or email.sender
     recipients = (*email.to, *email.cc, *email.bcc)
+    addresses = {someone.address.lower() or someone.name for someone in recipients}
+    senders = {sender.address.lower() or sender.name} if sender else set()
+    headers = nature.headers(email)
     return {
         "number:Messages": 1,
+        "number:Participant Count": len(addresses | senders),
+        "number:Recipient Count": len(addresses),
+        # As its headers tell: of emails that were never here they know as well.
+        "number:Position in Thread": _position(email),
         "string:Message ID": email.message_id,
-        "string:Thread": thread.root(email),
+        thread.PROPERTY: thread.root(email),
         "string:Sender": sender.address or sender.name if sender else None,
         "string:Sender Domain": _domain(sender) if sender else None,
         "string:Recipient Domain": ", ".join(
@@ -132,7 +139,14 @@ def _of_email(email: Email, refined: Refined) -> dict[str, str | int | float | N
         "string:Has Attachments": _yes(yes=bool(email.attachments)),
         "string:Shows Forwarded": "Yes" if refined.shows_forwarded else None,
         "string:Protection": protection(email),
+        "string:Email Kind": nature.kind(email),
+        "string:Automatic": nature.automatic(email, headers),
+        "string:Bulk": "Yes" if nature.is_bulk(headers) else None,
     }
+
+
+def _position(email: Email) -> int:
+    return len(email.references) + 1 if email.references else 1 + bool(email.in_reply_to)
 
 
 def _folder(path: tuple[str, ...]) -> str | None:

@@ -38,29 +38,34 @@ class Node:
         return False
 
 
-def arrange(emails: Sequence[Email]) -> list[Node]:
-    """Make trees of the emails; the oldest comes first everywhere."""
+def arrange(emails: Sequence[Email], arrived: Sequence[datetime] = ()) -> list[Node]:
+    """Make trees of the emails; the oldest comes first everywhere.
+
+    An email that does not say when it was sent counts as sent when it `arrived`.
+    """
+    moments = _moments(emails, arrived)
     nodes = _linked(emails)
     root = Node(children=[node for node in nodes if node.parent is None])
     _prune(root)
-    _sort(root.children, emails)
+    _sort(root.children, moments)
     _gather_subjects(root, emails)
     for node in _walk(root):
-        _sort(node.children, emails)
+        _sort(node.children, moments)
     return root.children
 
 
-def by_subject(emails: Sequence[Email]) -> list[Node]:
+def by_subject(emails: Sequence[Email], arrived: Sequence[datetime] = ()) -> list[Node]:
     """Make flat groups of the emails with one subject (RFC 5256, ORDEREDSUBJECT)."""
+    moments = _moments(emails, arrived)
     groups: dict[str, list[Node]] = {}
     for index, email in enumerate(emails):
         groups.setdefault(base_subject(email.subject)[0], []).append(Node(index))
     roots = []
     for group in groups.values():
-        _sort(group, emails)
+        _sort(group, moments)
         group[0].children = group[1:]
         roots.append(group[0])
-    _sort(roots, emails)
+    _sort(roots, moments)
     return roots
 
 
@@ -173,14 +178,21 @@ def _subject(node: Node, emails: Sequence[Email]) -> tuple[str, bool]:
     return base_subject(emails[index].subject) if index is not None else ("", False)
 
 
-def _sort(nodes: list[Node], emails: Sequence[Email]) -> None:
+def _moments(emails: Sequence[Email], arrived: Sequence[datetime]) -> list[datetime]:
+    """Tell when each email was sent (RFC 5256, 2.2)."""
+    return [
+        email.sent_at or (arrived[index] if index < len(arrived) else _EARLIEST)
+        for index, email in enumerate(emails)
+    ]
+
+
+def _sort(nodes: list[Node], moments: Sequence[datetime]) -> None:
     """Order by the time of sending, then as given (steps 4 and 6)."""
 
     def place(node: Node) -> tuple[datetime, int]:
-        index = node.index
-        if index is None and node.children:
-            return min(place(child) for child in node.children)
-        return (emails[index].sent_at or _EARLIEST, index) if index is not None else (_EARLIEST, 0)
+        if node.index is None:
+            return min(map(place, node.children), default=(_EARLIEST, 0))
+        return moments[node.index], node.index
 
     nodes.sort(key=place)
 

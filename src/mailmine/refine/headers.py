@@ -6,8 +6,10 @@ a surrogate; everything here takes such strings and gives clean text (RFC 2047, 
 
 import binascii
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from urllib.parse import unquote_to_bytes
 
 from mailmine.model.email import Address
 from mailmine.model.ids import MessageId
@@ -26,6 +28,13 @@ _ID = re.compile(r"<[^<>]{1,2000}>")
 _SPACE = re.compile(r"\s+")
 _ADDRESS_PIECE = re.compile(r'"(?:[^"\\]|\\.)*"?|\\.|<[^<>]*>?|[(),;:]|[^"\\<(),;:]+|>', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)")
+_PARAMETER_NAME = re.compile(r"([^=;\s\"]+)\s*=\s*")
+_PARAMETER_TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"?|[^;\r\n]*', re.DOTALL)
+_NO_PARAMETER = re.compile(r"[;\s]+|\"[^\"]*\"?|[^;\s\"]+")
+_ESCAPED_IN_PARAMETER = re.compile("(?<![\udc80-\udcff])\\\\(.)", re.DOTALL)
+"""Behind a raw byte it is the second half of a character (Shift JIS, Big5)."""
+_LINE_BREAK = re.compile(r"[\r\n]+")
+_CONTINUED = re.compile(r"^([^*]+)\*(\d+)(\*?)$")
 _COMMENT_IN_DATE = re.compile(r"\([^()]{0,100}\)")
 
 
@@ -167,3 +176,53 @@ def date(value: str) -> datetime | None:
         return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def pairs(value: str) -> Iterator[tuple[str, str]]:
+    """Read the parameters of a MIME header as they stand there: names in lower case, quotes taken off.
+
+    A semicolon before one may be missing.
+    """
+    value = value[:MAX_LENGTH]
+    at = 0
+    while at < len(value):
+        name = _PARAMETER_NAME.match(value, at)
+        text = _PARAMETER_TEXT.match(value, name.end()) if name else None
+        if name is None or text is None:
+            junk = _NO_PARAMETER.match(value, at)
+            at = junk.end() if junk else at + 1
+            continue
+        at = text.end()
+        quoted = text[1]
+        plain = text[0].strip() if quoted is None else _ESCAPED_IN_PARAMETER.sub(r"\1", quoted)
+        yield name[1].lower(), _LINE_BREAK.sub("", plain)
+
+
+def parameters(value: str) -> dict[str, str]:
+    """Read the parameters of a MIME header, continuations joined and decoded (RFC 2231); the first of a name counts."""
+    plain: dict[str, str] = {}
+    pieces: dict[str, list[tuple[int, bool, str]]] = {}
+    for name, text in pairs(value):
+        continued = _CONTINUED.match(name)
+        if continued:
+            piece = (int(continued[2][:6]), bool(continued[3]), text)
+            pieces.setdefault(continued[1], []).append(piece)
+        elif name.endswith("*"):
+            pieces.setdefault(name[:-1], []).append((0, True, text))
+        else:
+            plain.setdefault(name, decode(text))
+    for name, parts in pieces.items():
+        plain[name] = _joined(sorted(parts))
+    return plain
+
+
+def _joined(parts: list[tuple[int, bool, str]]) -> str:
+    declared = ""
+    data = b""
+    for index, (_, is_encoded, text) in enumerate(parts):
+        if is_encoded and index == 0 and text.count("'") >= 2:  # noqa: PLR2004  # charset'language'text
+            declared, _, text = text.split("'", 2)  # noqa: PLW2901
+        piece = text.encode("utf-8", "surrogateescape")
+        data += unquote_to_bytes(piece) if is_encoded else piece
+    text = charset.decode(data, declared)
+    return decode(text) if "=?" in text else text

@@ -1,15 +1,16 @@
 """The email that stands below the new words: replied to, or passed on."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from itertools import groupby
 
 from mailmine.model.email import Email
 from mailmine.refine import headerblock, labels, quotes
 from mailmine.refine.headerblock import Block
-from mailmine.refine.lines import Line
+from mailmine.refine.lines import Line, of_text
 from mailmine.refine.quotes import Labelled
-from mailmine.refine.result import Earlier, Kind
+from mailmine.refine.result import Earlier, Kind, Posting
 
 _ADDRESS = re.compile(
     r"[<\[(]?(?:mailto:)?([^\s<>\[\]()\"']{1,200}@[^\s<>\[\]()\"',;:]{1,200})[>\])]?"
@@ -23,6 +24,13 @@ _NAME_GAP = re.compile(
     r"\d[\w:.]*,?\s+(?:[AP]M,?\s+)?(?:id\u0151pontban\s|\u043f\u043e\u043b\u044c\u0437\u043e\u0432\u0430\u0442\u0435\u043b\u044c\s)?|,\s+"
 )
 _MAX_PREFIXES = 10
+MAX_MESSAGES = 100
+"""Emails of one conversation that are told apart."""
+
+MAX_READ = 1_000_000
+"""Characters that are read for it, those of an email for each one above it once more."""
+
+_TOLD = frozenset({Kind.QUOTED, Kind.FORWARDED})
 _PREAMBLE = 6
 """Lines that may stand above the header block inside a quote."""
 
@@ -48,6 +56,48 @@ def earlier(done: Labelled, subject: str) -> Earlier | None:
     if found and not found.subject:
         return replace(found, subject=bare_subject(subject))
     return found
+
+
+def messages(first: Earlier | None) -> tuple[Earlier, ...]:
+    """Part an email and all below it into the emails of the conversation, the latest first.
+
+    One that was passed on within another is one of them.
+    """
+    found: list[Earlier] = []
+    left = MAX_READ
+    while first is not None and len(found) < MAX_MESSAGES and len(first.text) <= left:
+        left -= len(first.text)
+        done = quotes.label(of_text(first.text))
+        below = earlier(done, first.subject)
+        own = [
+            line
+            for line, kind in zip(done.lines, done.kinds, strict=True)
+            if kind is Kind.NEW or below is None
+        ]
+        found.append(replace(first, text=_joined(own)))
+        first = below
+    return tuple(found)
+
+
+def posting(kinds: Sequence[Kind], own: Collection[Kind]) -> Posting:
+    """Say where the words of the `own` kinds stand."""
+    runs = [
+        is_own
+        for is_own, _ in groupby(kind in own for kind in kinds if kind in _TOLD or kind in own)
+    ]
+    match runs:
+        case []:
+            return Posting.NONE
+        case [True]:
+            return Posting.ALONE
+        case [False]:
+            return Posting.NONE
+        case [True, False]:
+            return Posting.TOP
+        case [False, True]:
+            return Posting.BOTTOM
+        case _:
+            return Posting.BETWEEN
 
 
 def is_forward(done: Labelled, found: Earlier | None, email: Email) -> bool:
@@ -121,6 +171,9 @@ def _of_attribution(done: Labelled) -> Earlier | None:
 def _who_and_when(text: str) -> tuple[str, str]:
     """Part an attribution into somebody and a time: the address tells where somebody ends."""
     text = labels.wrote().sub(" ", text).strip(_EDGE)
+    word, _, rest = text.partition(" ")
+    if word.isalpha() and labels.starts().match(f"{word} 1"):
+        text = rest.strip(_EDGE)  # `On`, of a day
     found = _ADDRESS.search(text)
     if not found:
         return "", text

@@ -21,6 +21,15 @@ def comment_id(message_id: MessageId) -> CommentId:
     return CommentId(plain if len(plain) <= MAX_LENGTH else hashlib.sha256(data).hexdigest())
 
 
+def message_id(name: str) -> MessageId | None:
+    """Give the Message-ID that a comment or a conversation is named after; None for other names."""
+    try:
+        found = bytes.fromhex(name).decode()
+    except ValueError:
+        return None
+    return MessageId(found) if found.startswith("<") and found.endswith(">") else None
+
+
 def of(email: Email) -> CommentId:
     """Name the comment of this email; without a Message-ID the same content gives the same id."""
     if email.message_id:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-VERSION = 1
+VERSION = 2
 """Raised whenever refining the same email may give another result."""
 
 
@@ -18,11 +18,32 @@ class Kind(StrEnum):
     DIVIDER = "divider"
     QUOTED = "quoted"
     FORWARDED = "forwarded"
+    CLOSING = "closing"
+    """`Thanks, Ann`: the author wrote it, so `text` keeps it, and it signs an email that has no other signature."""
     SIGNATURE = "signature"
     DEVICE_LINE = "device_line"
     """`Sent from my phone`"""
     DISCLAIMER = "disclaimer"
+    CAUTION = "caution"
+    """`This email came from outside`, as a server on the way wrote above it."""
     LIST_FOOTER = "list_footer"
+
+
+MEANINGS = {
+    Kind.NEW: "New words",
+    Kind.HEADER_BLOCK: "Header of a quoted email",
+    Kind.ATTRIBUTION: "Who wrote what follows",
+    Kind.DIVIDER: "Divider",
+    Kind.QUOTED: "Quoted",
+    Kind.FORWARDED: "Forwarded",
+    Kind.CLOSING: "Closing",
+    Kind.SIGNATURE: "Signature",
+    Kind.DEVICE_LINE: "Appended by a device",
+    Kind.DISCLAIMER: "Legal notice",
+    Kind.CAUTION: "Warning of a mail server",
+    Kind.LIST_FOOTER: "Footer of a mailing list",
+}
+"""What each kind is, for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +67,19 @@ class Earlier:
     text: str
 
 
+class Posting(StrEnum):
+    """Where the new words stand."""
+
+    ALONE = "alone"
+    """Nothing is quoted or passed on."""
+    TOP = "top"
+    BOTTOM = "bottom"
+    BETWEEN = "between"
+    """Below parts of what is quoted, each answered where it stands."""
+    NONE = "none"
+    """There are none."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refined:
     """The words of an email's author, and what was cut off them."""
@@ -63,5 +97,11 @@ class Refined:
     shows_forwarded: bool = False
     """The author wrote no words: `text` is what was passed on or quoted."""
     earlier: Earlier | None = None
-    """The email directly below, where a header block tells of it."""
+    """The email directly below with all that stands below it, where a header block tells of it."""
+    messages: tuple[Earlier, ...] = ()
+    """The conversation below the new words, the latest first: each email with its own words alone."""
+    posting: Posting = Posting.ALONE
+    tail: tuple[int, ...] = ()
+    """Hashes of its last lines, and of all its `lines`, for other emails to be refined by (`learning`)."""
+    lines: tuple[int, ...] = ()
     version: int = VERSION

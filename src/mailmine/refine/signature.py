@@ -1,4 +1,4 @@
-"""What stands below the words: a signature, a line of the device, a footer of the list.
+"""What stands around the words: a signature, a line of the device, a legal notice, a warning of the server.
 
 Looked for from the bottom of the new lines only. What people write themselves each time (`Thanks,
 Ann`) stays with their words; what their client appends goes: the block of contact data, whatever
@@ -27,6 +27,30 @@ _LONGEST_DEVICE = 120
 
 MAX_FOOTER = 4
 """Lines below a line of dashes that need no other proof."""
+
+MAX_NAMES = 3
+"""Lines below a closing that may say who closes: a name, what he is."""
+
+MIN_NOTICE = 60
+"""Characters of a legal notice; Chinese ones are short."""
+
+MAX_NOTICE = 60
+"""Lines of one paragraph of it."""
+
+MAX_NOTICE_LINE = 4_000
+"""Characters of a line of it that are looked at."""
+
+NOTICE_WORDS = 3
+"""Different words of legal notices that make one."""
+
+MAX_CAUTION = 8
+"""Lines of a warning above the words."""
+
+MAX_TAG = 60
+"""Characters of a warning that is only a tag: `[EXTERNAL EMAIL]`."""
+
+CAUTION_WORDS = 2
+"""Different words of warnings that make one."""
 
 MAX_WORDS = 9
 """Words of a line in a block of contact data."""
@@ -60,6 +84,9 @@ _ABBREVIATED = re.compile(r"(?:\b\w{1,4}|\.\w{2,3})\.$")
 _UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 """Thai, Japanese, Chinese and Korean: their first word is no word of its own."""
 
+_BRACKETS = tuple("[]()<>*{}")
+_POSTAL_CODE = re.compile(r"\b\d{4,6}\b")
+_CLOSING_END = " ,.!;:-"
 _ORNAMENTS = " \t*_-\u2013\u2014[]<>()"
 _MARKDOWN_LINK = re.compile(r"\[([^\[\]]{1,100})\]\([^()]{0,500}\)|<?https?:\S*")
 
@@ -69,12 +96,72 @@ def label(lines: Sequence[Line], kinds: list[Kind], sender: Address | None) -> N
     for at, line in enumerate(lines):
         if line.mark is Mark.SIGNATURE and kinds[at] is Kind.NEW:
             kinds[at] = Kind.SIGNATURE
+    _cautions(lines, kinds)
+    _disclaimers(lines, kinds)
     first = True
     for start, end in _regions(kinds)[:MAX_REGIONS]:
         own = [at for at in range(start, end) if lines[at].text.strip()]
         if own:
             _label_region(lines, kinds, own, end, sender if first else None, is_first=first)
+            _label_closing(lines, kinds, [at for at in own if kinds[at] is Kind.NEW])
             first = False
+
+
+def _cautions(lines: Sequence[Line], kinds: list[Kind]) -> None:
+    """Mark the warnings that stand above the words."""
+    at = 0
+    while True:
+        while at < len(lines) and is_between(lines[at].text):
+            at += 1
+        end = at
+        while end < len(lines) and kinds[end] is Kind.NEW and not is_between(lines[end].text):
+            end += 1
+        if not _is_caution(lines[at:end]):
+            return
+        kinds[:end] = [Kind.CAUTION] * end
+        at = end
+
+
+def _is_caution(paragraph: Sequence[Line]) -> bool:
+    if not paragraph or len(paragraph) > MAX_CAUTION:
+        return False
+    text = " ".join(line.text[:MAX_NOTICE_LINE] for line in paragraph).strip()
+    if len(text) <= MAX_TAG and text.startswith(_BRACKETS) and text.endswith(_BRACKETS):
+        return bool(labels.cautions().found_in(text))
+    return len(labels.cautions().found_in(text)) >= CAUTION_WORDS
+
+
+def _disclaimers(lines: Sequence[Line], kinds: list[Kind]) -> None:
+    """Mark the legal notices at the end of new lines, paragraph by paragraph upwards."""
+    for start, end in _regions(kinds)[:MAX_REGIONS]:
+        at = end
+        while at > start:
+            last = at
+            while last > start and is_between(lines[last - 1].text):
+                last -= 1
+            first = last
+            while first > start and not is_between(lines[first - 1].text):
+                first -= 1
+            if not _is_disclaimer(lines[first:last]):
+                break
+            while first > start and is_between(lines[first - 1].text):
+                first -= 1
+            if first == start:
+                break  # an email of nothing else is not without words
+            kinds[first:end] = [Kind.DISCLAIMER] * (end - first)
+            at = first
+
+
+def is_between(text: str) -> bool:
+    """Whether a line parts paragraphs: it is blank, or a rule."""
+    return not text or text.isspace() or bool(_DASHES.match(text))
+
+
+def _is_disclaimer(paragraph: Sequence[Line]) -> bool:
+    if len(paragraph) > MAX_NOTICE or sum(len(line.text) for line in paragraph) < MIN_NOTICE:
+        return False
+    text = " ".join(line.text[:MAX_NOTICE_LINE] for line in paragraph)
+    return len(labels.disclaimers().found_in(text)) >= NOTICE_WORDS
 
 
 def _regions(kinds: Sequence[Kind]) -> list[tuple[int, int]]:
@@ -110,11 +197,33 @@ def _label_region(
     if start is None:
         start = _named(lines, own, sender)
     if start is None:
-        start = _contact_block(lines, own)
+        start = _contact_block(lines, own, sender)
     if start is not None:
         for at in range(start, end):
             if kinds[at] is Kind.NEW:
                 kinds[at] = Kind.SIGNATURE
+
+
+def may_hold(text: str) -> bool:
+    """Whether a line may be one of a signature: it is short, and no sentence."""
+    text = text.strip()
+    return is_closing(text) or _fits(text)
+
+
+def _label_closing(lines: Sequence[Line], kinds: list[Kind], own: list[int]) -> None:
+    """Mark the closing with the name below it, where they end the words."""
+    for at in reversed(own[1:][-MAX_NAMES - 1 :]):
+        text = lines[at].text.strip()
+        if is_closing(text):
+            kinds[at : own[-1] + 1] = [Kind.CLOSING] * (own[-1] + 1 - at)
+            return
+        if len(text.split()) > MAX_WORDS // 2 or not _fits(text):
+            return
+
+
+def is_closing(text: str) -> bool:
+    """Whether a line is nothing but a closing."""
+    return text.rstrip(_CLOSING_END).lower() in labels.closings()
 
 
 def _device_lines(lines: Sequence[Line], kinds: list[Kind], own: list[int]) -> None:
@@ -165,17 +274,26 @@ def _delimited(lines: Sequence[Line], own: list[int], *, is_first: bool) -> int 
             or (count == 0 and _DASH_NAME.match(text) and not _is_item(lines, own))
         ):
             found = at
-        elif len(text) > MAX_LINE:
+        elif len(text) > MAX_LINE and not _is_below_delimiter(lines, own, count):
             break
     if found is None or (is_first and found == own[0]):
         return None
     return found
 
 
+def _is_below_delimiter(lines: Sequence[Line], own: list[int], count: int) -> bool:
+    """Whether a long line, the one `count` above the last, is of a footer with a delimiter above it."""
+    this = len(own) - 1 - count
+    above = own[max(0, this - MAX_FOOTER) : this]
+    return any(_DELIMITER.match(lines[at].text) for at in above) and bool(
+        labels.footers().found_in(lines[own[this]].text)
+    )
+
+
 def _is_footer(lines: Sequence[Line], own: list[int], count: int) -> bool:
     """Whether the last `count` lines are short enough for a footer, or say what only footers say."""
     below = [lines[at].text for at in own[len(own) - count :]]
-    if labels.footers().search(" ".join(below[:MAX_FOOTER])):
+    if labels.footers().found_in(" ".join(below[:MAX_FOOTER])):
         return True
     if count <= MAX_FOOTER:
         return True
@@ -205,14 +323,23 @@ def _named(lines: Sequence[Line], own: list[int], sender: Address | None) -> int
     return None
 
 
-def _contact_block(lines: Sequence[Line], own: list[int]) -> int | None:
+def _contact_block(lines: Sequence[Line], own: list[int], sender: Address | None) -> int | None:
     """Find the block of short lines at the end that says who somebody is and where to reach him."""
-    known = labels.closings()
+    block = _contact_lines(lines, own)
+    start = _block_begins(lines, block)
+    if start is not None and start != block[0] and _is_first_name(lines[start].text, sender):
+        # A first name alone was written by hand.
+        return block[block.index(start) - 1]
+    return start
+
+
+def _contact_lines(lines: Sequence[Line], own: list[int]) -> list[int]:
+    """Collect the lines of such a block, from the last one upwards; none where nobody can be reached by it."""
     block: list[int] = []
     has_contact = False
     for at in reversed(own[1:][-MAX_LINES:]):
         text = lines[at].text.strip()
-        if text.rstrip(" ,.!;:-").lower() in known or not _fits(text):
+        if is_closing(text) or not _fits(text):
             break
         contact = _is_contact(text)
         has_gap = bool(block) and block[-1] - at > 1
@@ -220,14 +347,17 @@ def _contact_block(lines: Sequence[Line], own: list[int]) -> int | None:
             break  # a paragraph of its own, above a block that is whole
         has_contact = has_contact or contact
         block.append(at)
-    if not has_contact:
-        return None
+    return block if has_contact else []
+
+
+def _block_begins(lines: Sequence[Line], block: list[int]) -> int | None:
+    """Find the line with which the block begins."""
     # It begins with a name, and not in the middle of a paragraph.
     for at in reversed(block):
         above = lines[at - 1].text.strip()
         text = lines[at].text.strip()
-        if above.rstrip(" ,.!;:-").lower() in known:
-            # The name right below a closing was written with it.
+        if is_closing(above):
+            # The first name right below a closing was written with it.
             is_name = at != block[0] and _NAME.match(text) and not _is_contact(text)
             return block[block.index(at) - 1] if above and is_name else at
         if not above:
@@ -237,14 +367,24 @@ def _contact_block(lines: Sequence[Line], own: list[int]) -> int | None:
     return None
 
 
+def _is_first_name(text: str, sender: Address | None) -> bool:
+    """Whether a line is one word that is a part of the sender's name."""
+    name = text.strip(" ,.*_-").lower()
+    if sender is None or not name.isalpha():
+        return False
+    return name in re.split(
+        r"[\W\d_]+", f"{sender.name} {sender.address.partition('@')[0]}".lower()
+    )
+
+
 def _fits(text: str) -> bool:
     """Whether a line may stand in such a block: short, no sentence, no data."""
     if len(text) > MAX_LINE:
         return False
     if _is_contact(text):
         return len(text.split()) <= (MAX_WORDS // 2 if text.endswith(".") else MAX_WORDS + 3)
-    if _PLACE.search(text):
-        return len(text.split()) <= MAX_WORDS
+    if _PLACE.search(text) or (_POSTAL_CODE.search(text) and "," in text):
+        return len(text.split()) <= MAX_WORDS + 3
     if len(text.split()) > MAX_WORDS or text.endswith((":", ",")) or _ENTRY.match(text):
         return False
     return not _SENTENCE_END.search(text) or bool(_ABBREVIATED.search(text))

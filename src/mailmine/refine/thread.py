@@ -1,10 +1,15 @@
 """Which conversation an email belongs to."""
 
 import hashlib
+from dataclasses import replace
 
+from mailmine.model.comment import Comment
 from mailmine.model.email import Email, Metadata
 from mailmine.model.ids import MessageId, ThreadId
 from mailmine.refine import identity
+
+PROPERTY = "string:Thread"
+"""Shows the Message-ID with which the conversation began."""
 
 
 def root(email: Email) -> MessageId | None:
@@ -25,3 +30,13 @@ def thread_id(email: Email, metadata: Metadata) -> ThreadId:
     if metadata.conversation_id:
         return ThreadId(hashlib.sha256(metadata.conversation_id.encode()).hexdigest())
     return ThreadId(identity.of(email))
+
+
+def joined(comment: Comment, thread_id: ThreadId) -> Comment:
+    """Give the comment as a part of this conversation."""
+    if comment.thread_id == thread_id:
+        return comment
+    own = dict(comment.user_properties)
+    if first := identity.message_id(thread_id):
+        own[PROPERTY] = first
+    return replace(comment, thread_id=thread_id, user_properties=own)

@@ -1,7 +1,7 @@
 """Attachments whose content is kept, and those whose content is still to be fetched."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ from mailmine.model.ids import (
     ItemId,
     MailboxId,
 )
+from mailmine.store import orphans
 from mailmine.store.schema import attachment_queue, attachments, emails
 from mailmine.store.upsert import upsert
 
@@ -65,6 +66,14 @@ def put(
     )
     mine = (attachments.c.email_key == email_key) & (attachments.c.index == index)
     return StoredAttachment(**tx.execute(_rows().where(mine)).one()._asdict())
+
+
+def forget(tx: Connection, email_keys: Collection[EmailKey]) -> None:
+    """Keep the contents of these emails no longer, and fetch none of them any more."""
+    mine = attachments.c.email_key.in_(email_keys)
+    orphans.add(tx, set(tx.execute(select(attachments.c.content_hash).where(mine)).scalars()))
+    tx.execute(delete(attachments).where(mine))
+    tx.execute(delete(attachment_queue).where(attachment_queue.c.email_key.in_(email_keys)))
 
 
 def by_reference(tx: Connection, reference: AttachmentReference) -> StoredAttachment | None:

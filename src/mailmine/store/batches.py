@@ -69,10 +69,15 @@ def fetch(
     return Batch(results=tuple(results), filtered=filtered, position=position, is_end=True)
 
 
-def behind(tx: Connection, stream: Stream, source_ids: Sequence[SourceId]) -> int:
-    """Count the comments that a stream has not read yet, whatever its filter says of them."""
+def behind(
+    tx: Connection, stream: Stream, source_ids: Sequence[SourceId], *, most: int | None = None
+) -> int:
+    """Count the comments that a stream has not read yet, whatever its filter says of them.
+
+    Of each source no more than `most` are counted.
+    """
     return sum(
-        comments.count_following(tx, each, stream.order, after=stream.place(each))
+        comments.count_following(tx, each, stream.order, after=stream.place(each), most=most)
         for each in source_ids
     )
 

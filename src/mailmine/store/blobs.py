@@ -1,7 +1,7 @@
-"""Contents of any size, named by their SHA-256: in a folder, later in an object store, for tests in memory.
+"""Contents of any size, named by their SHA-256: in a folder or an object store, for tests in memory.
 
 A content is written under a passing name and moved when it is whole: under a hash there is never half
-of it, whenever the process dies.
+of it, whenever the process dies. A content that is read whole is compared with its name on the way.
 """
 
 import hashlib
@@ -10,6 +10,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 import obstore
@@ -17,7 +18,9 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, MemoryStore, ObjectStore
 
 from mailmine.model.ids import ContentHash
+from mailmine.store import object_stores
 from mailmine.store.errors import BlobMissing, StoreError
+from mailmine.store.object_stores import reason
 
 PART = 5 << 20
 """Bytes written at a time; object stores want parts of 5 MiB at least."""
@@ -42,12 +45,22 @@ class Blobs:
 
     @classmethod
     def open(cls, place: str | Path) -> "Blobs":
-        """Keep contents in a folder, which is made if it is missing; clears away what killed processes left."""
+        """Keep contents in a folder, which is made if it is missing, or in an object store, which is not asked yet.
+
+        In a folder, clears away what killed processes left; object stores do that by a rule (docs/cluster.md).
+        """
+        if object_stores.is_address(str(place)):
+            return cls(object_stores.open_store(str(place)))
+        if "://" in str(place):
+            raise StoreError(
+                f"Contents cannot be kept in {place}: give a folder, or s3://bucket/prefix, "
+                "az://container/prefix or gs://bucket/prefix."
+            )
         _sweep(Path(place) / PASSING)
         try:
             return cls(LocalStore(Path(place), mkdir=True), Path(place))
         except (BaseError, OSError, ValueError) as error:
-            raise StoreError(f"Contents cannot be kept in {place}: {_reason(error)}") from error
+            raise StoreError(f"Contents cannot be kept in {place}: {reason(error)}") from error
 
     @classmethod
     def in_memory(cls) -> "Blobs":
@@ -59,13 +72,21 @@ class Blobs:
 
         What `content` itself raises is raised as it is, and nothing is kept.
         """
+        begun = bytearray()
+        if self.folder is None:  # a request instead of five for a small content, and as atomic
+            async for piece in content:
+                begun += piece
+                if len(begun) >= PART:
+                    break
+            else:
+                return await self.put_bytes(bytes(begun)), len(begun)
         digest, size = hashlib.sha256(), 0
         broken: Exception | None = None
 
         async def counted() -> AsyncIterator[bytes]:
             nonlocal size, broken
             try:
-                async for piece in content:
+                async for piece in _chained(begun, content):
                     digest.update(piece)
                     size += len(piece)
                     yield piece
@@ -90,7 +111,7 @@ class Blobs:
                 raise broken from None
             if not isinstance(error, BaseError | OSError):
                 raise
-            raise StoreError(f"A content cannot be kept: {_reason(error)}") from error
+            raise StoreError(f"A content cannot be kept: {reason(error)}") from error
         return content_hash, size
 
     async def put_bytes(self, content: bytes) -> ContentHash:
@@ -99,7 +120,7 @@ class Blobs:
         try:
             await obstore.put_async(self._store, _path(content_hash), content, use_multipart=False)
         except (BaseError, OSError) as error:
-            raise StoreError(f"A content cannot be kept: {_reason(error)}") from error
+            raise StoreError(f"A content cannot be kept: {reason(error)}") from error
         return content_hash
 
     async def check(self) -> None:
@@ -109,12 +130,15 @@ class Blobs:
             await obstore.put_async(self._store, passing, b"1", use_multipart=False)
             await obstore.delete_async(self._store, passing)
         except (BaseError, OSError) as error:
-            raise StoreError(f"A content cannot be kept: {_reason(error)}") from error
+            raise StoreError(f"A content cannot be kept: {reason(error)}") from error
 
     async def read(
         self, content_hash: ContentHash, *, start: int = 0, end: int | None = None
     ) -> AsyncIterator[bytes]:
-        """Read a content, from byte `start` to before `end`, piece by piece. Raises BlobMissing."""
+        """Read a content, from byte `start` to before `end`, piece by piece. Raises BlobMissing.
+
+        Read whole, a content that is not what its name says is not given to its end: raises StoreError.
+        """
         size = await self.size(content_hash)
         if size is None:
             raise BlobMissing(f"There is no content {content_hash}.")
@@ -125,10 +149,16 @@ class Blobs:
             found = await obstore.get_async(
                 self._store, _path(content_hash), options={"range": (start, stop)}
             )
+            digest, left = hashlib.sha256(), stop
             async for piece in found.stream(min_chunk_size=PIECE):
+                if start == 0 and stop == size:
+                    digest.update(piece)
+                    left -= len(piece)
+                    if left <= 0 and digest.hexdigest() != content_hash:
+                        raise StoreError(f"The content {content_hash} is damaged.")
                 yield bytes(piece)
         except (BaseError, OSError) as error:
-            raise StoreError(f"A content cannot be read: {_reason(error)}") from error
+            raise StoreError(f"A content cannot be read: {reason(error)}") from error
 
     async def size(self, content_hash: ContentHash) -> int | None:
         """Count the bytes of a content; None where there is none."""
@@ -139,7 +169,25 @@ class Blobs:
         except FileNotFoundError:
             return None
         except (BaseError, OSError) as error:
-            raise StoreError(f"A content cannot be read: {_reason(error)}") from error
+            raise StoreError(f"A content cannot be read: {reason(error)}") from error
+
+    async def remove(self, content_hash: ContentHash, *, unless_written_since: datetime) -> bool:
+        """Throw a content away, unless somebody wrote it again since; whether it is gone.
+
+        Writing a content that is there writes it anew: so who is about to name it again is seen here.
+        """
+        try:
+            written_at = (await obstore.head_async(self._store, _path(content_hash)))[
+                "last_modified"
+            ]
+            if written_at >= unless_written_since:
+                return False
+            await obstore.delete_async(self._store, _path(content_hash))
+        except FileNotFoundError:
+            return True
+        except (BaseError, OSError) as error:
+            raise StoreError(f"A content cannot be removed: {reason(error)}") from error
+        return True
 
 
 def _sweep(folder: Path) -> None:
@@ -155,5 +203,8 @@ def _path(content_hash: ContentHash) -> str:
     return f"{content_hash[:2]}/{content_hash[2:4]}/{content_hash}"
 
 
-def _reason(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+async def _chained(begun: bytes | bytearray, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    if begun:
+        yield bytes(begun)
+    async for piece in rest:
+        yield piece

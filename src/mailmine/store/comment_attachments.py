@@ -1,11 +1,13 @@
 """Contents that clients put to the attachments of comments which were not made of an email."""
 
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from mailmine.model.ids import AttachmentReference, CommentId, ContentHash, SourceId
+from mailmine.store import orphans
 from mailmine.store.schema import comment_attachments as table
 from mailmine.store.upsert import upsert
 
@@ -57,6 +59,15 @@ def put(
         & (table.c.index == index)
     )
     return CommentContent(**tx.execute(select(table).where(mine)).one()._asdict())
+
+
+def remove(tx: Connection, source_id: SourceId, comment_ids: Collection[CommentId]) -> None:
+    """Forget those of comments that go."""
+    mine = (table.c.source_id == source_id) & table.c.comment_id.in_(comment_ids)
+    held = set(tx.execute(select(table.c.content_hash).where(mine)).scalars())
+    if held:
+        tx.execute(delete(table).where(mine))
+        orphans.add(tx, held)
 
 
 def by_reference(tx: Connection, reference: AttachmentReference) -> CommentContent | None:

@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Row,
     ScalarSelect,
@@ -27,6 +28,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    literal,
     select,
     text,
     update,
@@ -35,7 +37,7 @@ from sqlalchemy import (
 from mailmine.model import wire
 from mailmine.model.comment import Comment
 from mailmine.model.ids import CommentId, EmailKey, SourceId, ThreadId
-from mailmine.store import search_index
+from mailmine.store import comment_attachments, search_index
 from mailmine.store.schema import comments, projects, sources
 from mailmine.store.text import clean_all
 from mailmine.store.types import EPOCH, microseconds
@@ -142,6 +144,14 @@ def get(tx: Connection, source_id: SourceId, comment_id: CommentId) -> StoredCom
     return None if row is None else StoredComment(**row._asdict())
 
 
+def by_keys(
+    tx: Connection, source_id: SourceId, keys: Collection[int]
+) -> tuple[StoredComment, ...]:
+    """List the comments of a source that have these time keys, newest first."""
+    mine = (comments.c.source_id == source_id) & comments.c.time_key.in_(keys)
+    return stored(tx.execute(select(*COLUMNS).where(mine).order_by(comments.c.time_key.desc())))
+
+
 def of_emails(tx: Connection, keys: Collection[EmailKey]) -> tuple[StoredComment, ...]:
     """List the comments of these emails in all sources."""
     mine = comments.c.email_key.in_(keys)
@@ -232,9 +242,9 @@ def _bounds(
 ) -> dict[str, Any]:
     bounds: dict[str, Any] = {"source_id": source_id, "most": limit}
     if since is not None:
-        bounds |= {"since": since, "first": _first_slot(since)}
+        bounds |= {"since": since, "first": first_slot(since)}
     if until is not None:
-        bounds |= {"until": until, "end": _first_slot(until) + SLOTS}
+        bounds |= {"until": until, "end": first_slot(until) + SLOTS}
     if after is not None:
         bounds["after"] = after
     return bounds
@@ -255,6 +265,31 @@ def thread(
     mine = (comments.c.source_id == source_id) & (comments.c.thread_id == thread_id)
     query = select(*COLUMNS).where(mine).order_by(comments.c.time_key)
     return stored(tx.execute(query.limit(limit)))
+
+
+def of_threads(
+    tx: Connection, source_id: SourceId, threads: Collection[ThreadId]
+) -> tuple[StoredComment, ...]:
+    """List the comments of these conversations."""
+    if not threads:
+        return ()
+    mine = (comments.c.source_id == source_id) & comments.c.thread_id.in_(threads)
+    return stored(tx.execute(select(*COLUMNS).where(mine).order_by(comments.c.seq)))
+
+
+def leads(
+    tx: Connection, source_id: SourceId, ids: Collection[CommentId]
+) -> dict[CommentId, CommentId]:
+    """Tell of comments that are there in which conversation each is, by the comment after which it is named.
+
+    To write what follows from it: nobody else writes to the source until the transaction ends.
+    """
+    _take_turn(tx, source_id)
+    if not ids:
+        return {}
+    mine = (comments.c.source_id == source_id) & comments.c.comment_id.in_(ids)
+    query = select(comments.c.comment_id, comments.c.thread_id).where(mine)
+    return {CommentId(own): CommentId(thread or own) for own, thread in tx.execute(query)}
 
 
 def thread_sizes(
@@ -303,10 +338,13 @@ _FOLLOWING = {
 }
 
 
-def count_following(tx: Connection, source_id: SourceId, order: Order, *, after: int) -> int:
-    """Count the comments of a source behind the place `after`."""
+def count_following(
+    tx: Connection, source_id: SourceId, order: Order, *, after: int, most: int | None = None
+) -> int:
+    """Count the comments of a source behind the place `after`; no further than `most`."""
     mine = (comments.c.source_id == source_id) & (comments.c[order] > after)
-    return tx.execute(select(func.count()).select_from(comments).where(mine)).scalar_one()
+    counted = select(literal(1)).select_from(comments).where(mine).limit(most).subquery()
+    return tx.execute(select(func.count()).select_from(counted)).scalar_one()
 
 
 def existing(
@@ -331,11 +369,33 @@ def remove_some(tx: Connection, source_id: SourceId, *, limit: int) -> int:
     return _remove(tx, source_id, tx.execute(query.order_by(comments.c.time_key).limit(limit)))
 
 
+def remove_before(tx: Connection, source_id: SourceId, before: datetime, *, limit: int) -> int:
+    """Forget at most `limit` comments of a source that are dated before, the oldest; how many there were."""
+    query = select(*COLUMNS).where(_dated_before(source_id, before))
+    return _remove(tx, source_id, tx.execute(query.order_by(comments.c.time_key).limit(limit)))
+
+
+def count_before(tx: Connection, source_id: SourceId, before: datetime, *, most: int) -> int:
+    """Count the comments of a source that are dated before, up to `most`."""
+    rows = select(comments.c.seq).where(_dated_before(source_id, before)).limit(most).subquery()
+    return tx.execute(select(func.count()).select_from(rows)).scalar_one()
+
+
+def _dated_before(source_id: SourceId, before: datetime) -> ColumnElement[bool]:
+    # The key bounds the search, the timestamp decides within its second.
+    return (
+        (comments.c.source_id == source_id)
+        & (comments.c.time_key < first_slot(before) + SLOTS)
+        & (comments.c.timestamp < before)
+    )
+
+
 def _remove(tx: Connection, source_id: SourceId, rows: Iterable[Row[Any]]) -> int:
     gone = stored(rows)
     if gone:
         search_index.remove(tx, source_id, [(one.time_key, one.comment) for one in gone])
         tx.execute(delete(comments).where(comments.c.seq.in_([one.seq for one in gone])))
+        comment_attachments.remove(tx, source_id, [one.comment.id for one in gone])
     return len(gone)
 
 
@@ -460,7 +520,8 @@ def _columns(new: NewComment, time_key: int) -> dict[str, Any]:
     }
 
 
-def _first_slot(at: datetime) -> int:
+def first_slot(at: datetime) -> int:
+    """Give the first time key of the second of `at`."""
     return (at - EPOCH) // SECOND * SLOTS
 
 
@@ -468,7 +529,7 @@ def _time_keys(
     tx: Connection, source_id: SourceId, timestamps: Sequence[datetime]
 ) -> Sequence[int]:
     """Choose a free time key for each timestamp."""
-    wished = [_first_slot(at) + at.microsecond for at in timestamps]
+    wished = [first_slot(at) + at.microsecond for at in timestamps]
     taken = set(tx.execute(_keys(tx, source_id).where(comments.c.time_key.in_(wished))).scalars())
     keys = []
     for wish in wished:

@@ -1,19 +1,24 @@
 """Raw emails of a bucket: kept once per comment id, so that comments can be made anew without Exchange."""
 
-from collections.abc import Collection, Sequence
+import struct
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import msgspec
 import zstandard
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, select, update
 
 from mailmine.model.email import Email
 from mailmine.model.ids import BucketId, CommentId, ContentHash, EmailKey
+from mailmine.store import orphans
 from mailmine.store.schema import attachment_queue, attachments, comments, copies, emails
 from mailmine.store.types import encode
 from mailmine.store.upsert import insert
+
+EMPTY = b""
+"""The record of an email that is known, and whose words are not kept any more."""
 
 MAX_RECORD = 1 << 30
 """Bytes of a decompressed record; a damaged row must not take all memory."""
@@ -37,6 +42,8 @@ class NewEmail:
     email: Email
     raw: ContentHash | None = None
     """The blob with its MIME, when it came as MIME."""
+    lines: Sequence[int] = ()
+    """Hashes of its lines, for the emails that answer it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +89,7 @@ def put(
                     "fingerprint": new.fingerprint,
                     "record": pack(new.email),
                     "raw": new.raw,
+                    "lines": _pack_lines(new.lines),
                     "created_at": at,
                     "updated_at": at,
                 }
@@ -92,9 +100,40 @@ def put(
     return known(tx, bucket_id, [new.comment_id for new in emails_])
 
 
+def lines_of(
+    tx: Connection, bucket_id: BucketId, ids: Collection[CommentId]
+) -> dict[CommentId, frozenset[int]]:
+    """Find the hashes of the lines of emails, as far as they are here and their lines are known."""
+    if not ids:
+        return {}
+    rows = tx.execute(
+        select(emails.c.comment_id, emails.c.lines).where(
+            emails.c.bucket_id == bucket_id,
+            emails.c.comment_id.in_(ids),
+            emails.c.lines.is_not(None),
+        )
+    )
+    return {
+        row.comment_id: frozenset(number for (number,) in _LINE.iter_unpack(row.lines))
+        for row in rows
+    }
+
+
+def set_lines(tx: Connection, lines: Mapping[EmailKey, Sequence[int]]) -> None:
+    """Keep the hashes of the lines of emails that are here already."""
+    if lines:
+        tx.execute(
+            update(emails)
+            .where(emails.c.key == bindparam("email"))
+            .values(lines=bindparam("hashes")),
+            [{"email": key, "hashes": _pack_lines(found)} for key, found in lines.items()],
+        )
+
+
 def get(tx: Connection, key: EmailKey) -> StoredEmail | None:
-    """Find an email by its key."""
-    row = tx.execute(select(emails).where(emails.c.key == key)).one_or_none()
+    """Find an email by its key; one that was emptied is not found."""
+    mine = (emails.c.key == key) & (emails.c.record != EMPTY)
+    row = tx.execute(select(emails).where(mine)).one_or_none()
     return None if row is None else _stored(row)
 
 
@@ -105,8 +144,9 @@ def comment_ids(tx: Connection, keys: Collection[EmailKey]) -> dict[EmailKey, Co
 
 
 def by_comment_id(tx: Connection, bucket_id: BucketId, comment_id: CommentId) -> StoredEmail | None:
-    """Find an email of a bucket by its comment id."""
+    """Find an email of a bucket by its comment id; one that was emptied is not found."""
     mine = (emails.c.bucket_id == bucket_id) & (emails.c.comment_id == comment_id)
+    mine &= emails.c.record != EMPTY
     row = tx.execute(select(emails).where(mine)).one_or_none()
     return None if row is None else _stored(row)
 
@@ -114,8 +154,9 @@ def by_comment_id(tx: Connection, bucket_id: BucketId, comment_id: CommentId) ->
 def scan(
     tx: Connection, bucket_id: BucketId, *, after: EmailKey | None, limit: int
 ) -> tuple[StoredEmail, ...]:
-    """List the next `limit` emails of a bucket in the order in which they came."""
-    query = select(emails).where(emails.c.bucket_id == bucket_id).order_by(emails.c.key)
+    """List the next `limit` emails of a bucket that were not emptied, in the order in which they came."""
+    mine = (emails.c.bucket_id == bucket_id) & (emails.c.record != EMPTY)
+    query = select(emails).where(mine).order_by(emails.c.key)
     if after is not None:
         query = query.where(emails.c.key > after)
     return tuple(_stored(row) for row in tx.execute(query.limit(limit)))
@@ -126,20 +167,37 @@ def replace_content(tx: Connection, key: EmailKey, new: NewEmail, *, at: datetim
     tx.execute(
         update(emails)
         .where(emails.c.key == key)
-        .values(fingerprint=new.fingerprint, record=pack(new.email), raw=new.raw, updated_at=at)
+        .values(
+            fingerprint=new.fingerprint,
+            record=pack(new.email),
+            raw=new.raw,
+            lines=_pack_lines(new.lines),
+            updated_at=at,
+        )
     )
 
 
 def remove_some(tx: Connection, bucket_id: BucketId, *, limit: int) -> int:
     """Forget any `limit` emails of a bucket with their copies and attachments, and say how many there were."""
-    query = select(emails.c.key).where(emails.c.bucket_id == bucket_id).limit(limit)
-    keys = tx.execute(query).scalars().all()
+    query = select(emails.c.key, emails.c.raw).where(emails.c.bucket_id == bucket_id).limit(limit)
+    rows = tx.execute(query).all()
+    keys = [row.key for row in rows]
     if keys:
+        held = select(attachments.c.content_hash).where(attachments.c.email_key.in_(keys))
+        contents = {*tx.execute(held).scalars(), *(row.raw for row in rows if row.raw)}
+        orphans.add(tx, contents)
         tx.execute(update(comments).where(comments.c.email_key.in_(keys)).values(email_key=None))
         for table in (copies, attachments, attachment_queue):
             tx.execute(delete(table).where(table.c.email_key.in_(keys)))
         tx.execute(delete(emails).where(emails.c.key.in_(keys)))
     return len(keys)
+
+
+def _pack_lines(lines: Sequence[int]) -> bytes | None:
+    return b"".join(map(_LINE.pack, lines)) if lines else None
+
+
+_LINE = struct.Struct("<I")
 
 
 _compressor = zstandard.ZstdCompressor(level=1)
@@ -159,4 +217,5 @@ def unpack(record: bytes) -> Email:
 
 def _stored(row: Row[Any]) -> StoredEmail:
     values = row._asdict()
+    del values["lines"]
     return StoredEmail(email=unpack(values.pop("record")), **values)

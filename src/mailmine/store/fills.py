@@ -21,17 +21,29 @@ class Fill:
     total: int
     """Emails of the bucket when it began; those that came later become comments by themselves."""
     begun_at: datetime
+    anew: bool
+    """Comments that are there are made once more."""
 
 
-def begin(tx: Connection, source_id: SourceId, bucket_id: BucketId, *, at: datetime) -> None:
-    """Let comments be made of all emails that the bucket has now, from the first; of an empty one, nothing."""
+def begin(
+    tx: Connection,
+    source_id: SourceId,
+    bucket_id: BucketId,
+    *,
+    at: datetime,
+    anew: bool = False,
+) -> None:
+    """Let comments be made of all emails that the bucket has now, from the first; of an empty one, nothing.
+
+    `anew` makes those once more that are there already.
+    """
     counted = select(func.count()).select_from(emails).where(emails.c.bucket_id == bucket_id)
     total = tx.execute(counted).scalar_one()
     if total:
-        change = ("after_key", "done", "total", "begun_at")
+        change = ("after_key", "done", "total", "begun_at", "anew")
         tx.execute(
             upsert(tx, fills, key=("source_id",), change=change).values(
-                source_id=source_id, after_key=0, done=0, total=total, begun_at=at
+                source_id=source_id, after_key=0, done=0, total=total, begun_at=at, anew=anew
             )
         )
 
@@ -43,8 +55,9 @@ def list_all(tx: Connection) -> tuple[Fill, ...]:
 
 
 def of_source(tx: Connection, source_id: SourceId) -> Fill | None:
-    """Find the one of a source."""
-    row = tx.execute(select(fills).where(fills.c.source_id == source_id)).one_or_none()
+    """Find the one of a source; who writes waits here until others that go on with it have."""
+    mine = select(fills).where(fills.c.source_id == source_id)
+    row = tx.execute(mine.with_for_update()).one_or_none()
     return None if row is None else Fill(**row._asdict())
 
 

@@ -6,7 +6,8 @@ for himself knows that no other reads. PostgreSQL's processes may be anywhere: t
 """
 
 import fcntl
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -36,6 +37,23 @@ class Presence:
                 return cls(None)  # no locks on this file system: leases run out by themselves
             opened.pop_all()
             return cls(file)
+
+    @classmethod
+    @contextmanager
+    def alone(cls, database: Database) -> Iterator[bool]:
+        """Tell whether no process reads mailboxes; if none does, none begins until the end."""
+        path = database.path
+        if path is None:
+            yield False
+            return
+        with Path(f"{path}-readers").open("ab") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                is_alone = False
+            else:
+                is_alone = True
+            yield is_alone
 
     def leave(self) -> None:
         """Be there no more."""

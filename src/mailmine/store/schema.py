@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     event,
+    false,
     func,
     text,
 )
@@ -172,6 +173,8 @@ emails = Table(
     Column("record", Bytes, nullable=False),
     Column("raw", Text),
     *_times(),
+    # Hashes of its lines, four bytes each, for the emails that answer it; null: not refined with learning yet.
+    Column("lines", Bytes),
     UniqueConstraint("bucket_id", "comment_id"),
     Index(None, "bucket_id", "key"),
 )
@@ -246,6 +249,19 @@ fills = Table(
     Column("done", Number, nullable=False),
     Column("total", Number, nullable=False),
     Column("begun_at", Moment, nullable=False),
+    # Comments that are there are made once more.
+    Column("anew", Boolean, nullable=False, server_default=false()),
+)
+
+habits = Table(
+    "habits",
+    metadata,
+    _of("bucket_id", "buckets.id"),
+    # An address; a domain begins with its @.
+    Column("who", Text, nullable=False),
+    # MessagePack: by the hash of a line, who ended with it (0: several).
+    Column("seen", Bytes, nullable=False),
+    PrimaryKeyConstraint("bucket_id", "who"),
 )
 
 datasets = Table(
@@ -307,6 +323,25 @@ quotas = Table(
     Column("kind", Text, primary_key=True),
     Column("hard_limit", Number, nullable=False),
     Column("auto_increase_up_to", Number),
+)
+
+retentions = Table(
+    "retentions",
+    metadata,
+    Column("bucket_id", ForeignKey("buckets.id", ondelete="CASCADE"), primary_key=True),
+    # Days; nothing = for good.
+    Column("comments_days", Integer),
+    Column("emails_days", Integer),
+    Column("attachments_days", Integer),
+    # The last email that was emptied.
+    Column("emptied_to", Number, nullable=False),
+)
+
+orphans = Table(
+    "orphans",
+    metadata,
+    Column("content_hash", Text, primary_key=True),
+    Column("since", Moment, nullable=False),
 )
 
 attachments = Table(

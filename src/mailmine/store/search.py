@@ -35,15 +35,20 @@ SNIPPET_LENGTH = 240
 
 MAX_KEY = (1 << 63) - 1
 
-_FIND = {
-    "sqlite": text(
-        "SELECT rowid FROM comment_words WHERE comment_words MATCH :match AND rowid < :before "
-        "ORDER BY rowid DESC LIMIT :limit"
+_MATCHING = {
+    "sqlite": (
+        "SELECT rowid FROM comment_words WHERE comment_words MATCH :match "
+        "AND rowid >= :first AND rowid < :end ORDER BY rowid"
     ),
-    "postgresql": text(
+    "postgresql": (
         "SELECT time_key FROM comment_words WHERE words @@ to_tsquery('simple', :match) "
-        "AND source_id = :source AND time_key < :before ORDER BY time_key DESC LIMIT :limit"
+        "AND source_id = :source AND time_key >= :first AND time_key < :end ORDER BY time_key"
     ),
+}
+_FIND = {
+    (dialect, newest_first): text(f"{query} {'DESC' if newest_first else 'ASC'} LIMIT :limit")
+    for dialect, query in _MATCHING.items()
+    for newest_first in (True, False)
 }
 
 Snippet = tuple[tuple[str, bool], ...]
@@ -79,20 +84,28 @@ def find(
     terms = parse(query)
     if not terms:
         return ()
-    is_sqlite = tx.dialect.name == "sqlite"
-    match = _match_sqlite(terms, source_id) if is_sqlite else _match_postgresql(terms)
-    keys = tx.execute(
-        _FIND[tx.dialect.name],
-        {
-            "match": match,
-            "source": source_id,
-            "before": MAX_KEY if before is None else before,
-            "limit": limit,
-        },
-    ).scalars()
-    mine = (comments.c.source_id == source_id) & comments.c.time_key.in_(keys.all())
+    end = MAX_KEY if before is None else before
+    found_keys = keys(tx, source_id, terms, first=-MAX_KEY, end=end, limit=limit, newest_first=True)
+    mine = (comments.c.source_id == source_id) & comments.c.time_key.in_(found_keys)
     found = tx.execute(select(*COLUMNS).where(mine).order_by(comments.c.time_key.desc()))
     return tuple(Hit(comment=one, snippet=snippet(one.comment, terms)) for one in stored(found))
+
+
+def keys(
+    tx: Connection,
+    source_id: SourceId,
+    terms: Sequence[Term],
+    *,
+    first: int,
+    end: int,
+    limit: int,
+    newest_first: bool,
+) -> Sequence[int]:
+    """Find the time keys of comments that match `terms`, from `first` on and before `end`."""
+    is_sqlite = tx.dialect.name == "sqlite"
+    match = _match_sqlite(terms, source_id) if is_sqlite else _match_postgresql(terms)
+    bounds = {"match": match, "source": source_id, "first": first, "end": end, "limit": limit}
+    return tx.execute(_FIND[tx.dialect.name, newest_first], bounds).scalars().all()
 
 
 _TERM = re.compile(r'(?P<not>-?)(?:"(?P<phrase>[^"]*)"?|(?P<word>[^\s"]+))(?P<prefix>\*?)')
@@ -127,6 +140,24 @@ def snippet(comment: Comment, terms: Sequence[Term]) -> Snippet:
             if first is not None:
                 return _cut(composed, first.start(), pattern)
     return _cut(body or searchable(comment), 0, None)
+
+
+def marked(whole: str, terms: Sequence[Term]) -> Snippet:
+    """Mark in a whole text what a query found."""
+    wanted = [_pattern(term) for term in terms if not term.is_excluded]
+    if not wanted:
+        return ((whole, False),)
+    composed = unicodedata.normalize("NFC", whole)
+    runs: list[tuple[str, bool]] = []
+    end = 0
+    for match in re.finditer("|".join(wanted), fold_in_place(composed)):
+        runs += [
+            (composed[end : match.start()], False),
+            (composed[match.start() : match.end()], True),
+        ]
+        end = match.end()
+    runs.append((composed[end:], False))
+    return tuple(run for run in runs if run[0])
 
 
 def _pattern(term: Term) -> str:

@@ -179,6 +179,26 @@ def exceptions(
     return frozenset(tx.execute(select(stream_exceptions.c.uid).where(mine)).scalars())
 
 
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """A comment that needs a person, as a reader of the stream said."""
+
+    uid: str
+    type: str
+    at: datetime
+
+
+def tagged(tx: Connection, stream_id: StreamId, limit: int) -> tuple[Tagged, ...]:
+    """List the comments that need a person, those noted last first."""
+    columns = (stream_exceptions.c.uid, stream_exceptions.c.type, stream_exceptions.c.at)
+    query = (
+        select(*columns)
+        .where(stream_exceptions.c.stream_id == stream_id)
+        .order_by(stream_exceptions.c.at.desc(), stream_exceptions.c.uid)
+    )
+    return tuple(Tagged(*row) for row in tx.execute(query.limit(limit)))
+
+
 def _rows() -> Select[Any]:
     return select(streams)
 

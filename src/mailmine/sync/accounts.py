@@ -59,14 +59,17 @@ class Accounts:
         self, integration: Integration, mailbox: Mailbox, secret: str
     ) -> AsyncIterator[Reader]:
         """Lend the reader of a mailbox for a round."""
-        opened = await self._opened(integration, secret)
+        opened, replaced = self._take(integration, secret)
         opened.rounds += 1
         try:
+            if replaced is not None:
+                await _retire(replaced)
             reader = opened.readers.get(mailbox.id)
             if reader is None:
                 reader = opened.readers[mailbox.id] = opened.account.reader(mailbox.address)
             yield reader
-            opened.listening.add(mailbox.address, mailbox.id)
+            if not opened.is_replaced:
+                opened.listening.add(mailbox.address, mailbox.id)
         finally:
             opened.rounds -= 1
             if opened.is_replaced and not opened.rounds:
@@ -85,12 +88,8 @@ class Accounts:
     async def forget(self, integration: Integration) -> None:
         """Begin afresh the next time: an account remembers that its password was refused."""
         opened = self._open.pop(integration.id, None)
-        if opened is None:
-            return
-        opened.is_replaced = True
-        await opened.listening.aclose()
-        if not opened.rounds:
-            await opened.account.aclose()
+        if opened is not None:
+            await _retire(opened)
 
     async def aclose(self) -> None:
         """Close all."""
@@ -99,18 +98,25 @@ class Accounts:
             await opened.account.aclose()
         self._open.clear()
 
-    async def _opened(self, integration: Integration, secret: str) -> _Open:
-        opened = self._open.get(integration.id)
+    def _take(self, integration: Integration, secret: str) -> tuple[_Open, _Open | None]:
+        """Give the account, and one in whose place it is now; at once, or two rounds would open one each."""
+        before = self._open.get(integration.id)
         wanted = (integration.connection, secret)
-        if opened is not None and (opened.connection, opened.secret) == wanted:
-            return opened
-        await self.forget(integration)
+        if before is not None and (before.connection, before.secret) == wanted:
+            return before, None
         account = self._open_account(integration.connection, secret)
-        opened = _Open(
+        opened = self._open[integration.id] = _Open(
             connection=integration.connection,
             secret=secret,
             account=account,
             listening=Listening(account, self._tell, after=self._listen_after),
         )
-        self._open[integration.id] = opened
-        return opened
+        return opened, before
+
+
+async def _retire(opened: _Open) -> None:
+    """Let go of an account; one that a round still uses is closed at its end."""
+    opened.is_replaced = True
+    await opened.listening.aclose()
+    if not opened.rounds:
+        await opened.account.aclose()

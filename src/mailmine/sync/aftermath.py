@@ -11,11 +11,11 @@ import structlog
 from sqlalchemy import Connection as Transaction
 
 from mailmine.exchange.faults import Fault, Scope, Where
-from mailmine.model.integration import DisabledReason, Integration, Mailbox, Trouble
+from mailmine.model.integration import DisabledReason, Integration, Mailbox, Occurrence, Trouble
 from mailmine.store import events, integrations, mailboxes, strikes
 from mailmine.store.mailboxes import Lease
 from mailmine.store.strikes import Strikes
-from mailmine.sync import dangers, policy
+from mailmine.sync import dangers, patience, policy
 from mailmine.sync.policy import Action, Rule
 
 Pause = Callable[[int, timedelta | None], timedelta]
@@ -51,6 +51,7 @@ class _Case:
             "message": trouble.message,
             "round": self.round_id,
             "request": self.fault.request_id,
+            "server": self.fault.server,
         }
 
 
@@ -69,7 +70,8 @@ def failed(
     Tells whether the integration is off now.
     """
     mailboxes.guard(tx, lease)
-    case = _Case(lease.round_id, mailbox, integration, fault, policy.rule_for(fault), at)
+    rule = patience.read(tx).rule(policy.rule_for(fault))
+    case = _Case(lease.round_id, mailbox, integration, fault, rule, at)
     counted = _count(tx, case, pause)
     if case.is_of_integration:
         _tell_integration(tx, case, counted)
@@ -173,14 +175,36 @@ def _says_nothing_new(case: _Case, before: Strikes) -> bool:
     return was_held_back or is_held
 
 
-def _trouble(case: _Case, counted: Strikes) -> Trouble:
-    message = f"{case.fault.message} {case.rule.remedy}"
-    return Trouble(code=case.fault.code, message=message, since=counted.since)
+def _trouble(case: _Case, counted: Strikes, before: Trouble | None) -> Trouble:
+    """Say what is wrong: since when, how it showed first, and how last."""
+    fault = case.fault
+    now = occurrence(fault, at=case.at)
+    known = before if before is not None and before.code == fault.code else None
+    return Trouble(
+        code=fault.code,
+        message=f"{fault.message} {case.rule.remedy}",
+        since=counted.since,
+        reason=case.rule.reason,
+        first=(known.first if known else None) or now,
+        # What was not asked anew, for it was held back, says nothing new.
+        last=now if counted.last_at == case.at or known is None else known.last,
+    )
+
+
+def occurrence(fault: Fault, *, at: datetime) -> Occurrence:
+    """Write down that it went wrong once."""
+    return Occurrence(
+        at=at,
+        code=fault.code,
+        message=fault.message,
+        server=fault.server,
+        request_id=fault.request_id,
+    )
 
 
 def _tell_mailbox(tx: Transaction, case: _Case, counted: Strikes) -> None:
     mailbox, rule = case.mailbox, case.rule
-    trouble = _trouble(case, counted)
+    trouble = _trouble(case, counted, mailbox.trouble)
     is_over = rule.action is Action.DISABLE_MAILBOX and policy.is_due(
         rule, times=counted.times, since=counted.since, now=case.at
     )
@@ -203,11 +227,11 @@ def _tell_mailbox(tx: Transaction, case: _Case, counted: Strikes) -> None:
 
 def _tell_integration(tx: Transaction, case: _Case, counted: Strikes) -> None:
     integration, rule = case.integration, case.rule
-    trouble = _trouble(case, counted)
+    known = integrations.by_id(tx, integration.id) or integration
+    trouble = _trouble(case, counted, known.trouble)
     is_over = rule.action is Action.DISABLE_INTEGRATION and policy.is_due(
         rule, times=counted.times, since=counted.since, now=case.at
     )
-    known = integrations.by_id(tx, integration.id) or integration
     if is_over and known.enabled:
         reason = DisabledReason.SYNC_ERROR
         integrations.set_enabled(tx, integration.id, enabled=False, reason=reason, trouble=trouble)

@@ -27,7 +27,8 @@ from mailmine.store import (
     strikes,
 )
 from mailmine.store.folders import FolderState
-from mailmine.sync import recognition
+from mailmine.sync import patience, recognition
+from mailmine.sync.patience import REASONS, Patience
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
@@ -109,6 +110,8 @@ class Configuration:
     """All that one file says."""
 
     integrations: tuple[IntegrationConfiguration, ...] = ()
+    patience: Patience | None = None
+    """None: as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,7 @@ class Change:
     """One thing that is new or different."""
 
     kind: str
-    """`project`, `bucket`, `source`, `integration`, `password`, `proxy password` or `mailbox`."""
+    """`project`, `bucket`, `source`, `integration`, `password`, `proxy password`, `mailbox` or `policy`."""
     name: str
     """`project/name`; the address of a mailbox."""
     is_new: bool
@@ -145,6 +148,10 @@ def apply(tx: Transaction, configuration: Configuration, *, at: datetime) -> tup
                 changes=changes,
                 at=at,
             )
+    wanted_patience = configuration.patience
+    if wanted_patience is not None and wanted_patience != patience.read(tx):
+        patience.keep(tx, wanted_patience)
+        changes.append(Change("policy", "when something is switched off", is_new=False))
     if changes:
         detail = {f"{change.kind} {change.name}": change.is_new for change in changes[:50]}
         events.append(tx, "configured", at=at, detail=detail)
@@ -153,6 +160,13 @@ def apply(tx: Transaction, configuration: Configuration, *, at: datetime) -> tup
 
 def _check(configuration: Configuration) -> None:
     """Refuse what cannot be meant."""
+    if configuration.patience is not None:
+        unknown = sorted(set(configuration.patience.thresholds) - REASONS)
+        if unknown:
+            raise ConfigurationError(
+                f"The policy has a threshold for {', '.join(unknown)}, which switches nothing off. What does: "
+                f"{', '.join(sorted(REASONS))}"
+            )
     names = [f"{one.project}/{one.name}" for one in configuration.integrations]
     if twice := _first_double(names):
         raise ConfigurationError(f"The integration {twice} is configured twice: rename one of them")
@@ -170,7 +184,7 @@ def _check(configuration: Configuration) -> None:
             )
         for mailbox in integration.mailboxes:
             _check_names(mailbox.project, mailbox.bucket, mailbox.source or mailbox.bucket)
-            if not _ADDRESS.fullmatch(mailbox.address):
+            if not is_address(mailbox.address):
                 raise ConfigurationError(
                     f"{mailbox.address!r} is no address of a mailbox (integration {integration.name}): "
                     "write it as orders@example.com"
@@ -182,10 +196,20 @@ def _check(configuration: Configuration) -> None:
                 )
 
 
+def is_name(text: str) -> bool:
+    """Tell whether a project, an integration, a bucket or a source may be called so: it stands in addresses of the API."""
+    return _NAME.fullmatch(text) is not None
+
+
+def is_address(text: str) -> bool:
+    """Tell whether this looks like the address of a mailbox."""
+    return _ADDRESS.fullmatch(text) is not None
+
+
 def _check_names(*names: str) -> None:
     """Refuse names that could not stand in an address of the API."""
     for name in names:
-        if not _NAME.fullmatch(name):
+        if not is_name(name):
             raise ConfigurationError(
                 f"{name!r} is no name of a project, integration, bucket or source: "
                 "it may hold the letters A to Z, digits, - and _ only"

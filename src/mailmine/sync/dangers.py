@@ -22,6 +22,7 @@ class Code(StrEnum):
     """What is warned of. Each has a section in docs/reasons.md."""
 
     CERTIFICATE_ENDS = "certificate_ends"
+    TLS_CERTIFICATE_ENDS = "tls_certificate_ends"
     SECRET_ENDS = "secret_ends"  # noqa: S105 - a code
     PASSWORD_ENDS = "password_ends"  # noqa: S105 - a code
     EWS_ENDS = "ews_ends"
@@ -38,6 +39,8 @@ class IntegrationFacts:
     integration: Integration
     certificate_ends: datetime | None = None
     """When the certificate ends that its application signs in with."""
+    tls_certificate_ends: datetime | None = None
+    """When the certificate ends that we show the server."""
     password_ends: datetime | None = None
     """When Exchange will ask its account for another password."""
     has_room: bool = True
@@ -70,6 +73,7 @@ def of_integration(
         return ()
     found = [
         _certificate(facts, now, settings),
+        _tls_certificate(facts, now, settings),
         _secret(facts.integration.connection, now, settings),
         _password(facts, now, settings),
         _ews(facts.integration.connection, now, settings),
@@ -124,6 +128,23 @@ def _certificate(
             f"The certificate that the application {connection.client_id} signs in with "
             f"{_ends(ends_at, now)}. Make another, add it to the application in Entra ID, and enter it here "
             "with its private key. Without it nothing of this integration is read."
+        ),
+        ends_at=ends_at,
+    )
+
+
+def _tls_certificate(
+    facts: IntegrationFacts, now: datetime, settings: WarningSettings
+) -> Danger | None:
+    ends_at = facts.tls_certificate_ends
+    if ends_at is None or not _is_near(ends_at, now, settings):
+        return None
+    return Danger(
+        code=Code.TLS_CERTIFICATE_ENDS,
+        message=(
+            f"The certificate that we show the server ({facts.integration.connection.tls_certificate_file}) "
+            f"{_ends(ends_at, now)}. Have it renewed, and put the new one into that file with its chain and key. "
+            "Without it the server lets nobody of this integration in."
         ),
         ends_at=ends_at,
     )

@@ -1,19 +1,21 @@
-"""Fills sources that were put on a bucket which has emails already: their comments are made from those, without Exchange."""
+"""Fills sources from the emails that their bucket has already, and makes their comments anew, without Exchange."""
 
 import asyncio
+from datetime import datetime
 
 import structlog
 from sqlalchemy import Connection as Transaction
 
-from mailmine.model.ids import EmailKey
+from mailmine.model.ids import BucketId, EmailKey
 from mailmine.refine import Refined
-from mailmine.store import comments, emails, fills, sources
+from mailmine.store import comments, emails, fills, retentions, sources
 from mailmine.store.database import Database
 from mailmine.store.emails import StoredEmail
 from mailmine.store.errors import DatabaseUnavailable
 from mailmine.store.fills import Fill
-from mailmine.sync import uploading
+from mailmine.sync import conversations, learning, uploading
 from mailmine.sync.desk import Desk
+from mailmine.sync.learning import Remembering
 from mailmine.sync.refinery import Refinery, RefineryBroken
 from mailmine.sync.round import utc_now
 
@@ -25,12 +27,30 @@ LOOK = 1.0
 """Seconds between two looks for something to do."""
 
 
+def begin_anew(tx: Transaction, bucket_id: BucketId, *, at: datetime) -> int:
+    """Let the comments of all sources of a bucket be made anew; say how many sources there are."""
+    found = sources.of_bucket(tx, bucket_id)
+    for source in found:
+        fills.begin(tx, source.id, bucket_id, at=at, anew=True)
+    return len(found)
+
+
 class Filling:
     """Fills all sources that wait for it, a piece of each in turn."""
 
-    def __init__(self, database: Database, *, refinery: Refinery, look: float = LOOK) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        refinery: Refinery,
+        learns: bool = True,
+        look: float = LOOK,
+    ) -> None:
         self._desk = Desk(database)
         self._refinery = refinery
+        self._learns = learns
+        self.updated = 0
+        """Comments that were there and became others."""
         self._look = look
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -48,7 +68,11 @@ class Filling:
                     except TimeoutError:
                         continue
         finally:
-            self._desk.close()
+            self.close()
+
+    def close(self) -> None:
+        """Wait for what was begun."""
+        self._desk.close()
 
     async def step(self) -> bool:
         """Do a piece of each source that waits; whether there was any."""
@@ -59,10 +83,15 @@ class Filling:
 
     async def _do(self, fill: Fill) -> None:
         found = await self._desk.read(lambda tx: _next(tx, fill))
-        refined = await self._refinery.refine([one.email for one in found])
-        done = await self._desk.write(lambda tx: _write(tx, fill, found, refined))
-        if done:
+        refinery = self._refinery
+        if self._learns and found:
+            refinery = Remembering(refinery, found[0].bucket_id, read=self._desk.read)
+        refined = await refinery.refine([one.email for one in found])
+        updated = await self._desk.write(lambda tx: _write(tx, fill, found, refined))
+        if updated is None:
             log.info("source filled", source=fill.source_id, emails=fill.total)
+        else:
+            self.updated += updated
 
 
 def _next(tx: Transaction, fill: Fill) -> tuple[StoredEmail, ...]:
@@ -74,22 +103,30 @@ def _next(tx: Transaction, fill: Fill) -> tuple[StoredEmail, ...]:
 
 def _write(
     tx: Transaction, fill: Fill, found: tuple[StoredEmail, ...], refined: list[Refined | None]
-) -> bool:
-    """Write comments that the source lacks; True once there is nothing left to do."""
+) -> int | None:
+    """Write comments that the source lacks, and say how many others were changed; None: there are no more emails."""
     now = fills.of_source(tx, fill.source_id)
     source = sources.by_id(tx, fill.source_id)
     if now is None or source is None or now.after_key != fill.after_key:
-        return False  # it was begun anew, or is not wanted any more
+        return 0  # it was begun once more, or is not wanted any more
     if not found or source.bucket_id != found[0].bucket_id:
         fills.end(tx, fill.source_id)
-        return True
+        return None
     there = comments.existing(tx, source.id, [one.comment_id for one in found])
+    read = [(one, words) for one, words in zip(found, refined, strict=True) if words is not None]
     wanted = [
         (one.key, one.email, words)
-        for one, words in zip(found, refined, strict=True)
-        if words is not None and one.comment_id not in there
+        for one, words in read
+        if now.anew or one.comment_id not in there
     ]
-    comments.put(tx, source.id, uploading.compose(tx, wanted), at=utc_now())
+    at, retention = utc_now(), retentions.of_bucket(tx, found[0].bucket_id)
+    made = uploading.compose(tx, wanted)
+    kept = [one for one in made if retention.keeps(one.comment.timestamp, at)]
+    counts = conversations.put(tx, source.id, kept, at=at)
+    emails.set_lines(tx, {one.key: words.lines for one, words in read if words.lines})
+    learning.learn(
+        tx, found[0].bucket_id, [(one.comment_id, one.email, words) for one, words in read]
+    )
     last = EmailKey(found[-1].key)
     fills.progress(tx, source.id, after_key=last, more=len(found))
-    return False
+    return counts.updated

@@ -18,14 +18,23 @@ from mailmine.model.email import AttachmentKind, Email
 from mailmine.model.ids import BucketId, CommentId, EmailKey, ItemId, SourceId
 from mailmine.model.integration import Mailbox
 from mailmine.refine import Refined, comment
-from mailmine.store import attachments, comments, copies, emails, failures, rechecks, sources
+from mailmine.store import (
+    attachments,
+    comments,
+    copies,
+    emails,
+    failures,
+    rechecks,
+    retentions,
+    sources,
+)
 from mailmine.store.attachments import StoredAttachment, WantedAttachment
 from mailmine.store.comments import NewComment, StoredComment
 from mailmine.store.copies import Copy, NewCopy as CopyRow
 from mailmine.store.emails import KnownEmail, NewEmail as EmailRow
 from mailmine.store.errors import Conflict
 from mailmine.store.folders import FolderState
-from mailmine.sync import decide, schedule, uploading
+from mailmine.sync import conversations, decide, learning, schedule, uploading
 
 log = structlog.get_logger(__name__)
 
@@ -254,7 +263,12 @@ def _keep_new(
     if not page.new:
         return {}
     rows = [
-        EmailRow(comment_id=new.comment_id, fingerprint=new.fingerprint, email=new.item.email)
+        EmailRow(
+            comment_id=new.comment_id,
+            fingerprint=new.fingerprint,
+            email=new.item.email,
+            lines=refined[new.item.id].lines,
+        )
         for new in page.new.values()
     ]
     kept = emails.put(tx, mailbox.bucket_id, rows, at=at)
@@ -276,8 +290,15 @@ def _keep_new(
         )
         for new in page.new.values()
     ]
+    made = _kept(tx, mailbox.bucket_id, made, at)
     for source in sources.of_bucket(tx, mailbox.bucket_id):
-        comments.put(tx, source.id, made, at=at)
+        conversations.put(tx, source.id, made, at=at)
+    # After the comments: writers of one source take turns by then, so that none learns past another.
+    learning.learn(
+        tx,
+        mailbox.bucket_id,
+        [(new.comment_id, new.item.email, refined[new.item.id]) for new in page.new.values()],
+    )
     return {comment_id: email.key for comment_id, email in kept.items()}
 
 
@@ -352,8 +373,16 @@ def _show_again(
                 rows.append(NewComment(comment=moved, email_key=key, refined=known.refined))
             elif key in made_of:
                 rows.append(_made_late(tx, copy, *made_of[key]))
-        if rows:
-            comments.put(tx, source.id, rows, at=at)
+        if rows := _kept(tx, bucket_id, rows, at):
+            conversations.put(tx, source.id, rows, at=at)
+
+
+def _kept(
+    tx: Transaction, bucket_id: BucketId, rows: list[NewComment], at: datetime
+) -> list[NewComment]:
+    """Leave out those that the bucket would not keep: what went does not come back by a move."""
+    retention = retentions.of_bucket(tx, bucket_id)
+    return [row for row in rows if retention.keeps(row.comment.timestamp, at)]
 
 
 def _made_late(

@@ -13,12 +13,15 @@ from typing import Final
 from mailmine.exchange import aadsts
 from mailmine.exchange.ews import more_codes as ews
 from mailmine.exchange.faults import Code, Fault, Where
-from mailmine.exchange.graph import codes as graph
+from mailmine.exchange.graph import codes as graph, more_codes as more_graph
 
 BUG: Final = "internal_error"
 """mailmine itself failed."""
 SECRET_MISSING: Final = "secret_missing"  # noqa: S105 - a code
 """The password of an account cannot be had."""
+QUOTA: Final = "quota"
+"""There is more stored than may be."""
+QUOTA_SOURCE: Final = Where.CLIENT
 
 
 class Action(StrEnum):
@@ -295,6 +298,7 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
             "accessDenied",
             "Authorization_RequestDenied",
             "ErrorImpersonationNotAllowed",
+            *more_graph.FORBIDDEN,
         ),
         Rule(
             action=Action.DISABLE_MAILBOX,
@@ -330,6 +334,7 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
             "MailboxNotSupportedForRESTAPI",
             "ErrorAccountDisabled",
             "ErrorAccountSuspend",
+            *more_graph.NOT_BY_GRAPH,
         ),
         Rule(
             action=Action.DISABLE_MAILBOX,
@@ -342,7 +347,7 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
     ),
     **_all(
         Where.GRAPH,
-        ("InvalidAuthenticationToken", "InvalidMsaToken", "unauthenticated"),
+        ("InvalidAuthenticationToken", "InvalidMsaToken", "unauthenticated", "http_401"),
         _later(
             "token", "Graph did not accept our token", "Check the permissions of the application."
         ),
@@ -357,12 +362,15 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
             "ErrorInvalidIdMalformed",
             "NotImplemented",
             "http_501",
+            *more_graph.ASKED_WRONGLY,
+            *more_graph.OF_WRITING,
+            *more_graph.BAD_STATUS,
         ),
         _later("not-understood", "Graph does not understand us", _REPORT),
     ),
     **_all(
         Where.GRAPH,
-        ("ErrorQuotaExceeded", "quotaLimitReached"),
+        ("ErrorQuotaExceeded", "quotaLimitReached", *more_graph.FULL),
         _later(
             "mailbox-full",
             "The mailbox is full",
@@ -385,6 +393,7 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
             remedy="Nothing: the folder is read from its beginning, and nothing is doubled.",
         ),
     ),
+    **_all(Where.GRAPH, (*more_graph.OF_ITEM,), _item("Exchange cannot give the email")),
     **_all(Where.GRAPH, (*graph.GONE,), _item(_GONE, "Nothing: it was deleted or moved.")),
     # Also said when Exchange is overloaded; a lock-out is worse than a late email (part C, row 1).
     (Where.HTTP, "http_401"): Rule(
@@ -514,6 +523,12 @@ TABLE: Final[Mapping[tuple[Where, str], Rule]] = {
     ),
     (Where.CLIENT, BUG): _later(
         "bug", "mailmine failed", "Please report this, with what the log says."
+    ),
+    (QUOTA_SOURCE, QUOTA): Rule(
+        action=Action.DISABLE_MAILBOX,
+        reason="quota",
+        title="More is stored than may be",
+        remedy="Raise the quota, or remove what is not needed; then it goes on by itself.",
     ),
     (Where.CLIENT, SECRET_MISSING): _later(
         "secret-missing",

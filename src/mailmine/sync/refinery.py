@@ -19,7 +19,7 @@ import msgspec
 import structlog
 
 from mailmine.model.email import Email
-from mailmine.refine import Refined, refine
+from mailmine.refine import Known, Refined, refine
 from mailmine.refine.language import warm_up
 
 log = structlog.get_logger(__name__)
@@ -41,8 +41,13 @@ class Refinery(Protocol):
         """Make ready, so that the first email need not wait. May raise RefineryBroken."""
         ...
 
-    async def refine(self, emails: Sequence[Email]) -> list[Refined | None]:
-        """Refine each, without the account of what was cut; None for one that cannot be."""
+    async def refine(
+        self, emails: Sequence[Email], known: Sequence[Known] = ()
+    ) -> list[Refined | None]:
+        """Refine each, without the account of what was cut; None for one that cannot be.
+
+        Where something is `known` of each, it is refined by that, and learned from.
+        """
         ...
 
     async def aclose(self) -> None:
@@ -50,14 +55,16 @@ class Refinery(Protocol):
         ...
 
 
-def refine_each(emails: Sequence[Email]) -> list[Refined | None]:
+def refine_each(emails: Sequence[Email], known: Sequence[Known] = ()) -> list[Refined | None]:
     """Refine emails; one that makes it fail, which it must not, stops none of the others."""
-    return [_refined(email) for email in emails]
+    if not known:
+        return [_refined(email, None) for email in emails]
+    return list(map(_refined, emails, known))
 
 
-def _refined(email: Email) -> Refined | None:
+def _refined(email: Email, known: Known | None) -> Refined | None:
     try:
-        return refine(email, whole=False)
+        return refine(email, whole=False, known=known)
     except Exception as error:  # noqa: BLE001 - a bug in refining must not stop a mailbox
         # The words of the error may hold words of the email.
         log.warning("refining failed", error=type(error).__name__)
@@ -71,12 +78,14 @@ class Here:
         """Load the language model."""
         await asyncio.to_thread(warm_up)
 
-    async def refine(self, emails: Sequence[Email]) -> list[Refined | None]:
+    async def refine(
+        self, emails: Sequence[Email], known: Sequence[Known] = ()
+    ) -> list[Refined | None]:
         """Refine each."""
         refined: list[Refined | None] = []
-        for email in emails:
+        for at, email in enumerate(emails):
             await asyncio.sleep(0)
-            refined += refine_each([email])
+            refined += refine_each([email], known[at : at + 1])
         return refined
 
     async def aclose(self) -> None:
@@ -104,16 +113,21 @@ class Apart:
         self._starting = asyncio.Lock()
         self._is_closed = False
 
-    async def refine(self, emails: Sequence[Email]) -> list[Refined | None]:
+    async def refine(
+        self, emails: Sequence[Email], known: Sequence[Known] = ()
+    ) -> list[Refined | None]:
         """Refine each; what the process dies of is None. Raises RefineryBroken."""
         if not emails:
             return []
         # It may have died of somebody else's email.
         for _ in range(2 if len(emails) == 1 else 1):
             with suppress(_Died):
-                return await self._ask(emails, self._patience)
+                return await self._ask(emails, known, self._patience)
         if len(emails) > 1:
-            return [(await self.refine([email]))[0] for email in emails]
+            return [
+                (await self.refine([email], known[at : at + 1]))[0]
+                for at, email in enumerate(emails)
+            ]
         await self.start()
         log.error("refining an email ended its process")
         return [None]
@@ -121,7 +135,7 @@ class Apart:
     async def start(self) -> None:
         """Have the process ready. Raises RefineryBroken."""
         try:
-            await self._ask([], STARTING)
+            await self._ask([], (), STARTING)
         except _Died:
             words = "The process that refines emails cannot be started, or answers nothing"
             raise RefineryBroken(words) from None
@@ -152,19 +166,26 @@ class Apart:
                 answers = asyncio.create_task(self._take_answers(process))
                 self._answers.add(answers)
                 answers.add_done_callback(self._answers.discard)
-                await self._put([], process, STARTING)
+                await self._put([], (), process, STARTING)
             return self._process
 
-    async def _ask(self, emails: Sequence[Email], patience: float) -> list[Refined | None]:
-        return await self._put(emails, await self._running(), patience)
+    async def _ask(
+        self, emails: Sequence[Email], known: Sequence[Known], patience: float
+    ) -> list[Refined | None]:
+        return await self._put(emails, known, await self._running(), patience)
 
     async def _put(
-        self, emails: Sequence[Email], process: Process, patience: float
+        self,
+        emails: Sequence[Email],
+        known: Sequence[Known],
+        process: Process,
+        patience: float,
     ) -> list[Refined | None]:
         if process.stdin is None or process is not self._process:
             raise _Died
         # Refining asks for neither; together they are a third of what would be sent.
-        body = _encode([replace(email, headers=(), attachments=()) for email in emails])
+        bare = [replace(email, headers=(), attachments=()) for email in emails]
+        body = _encode((bare, known))
         answer: asyncio.Future[list[Refined | None]] = asyncio.get_running_loop().create_future()
         answer.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._waiting.append(answer)

@@ -7,6 +7,7 @@ import sys
 import msgspec
 
 from mailmine.model.email import Email
+from mailmine.refine import Known
 from mailmine.refine.language import warm_up
 from mailmine.sync.refinery import LENGTH, refine_each
 
@@ -18,7 +19,7 @@ def main() -> None:
     """Answer until there are no more questions."""
     # Ctrl-C is for the process that started this one; it closes our input when it is done.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    decode = msgspec.msgpack.Decoder(list[Email]).decode
+    decode = msgspec.msgpack.Decoder(tuple[list[Email], list[Known]]).decode
     encode = msgspec.msgpack.Encoder().encode
     questions, answers = sys.stdin.buffer, sys.stdout.buffer
     warm_up()
@@ -27,7 +28,7 @@ def main() -> None:
     gc.set_threshold(GARBAGE)
     while len(head := questions.read(LENGTH.size)) == LENGTH.size:
         (length,) = LENGTH.unpack(head)
-        body = encode(refine_each(decode(questions.read(length))))
+        body = encode(refine_each(*decode(questions.read(length))))
         answers.write(LENGTH.pack(len(body)) + body)
         answers.flush()
 

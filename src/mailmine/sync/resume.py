@@ -1,37 +1,76 @@
-"""What trouble stopped goes on, once it was seen that it can be read again."""
+"""What was stopped goes on, as if nothing had been: from where it was, and with nothing counted against it."""
 
 from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import Connection as Transaction
 
+from mailmine.model.ids import UserId
 from mailmine.model.integration import DisabledReason, Integration, Mailbox
 from mailmine.store import events, integrations, mailboxes, strikes
 
 
 def resume(
-    tx: Transaction, integration: Integration, readable: Iterable[Mailbox], *, at: datetime
+    tx: Transaction,
+    integration: Integration,
+    readable: Iterable[Mailbox],
+    *,
+    at: datetime,
+    by: UserId | None = None,
+    also_by_choice: bool = False,
 ) -> None:
-    """Let an integration go on, and those of its mailboxes that were just read, as if nothing had been.
+    """Let an integration go on, and those of its mailboxes that were just read.
 
-    What a person switched off stays off.
+    What a person switched off stays off, unless it is the integration and he wants it back: `also_by_choice`.
     """
     strikes.clear(tx, integration.id)
-    if not integration.enabled and integration.disabled_reason is DisabledReason.SYNC_ERROR:
+    if not integration.enabled and (
+        also_by_choice or integration.disabled_reason is DisabledReason.SYNC_ERROR
+    ):
         integrations.set_enabled(tx, integration.id, enabled=True)
-        events.append(tx, "integration_enabled", at=at, integration_id=integration.id)
+        detail = _of(integration)
+        events.append(
+            tx,
+            "integration_enabled",
+            at=at,
+            integration_id=integration.id,
+            user_id=by,
+            detail=detail,
+        )
     for mailbox in readable:
+        if not mailbox.enabled and mailbox.disabled_reason is DisabledReason.SYNC_ERROR:
+            enable_mailboxes(tx, integration, (mailbox,), at=at, by=by)
+            continue
         held = strikes.of(tx, mailbox.id)
         strikes.clear(tx, mailbox.id)
-        if not mailbox.enabled and mailbox.disabled_reason is DisabledReason.SYNC_ERROR:
-            mailboxes.set_enabled(tx, mailbox.id, enabled=True)
-            events.append(
-                tx,
-                "mailbox_enabled",
-                at=at,
-                integration_id=integration.id,
-                mailbox_id=mailbox.id,
-            )
         is_held = held is not None and held.hold_until is not None
         if is_held or mailbox.trouble is not None or integration.trouble is not None:
             mailboxes.wake(tx, mailbox.id, at)
+
+
+def enable_mailboxes(
+    tx: Transaction,
+    integration: Integration,
+    wanted: Iterable[Mailbox],
+    *,
+    at: datetime,
+    by: UserId | None = None,
+) -> None:
+    """Switch mailboxes on, and let them be read at once; their integration stays as it is."""
+    for mailbox in wanted:
+        strikes.clear(tx, mailbox.id)
+        mailboxes.set_enabled(tx, mailbox.id, enabled=True)
+        events.append(
+            tx,
+            "mailbox_enabled",
+            at=at,
+            integration_id=integration.id,
+            mailbox_id=mailbox.id,
+            user_id=by,
+            detail=_of(integration) | {"mailbox": mailbox.address},
+        )
+        mailboxes.wake(tx, mailbox.id, at)
+
+
+def _of(integration: Integration) -> dict[str, str | int | float | bool | None]:
+    return {"project": integration.project, "name": integration.name}

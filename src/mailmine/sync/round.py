@@ -43,6 +43,7 @@ from mailmine.sync.attachments import Contents
 from mailmine.sync.chores import Chores
 from mailmine.sync.desk import Desk
 from mailmine.sync.intake import Taken
+from mailmine.sync.learning import Remembering
 from mailmine.sync.outcomes import Outcomes
 from mailmine.sync.recognition import Ids
 from mailmine.sync.refinery import Here, Refinery
@@ -133,6 +134,8 @@ class Round:
         self._backend = backend
         self._settings = settings
         self._refinery = refinery or Here()
+        if settings.learns:
+            self._refinery = Remembering(self._refinery, mailbox.bucket_id, read=desk.read)
         self._memory = memory or Memory()
         self._now = now
         self._is_stopping = is_stopping
@@ -421,7 +424,12 @@ class Round:
         log.warning("folder left out", code=fault.code, request=fault.request_id)
         before = state.trouble
         since = before.since if before is not None and before.code == fault.code else now
-        trouble = Trouble(code=fault.code, message=f"{fault.message} {rule.remedy}", since=since)
+        trouble = Trouble(
+            code=fault.code,
+            message=f"{fault.message} {rule.remedy}",
+            since=since,
+            reason=rule.reason,
+        )
         if trouble != before:
             await self._storing.write(lambda tx: folders.set_trouble(tx, state.key, trouble))
 

@@ -32,7 +32,7 @@ from mailmine.store.database import Database
 from mailmine.store.errors import LeaseLost, StoreError
 from mailmine.store.mailboxes import Lease
 from mailmine.store.presence import Presence
-from mailmine.sync import aftermath, endings, schedule, versions
+from mailmine.sync import aftermath, endings, recent, schedule, versions
 from mailmine.sync.accounts import Accounts
 from mailmine.sync.credentials import is_refusal, remember_refused, welcome_new_secrets
 from mailmine.sync.desk import Desk
@@ -281,7 +281,9 @@ class Runner:
                             report.ending = Ending.TAKEN_OVER
                         case StoreError():
                             report.ending, report.error = Ending.NOT_STORED, str(result)
-                report.tell(log, tally, self._now() - begun_at)
+                took = self._now() - begun_at
+                report.tell(log, tally, took)
+                recent.note(mailbox.id, report, tally, at=begun_at, took=took)
             for result in results:
                 if not isinstance(result, StoreError | asyncio.CancelledError | None):
                     raise result

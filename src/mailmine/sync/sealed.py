@@ -83,10 +83,10 @@ class OpeningReader:
         )
         if not isinstance(page, ChangePage):
             return page
-        changes = [
-            replace(change, item=await self._opened(change.item)) if change.item else change
-            for change in page.changes
-        ]
+        changes = list(page.changes)
+        for place, change in enumerate(changes):
+            if change.item is not None and is_sealed(change.item.email):
+                changes[place] = replace(change, item=await self._opened(change.item))
         return replace(page, changes=tuple(changes))
 
     async def newest(

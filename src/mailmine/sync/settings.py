@@ -69,4 +69,6 @@ class SyncSettings:
     """How long a mailbox is left alone after a failure; doubled with each further one in a row."""
     drain: timedelta = timedelta(seconds=20)
     """How long running rounds may go on after the stop."""
+    learns: bool = True
+    """Whether emails are refined by what others of their bucket have in common with them."""
     warnings: WarningSettings = WarningSettings()

@@ -10,11 +10,11 @@ from mailmine.model.comment import Comment
 from mailmine.model.email import Email, Metadata
 from mailmine.model.ids import BucketId, CommentId, ContentHash, EmailKey, MessageId
 from mailmine.refine import Refined, comment, identity
-from mailmine.store import attachments, comments, copies, emails, sources, uploads
+from mailmine.store import attachments, copies, emails, sources, uploads
 from mailmine.store.comments import NewComment
 from mailmine.store.emails import NewEmail
 from mailmine.store.uploads import Upload
-from mailmine.sync import decide
+from mailmine.sync import conversations, decide, learning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +48,7 @@ def take_in(tx: Transaction, bucket_id: BucketId, new: Sequence[Uploaded], *, at
             fingerprint=identity.fingerprint(one.email),
             email=one.email,
             raw=one.raw,
+            lines=one.refined.lines,
         )
         for comment_id, one in latest.items()
     }
@@ -89,6 +90,7 @@ def take_in(tx: Transaction, bucket_id: BucketId, new: Sequence[Uploaded], *, at
         [(keys[comment_id], one.email, one.refined) for comment_id, one in latest.items()],
         at=at,
     )
+    learning.learn(tx, bucket_id, [(name, one.email, one.refined) for name, one in latest.items()])
 
 
 def show(
@@ -101,7 +103,7 @@ def show(
     """Make the comments of emails that are kept, in all sources of their bucket."""
     made = compose(tx, refined)
     for source in sources.of_bucket(tx, bucket_id):
-        comments.put(tx, source.id, made, at=at)
+        conversations.put(tx, source.id, made, at=at)
 
 
 def compose(

@@ -4,10 +4,12 @@ What threatens is decided by `dangers`, what is told of it by `warned`; here is 
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 import structlog
 from sqlalchemy import Connection as Transaction
@@ -28,7 +30,7 @@ from mailmine.store.database import Database
 from mailmine.store.errors import StoreError
 from mailmine.store.folders import Load
 from mailmine.store.warnings import StandingWarning
-from mailmine.sync import dangers
+from mailmine.sync import dangers, quota
 from mailmine.sync.dangers import IntegrationFacts, MailboxFacts
 from mailmine.sync.desk import Desk
 from mailmine.sync.endings import end_of_certificate, end_of_password
@@ -40,6 +42,10 @@ log = structlog.get_logger(__name__)
 
 TURN = "watch.turn"
 """The setting that lets one of several processes write at a time."""
+
+
+BRIEF = timedelta(seconds=1)
+"""Counting what is stored may take so long each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,7 @@ class Watch:
         self._settings = sync.warnings
         self._now = now
         self._since = now()
+        self._count_at = self._since
         self._still: dict[MailboxId, _Still] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -99,11 +106,23 @@ class Watch:
         has_room = self._has_room()
         if not has_room:
             self._since = now  # what is not read for want of room is not late for another reason
+        await self._look_at_quotas(now)
         known = await self._desk.read(integrations.list_all)
         ends = await asyncio.to_thread(self._certificates, known)
-        look = partial(self._look, ends=ends, has_room=has_room, now=now)
+        shown = await asyncio.to_thread(_shown_certificates, known)
+        look = partial(self._look, ends=ends, shown=shown, has_room=has_room, now=now)
         if await self._desk.read(lambda tx: look(tx) != Followed()):
             await self._desk.write(lambda tx: self._write(tx, look, now))
+
+    async def _look_at_quotas(self, now: datetime) -> None:
+        """Stop what fills a full place, and let go on what has room again; what takes long to count is counted less often."""
+        if now < self._count_at or not await self._desk.read(quota.is_needed):
+            return
+        begun_at = time.monotonic()
+        seen = await self._desk.read(quota.look)
+        await self._desk.write(lambda tx: quota.apply(tx, seen, at=now))
+        took = timedelta(seconds=time.monotonic() - begun_at)
+        self._count_at = now if took < BRIEF else now + 20 * took
 
     def _certificates(self, known: tuple[Integration, ...]) -> dict[IntegrationId, datetime]:
         """Say when the certificates end that integrations sign in with, of those that can be read."""
@@ -127,6 +146,7 @@ class Watch:
         tx: Transaction,
         *,
         ends: Mapping[IntegrationId, datetime],
+        shown: Mapping[IntegrationId, datetime],
         has_room: bool,
         now: datetime,
     ) -> Followed:
@@ -139,6 +159,7 @@ class Watch:
                 IntegrationFacts(
                     integration=one,
                     certificate_ends=ends.get(one.id),
+                    tls_certificate_ends=shown.get(one.id),
                     password_ends=end_of_password(tx, one.id),
                     has_room=has_room,
                 ),
@@ -206,6 +227,23 @@ class Watch:
         for warning in followed.tell:
             _note(tx, warning, "warning", now)
             log.warning("people warned", code=warning.code, subject=warning.subject)
+
+
+def _shown_certificates(known: Iterable[Integration]) -> dict[IntegrationId, datetime]:
+    """Say when the certificates end that servers are shown, of those that can be read."""
+    found: dict[IntegrationId, datetime] = {}
+    for integration in known:
+        file = integration.connection.tls_certificate_file
+        if file is None:
+            continue
+        try:
+            ends_at = end_of_certificate(Path(file).read_text(encoding="ascii", errors="replace"))
+        except OSError as error:  # the sync tells it to a person
+            log.debug("certificate not had", error=type(error).__name__)
+            continue
+        if ends_at is not None:
+            found[integration.id] = ends_at
+    return found
 
 
 def _why(tx: Transaction, mailbox: Mailbox) -> str:

@@ -41,6 +41,7 @@ KINDS = {
     "configured": "took a configuration over",
     "bucket_created": "made a bucket",
     "bucket_changed": "changed a bucket",
+    "bucket_refined_anew": "had a bucket refined anew",
     "bucket_removed": "removed a bucket",
     "source_created": "made a source",
     "source_changed": "changed a source",
@@ -52,6 +53,7 @@ KINDS = {
     "stream_changed": "changed a stream",
     "stream_reset": "reset a stream",
     "stream_removed": "removed a stream",
+    "retention_changed": "changed what a bucket keeps",
     "quota_changed": "changed a quota",
     "subscription_changed": "chose what to be told",
 }

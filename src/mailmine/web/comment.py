@@ -7,54 +7,97 @@ import orjson
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from mailmine.access.permissions import Permission
+from mailmine.model import facts
+from mailmine.model.facts import DOMAIN, LANGUAGE, SENDER
 from mailmine.model.ids import CommentId
-from mailmine.refine import Kind, Zone, refine
-from mailmine.store import comments, copies, emails
+from mailmine.refine import MEANINGS, Kind, Zone, refine
+from mailmine.store import buckets, comments, copies, emails, explore, search
 from mailmine.store.comments import StoredComment
 from mailmine.store.copies import Copy
+from mailmine.store.emails import StoredEmail
 from mailmine.store.sources import Source
+from mailmine.web.asked import Asked, label_of
 from mailmine.web.comments import Told
-from mailmine.web.site import api_path
+from mailmine.web.site import address, api_path
 from mailmine.web.visit import Visit, page
 
-CUT = {
-    Kind.HEADER_BLOCK: "Header of a quoted email",
-    Kind.ATTRIBUTION: "Who wrote what follows",
-    Kind.DIVIDER: "Divider",
-    Kind.QUOTED: "Quoted",
-    Kind.FORWARDED: "Forwarded",
-    Kind.DISCLAIMER: "Disclaimer",
-    Kind.LIST_FOOTER: "Footer of a mailing list",
+WHY = {
+    Kind.NEW: "What this author wrote now: the body of the comment.",
+    Kind.CLOSING: "The author wrote it: it belongs to the body.",
+    Kind.SIGNATURE: "Kept apart from the body.",
+    Kind.DEVICE_LINE: "It belongs to the signature.",
+    Kind.HEADER_BLOCK: "From, Sent, To and Subject, as mail programs write them above what they quote.",
+    Kind.ATTRIBUTION: "A line that a mail program puts above what it quotes.",
+    Kind.DIVIDER: "A line that sets the quoted apart.",
+    Kind.QUOTED: "Words of an earlier email, which is a comment of its own.",
+    Kind.FORWARDED: "Words of an email that is passed on.",
+    Kind.DISCLAIMER: "The same below every email: nobody wrote it for this one.",
+    Kind.CAUTION: "A server on the way wrote it above the words.",
+    Kind.LIST_FOOTER: "Added by the list on the way.",
 }
-"""What is named as cut; the new words and the signature are shown on their own."""
+"""Why each zone of an email was cut or kept."""
+
+KEPT = frozenset({Kind.NEW, Kind.CLOSING, Kind.SIGNATURE, Kind.DEVICE_LINE})
+
+MOST_HEADERS = 200
+
+_QUICK = {"string:Sender": SENDER, "string:Sender Domain": DOMAIN}
+
+LONGEST_LINK = 400
+"""Characters of a property by which one can filter."""
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
-    """A run of lines that is no part of the new words."""
+class ShownZone:
+    """A run of lines, and what it is."""
 
+    kind: Kind
     words: str
+    why: str
     text: str
+    is_cut: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A user property, and the address of the comments that have the same."""
+
+    label: str
+    value: str
+    query: str
 
 
 @page
 def show(visit: Visit) -> Response:
-    """Answer `/sources/{owner}/{name}/comments/{id}`."""
+    """Answer `/sources/{owner}/{name}/comments/{id}?q=…`; the address knows the list that one came from."""
     source = visit.source()
     comment_id = CommentId(visit.request.path_params["id"])
     stored = comments.get(visit.tx, source.id, comment_id)
     if stored is None:
         raise HTTPException(404)
     told = Told.of(stored)
+    asked = Asked.read(visit.request.query_params)
+    email = emails.get(visit.tx, stored.email_key) if stored.email_key is not None else None
+    zones = _zones(email)
+    newer, older = _neighbours(visit, source, asked, stored)
+    terms = search.parse(asked.words)
     return visit.render(
         "comment.html",
         here=source.id,
         title=told.message.subject or "(no subject)",
         source=source,
+        asked=asked,
+        newer=newer,
+        older=older,
         stored=stored,
         comment=told.comment,
         message=told.message,
-        cut=_cut(visit, stored),
+        body=search.marked(told.message.body, terms),
+        zones=zones,
+        number_cut=sum(zone.is_cut for zone in zones),
+        headers=email.email.headers[:MOST_HEADERS] if _may_see_raw(visit, email) and email else (),
+        facts=_facts(told),
         places=_places(visit, stored),
         thread=_thread(visit, source, told),
         json=orjson.dumps(orjson.loads(stored.json), option=orjson.OPT_INDENT_2).decode(),
@@ -62,13 +105,46 @@ def show(visit: Visit) -> Response:
     )
 
 
-def _cut(visit: Visit, stored: StoredComment) -> list[Cut]:
+def _zones(email: StoredEmail | None) -> list[ShownZone]:
     """Refine the kept email once more, to show what was left out and why."""
-    email = emails.get(visit.tx, stored.email_key) if stored.email_key is not None else None
     zones: tuple[Zone, ...] = refine(email.email).zones if email else ()
     return [
-        Cut(CUT[zone.kind], zone.text) for zone in zones if zone.kind in CUT and zone.text.strip()
+        ShownZone(zone.kind, MEANINGS[zone.kind], WHY[zone.kind], zone.text, zone.kind not in KEPT)
+        for zone in zones
+        if zone.text.strip()
     ]
+
+
+def _neighbours(
+    visit: Visit, source: Source, asked: Asked, stored: StoredComment
+) -> tuple[CommentId | None, CommentId | None]:
+    """Name the comments above and below in the list that one came from."""
+    keys = explore.neighbours(visit.tx, source.id, asked.wanted, stored.time_key)
+    near = [key for key in keys if key is not None]
+    found = {one.time_key: one.comment.id for one in comments.by_keys(visit.tx, source.id, near)}
+    newer, older = (found.get(key) if key is not None else None for key in keys)
+    return newer, older
+
+
+def _may_see_raw(visit: Visit, email: StoredEmail | None) -> bool:
+    """Tell whether he may see the email itself, which is its bucket's."""
+    bucket = buckets.by_id(visit.tx, email.bucket_id) if email else None
+    return bucket is not None and visit.identity.may(Permission.BUCKETS_READ, bucket.project)
+
+
+def _facts(told: Told) -> list[Fact]:
+    """Tell its properties. Sender and domain are found quickest by what the email itself says, where that is the same."""
+    known, _ = facts.read(told.stored.json, 0)
+    found = [(LANGUAGE, told.message.language)] if told.message.language else []
+    found += [(name, str(value)) for name, value in sorted(told.comment.user_properties.items())]
+    shown = []
+    for name, value in found:
+        quick = _QUICK.get(name)
+        is_same = quick is not None and known.get(quick) == value.casefold()
+        query = Asked().also(quick if quick and is_same else name, value)
+        is_short = 0 < len(value) <= LONGEST_LINK
+        shown.append(Fact(label_of(name), value, query if is_short else ""))
+    return shown
 
 
 def _places(visit: Visit, stored: StoredComment) -> tuple[Copy, ...]:
@@ -89,5 +165,5 @@ def _curl(visit: Visit, source: Source, comment_id: CommentId) -> str:
     route = api_path(
         visit.request, "v1", "sources", source.project, source.name, "comments", comment_id
     )
-    address = f"{visit.request.url.scheme}://{visit.request.url.netloc}{route}"
-    return f'curl -H "Authorization: Bearer $MAILMINE_TOKEN" {shlex.quote(address)}'
+    where = shlex.quote(address(visit.request, route))
+    return f'curl -H "Authorization: Bearer $MAILMINE_TOKEN" {where}'

@@ -11,9 +11,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from mailmine.access import csrf
+from mailmine.access.secrets import Keyring
 from mailmine.access.single_sign_on import SingleSignOn
 from mailmine.access.throttle import Throttle
 from mailmine.store.database import Database
+from mailmine.sync.enabling import Enabling
 from mailmine.web import words
 from mailmine.web.assets import Assets
 from mailmine.web.live import Live
@@ -27,6 +29,7 @@ FILTERS = (
     words.full,
     words.size,
     words.count,
+    words.span,
     words.plain,
     words.first_words,
     words.name_of,
@@ -42,9 +45,12 @@ class Site:
     """What all pages share for as long as the process runs."""
 
     database: Database
+    keyring: Keyring
     throttle: Throttle
     provider: SingleSignOn | None
     """Who lets people in besides us."""
+    enabling: Enabling | None
+    """Switches on what was stopped; None: it is not done here."""
     live: Live
     assets: Assets
     templates: Environment
@@ -52,7 +58,14 @@ class Site:
     """Names of the pages that have a live part."""
 
     @classmethod
-    def build(cls, database: Database, throttle: Throttle, provider: SingleSignOn | None) -> "Site":
+    def build(
+        cls,
+        database: Database,
+        keyring: Keyring,
+        throttle: Throttle,
+        provider: SingleSignOn | None,
+        enabling: Enabling | None,
+    ) -> "Site":
         """Load templates and assets."""
         templates = Environment(
             loader=PackageLoader("mailmine.web"),
@@ -66,8 +79,10 @@ class Site:
         parts = (name.partition("live/") for name in templates.list_templates())
         return cls(
             database=database,
+            keyring=keyring,
             throttle=throttle,
             provider=provider,
+            enabling=enabling,
             live=Live(database),
             assets=Assets.load(),
             templates=templates,
@@ -89,6 +104,11 @@ def api_path(request: Request, *parts: str) -> str:
     """Write the path of a route of the API, which is served beside the pages, under `/api`."""
     root = str(request.scope.get("app_root_path", request.scope.get("root_path", "")))
     return root + "/api/" + "/".join(quote(part, safe="") for part in parts)
+
+
+def address(request: Request, path_: str) -> str:
+    """Write the whole address of a path, as programs elsewhere use it."""
+    return f"{request.url.scheme}://{request.url.netloc}{path_}"
 
 
 def render(request: Request, page: str, *, status: int = 200, **context: Any) -> HTMLResponse:

@@ -4,7 +4,8 @@ import functools
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from sqlalchemy import Connection
@@ -14,10 +15,14 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from mailmine.access import csrf, sessions
 from mailmine.access.permissions import Identity, Permission
-from mailmine.store import deliveries, events, sources
+from mailmine.access.secrets import Keyring
+from mailmine.model.integration import Integration, Mailbox
+from mailmine.store import deliveries, events, integrations, mailboxes, sources
 from mailmine.store.errors import StoreError
 from mailmine.store.sources import Source
 from mailmine.web.site import FRAGMENT, Site, path, render
+
+T = TypeVar("T")
 
 LISTED_SOURCES = 15
 """Sources that the side bar names; the overview names all."""
@@ -58,6 +63,16 @@ class Visit:
         )
 
     @property
+    def sees_buckets(self) -> bool:
+        """Tell whether there are buckets that he might see."""
+        return self.identity.may_anywhere(Permission.BUCKETS_READ)
+
+    @property
+    def sees_streams(self) -> bool:
+        """Tell whether there are streams that he might see."""
+        return self.identity.may_anywhere(Permission.STREAMS_READ)
+
+    @property
     def unread(self) -> int:
         """Count what he was told and did not read yet."""
         return deliveries.count_unread(self.tx, self.identity.user_id)
@@ -79,16 +94,65 @@ class Visit:
                 return source
         raise HTTPException(404)
 
+    @property
+    def at(self) -> datetime:
+        """Tell the time."""
+        site: Site = self.request.app.state.site
+        return site.now()
+
+    @property
+    def keyring(self) -> Keyring:
+        """What opens and seals secrets."""
+        site: Site = self.request.app.state.site
+        return site.keyring
+
+    def integration(self, permission: Permission = Permission.INTEGRATIONS_READ) -> Integration:
+        """Find the integration that the address names; 404 too where he may not know of it, 403 where he may only look."""
+        wanted = self.request.path_params
+        found = integrations.get(self.tx, wanted["owner"], wanted["name"])
+        if found is None or not self.identity.may(Permission.INTEGRATIONS_READ, found.project):
+            raise HTTPException(404)
+        if not self.identity.may(permission, found.project):
+            raise HTTPException(403)
+        return found
+
+    def mailbox(self, integration: Integration) -> Mailbox:
+        """Find the mailbox of `integration` that the address names, by its id or its own address."""
+        wanted = self.request.path_params["mailbox"]
+        for mailbox in mailboxes.of_integration(self.tx, integration.id):
+            if mailbox.id == wanted or mailbox.address.lower() == wanted.lower():
+                return mailbox
+        raise HTTPException(404)
+
     def render(self, template: str, **context: Any) -> HTMLResponse:
         """Fill a page in."""
         return render(self.request, template, visit=self, **context)
 
-    def note(self, kind: str, **detail: str | float | bool | None) -> None:
+    def note(
+        self,
+        kind: str,
+        integration: Integration | None = None,
+        mailbox: Mailbox | None = None,
+        /,
+        **detail: str | float | bool | None,
+    ) -> None:
         """Write into the audit log what he did, in the transaction that does it. Never a secret."""
-        site: Site = self.request.app.state.site
+        if integration is not None:
+            detail |= {"project": integration.project}
+            detail |= (
+                {"name": integration.name} if mailbox is None else {"mailbox": mailbox.address}
+            )
         if self.request.client is not None:
             detail["from"] = self.request.client.host
-        events.append(self.tx, kind, at=site.now(), user_id=self.identity.user_id, detail=detail)
+        events.append(
+            self.tx,
+            kind,
+            at=self.at,
+            user_id=self.identity.user_id,
+            integration_id=integration.id if integration else None,
+            mailbox_id=mailbox.id if mailbox else None,
+            detail=detail,
+        )
 
 
 def identify(request: Request, tx: Connection) -> Identity | None:
@@ -108,8 +172,7 @@ def page(show: Callable[[Visit], Response]) -> Callable[[Request], Response]:
             identity = identify(request, tx)
             if identity is None:
                 return _to_sign_in(request)
-            token = csrf.token(request.cookies[sessions.COOKIE])
-            response = show(Visit(request, tx, identity, token))
+            response = show(visit(request, tx, identity))
         if identity.unnoted_session is not None:
             # Reading goes on while nothing can be written.
             with suppress(StoreError), site.database.write() as tx:
@@ -117,6 +180,19 @@ def page(show: Callable[[Visit], Response]) -> Callable[[Request], Response]:
         return response
 
     return answer
+
+
+def look(request: Request, read: Callable[[Visit], T]) -> T | None:
+    """Read for who asks; None where he is not signed in (any more)."""
+    site: Site = request.app.state.site
+    with site.database.read() as tx:
+        identity = identify(request, tx)
+        return None if identity is None else read(visit(request, tx, identity))
+
+
+def visit(request: Request, tx: Connection, identity: Identity) -> Visit:
+    """Begin the visit of somebody who was identified."""
+    return Visit(request, tx, identity, csrf.token(request.cookies[sessions.COOKIE]))
 
 
 def _to_sign_in(request: Request) -> Response:

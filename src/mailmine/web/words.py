@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 MINUTE = 60
 HOUR = 60 * MINUTE
@@ -51,6 +51,20 @@ def size(octets: int) -> str:
             return f"{amount:.0f} {unit}" if amount >= 10 or unit == "B" else f"{amount:.1f} {unit}"  # noqa: PLR2004
         amount /= KIB
     return f"{amount:.1f} GB"
+
+
+def span(duration: timedelta) -> str:
+    """Say how long, roughly: `40 s`, `5 min`, `3 h 20 min`, `2 d 4 h`."""
+    seconds = round(duration.total_seconds())
+    if seconds < MINUTE:
+        return f"{seconds} s"
+    if seconds < HOUR:
+        return f"{seconds // MINUTE} min"
+    if seconds < DAY:
+        hours, minutes = divmod(seconds // MINUTE, 60)
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    days, hours = divmod(seconds // HOUR, 24)
+    return f"{days} d {hours} h" if hours else f"{days} d"
 
 
 def count(number: int) -> str:

@@ -1,5 +1,6 @@
 """Integrations made and changed through the API: what stays, what goes, and that no secret comes back."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,8 +9,17 @@ from fastapi import FastAPI
 
 from mailmine.access import credentials
 from mailmine.api import app as api
+from mailmine.exchange.check import Name, Outcome, Step, Steps
+from mailmine.exchange.faults import Fault, Scope, Where
 from mailmine.model.ids import IntegrationId, ItemId
-from mailmine.model.integration import AccessType, AuthType, Backend, DisabledReason, Trouble
+from mailmine.model.integration import (
+    AccessType,
+    AuthType,
+    Backend,
+    Connection,
+    DisabledReason,
+    Trouble,
+)
 from mailmine.store import buckets, failures, folders, integrations, mailboxes, sources, warnings
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
@@ -37,10 +47,42 @@ def body(*boxes: dict[str, Any], auth: Any = None, **fields: Any) -> dict[str, A
     return {"integration": {"configuration": configuration, **fields}}
 
 
+GONE = Fault(
+    where=Where.EWS,
+    code="ErrorNonExistentMailbox",
+    message="There is no such mailbox.",
+    scope=Scope.MAILBOX,
+    server="exchange.example.com",
+    request_id="77",
+)
+
+
+async def try_out(connection: Connection, secret: str, boxes: Sequence[str]) -> Steps:
+    """Find all well, but mailboxes whose address begins with `gone`."""
+    del connection, secret
+    for address in boxes:
+        fault = GONE if address.startswith("gone") else None
+        outcome = Outcome.FAILED if fault else Outcome.OK
+        yield Step(name=Name.FOLDERS, outcome=outcome, words="", mailbox=address, fault=fault)
+
+
+def stopped(database: Database, integration_id: str) -> None:
+    """Let trouble have stopped all mailboxes of an integration."""
+    with database.write() as tx:
+        for mailbox in mailboxes.of_integration(tx, IntegrationId(integration_id)):
+            mailboxes.set_enabled(
+                tx,
+                mailbox.id,
+                enabled=False,
+                reason=DisabledReason.SYNC_ERROR,
+                trouble=Trouble(code="http_403", message="No.", since=NOON),
+            )
+
+
 @pytest.fixture
 def app(fresh: tuple[Database, Blobs, Town]) -> FastAPI:
     database, blobs, _ = fresh
-    return api.create(database, blobs, KEYRING, clock=lambda: NOON)
+    return api.create(database, blobs, KEYRING, clock=lambda: NOON, try_out=try_out)
 
 
 @pytest.fixture
@@ -207,6 +249,52 @@ async def test_off_and_on_again(root: Client, database: Database) -> None:
     again = await root.post(HERE, body(box("a@example.com", enabled=True)))
     (told,) = again.json["integration"]["configuration"]["mailboxes"]
     assert (told["enabled"], told["disabled_reason"], told["trouble"]) == (True, None, None)
+
+
+async def test_what_would_be_stopped_again_stays_off_and_says_why(
+    root: Client, database: Database
+) -> None:
+    told = await made(root, body(box("a@example.com"), box("gone@example.com"), auth=GRAPH))
+    stopped(database, told["id"])
+    wanted = {"mailboxes": ["a@example.com", "GONE@example.com"]}
+    answer = await root.post(f"{HERE}/enable", wanted)
+    assert answer.json["obstacles"] == [
+        {
+            "mailbox": "gone@example.com",
+            "code": "ErrorNonExistentMailbox",
+            "message": "There is no such mailbox.",
+            "commands": [],
+            "reason": "no-mailbox",
+        }
+    ]
+    well, gone = answer.json["integration"]["configuration"]["mailboxes"]
+    assert (well["enabled"], well["trouble"]) == (True, None)
+    assert (gone["enabled"], gone["disabled_reason"]) == (False, "sync_error")
+    assert gone["disabled_detail"]["last_error"]["request_id"] == "77"
+    assert gone["disabled_detail"]["code"] == "ErrorNonExistentMailbox"
+
+    listed = await root.post(HERE, body(box("gone@example.com", enabled=True)))
+    assert [one["mailbox"] for one in listed.json["obstacles"]] == ["gone@example.com"]
+    answer = await root.post(f"{HERE}/enable", {**wanted, "insist": True})
+    assert answer.status == 422
+    assert "a@example.com" in answer.json["message"]
+    answer = await root.post(f"{HERE}/enable", {"mailboxes": ["gone@example.com"], "insist": True})
+    (gone,) = answer.json["integration"]["configuration"]["mailboxes"]
+    assert (answer.json["obstacles"], gone["enabled"]) == ([], True)
+
+
+async def test_an_integration_is_switched_on_by_itself(root: Client, database: Database) -> None:
+    told = await made(root, body(box("a@example.com"), auth=GRAPH))
+    with database.write() as tx:
+        integrations.set_enabled(
+            tx,
+            IntegrationId(told["id"]),
+            enabled=False,
+            reason=DisabledReason.SYNC_ERROR,
+            trouble=Trouble(code="http_401", message="No.", since=NOON),
+        )
+    answer = await root.post(f"{HERE}/enable", {})
+    assert (answer.json["integration"]["enabled"], answer.json["obstacles"]) == (True, [])
 
 
 async def test_who_fills_a_bucket_must_be_allowed_to(

@@ -82,6 +82,7 @@ BODIES: dict[str, Any] = {
     "POST /api/v1/datasets/{dataset:address}": {"dataset": {"title": "New"}},
     "PUT /api/_private/integrations/{integration:address}": {"integration": {}},
     "POST /api/_private/integrations/{integration:address}": {"integration": {"title": "New"}},
+    "POST /api/_private/integrations/{integration:address}/enable": {},
     "POST /api/_private/integrations/{integration:address}/failed-items": {
         "mailbox": "orders@example.com"
     },

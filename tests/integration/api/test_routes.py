@@ -231,10 +231,20 @@ async def test_integrations_use_only_words_that_clients_know(reader: Client) -> 
     assert not gone["enabled"]
     assert gone["disabled_reason"] == "sync_error"
     assert gone["status"] == "disabled"
+    refusal = {
+        "at": "2026-03-01T12:00:00.000000Z",
+        "code": "ErrorNonExistentMailbox",
+        "message": "There is no such mailbox.",
+        "server": "exchange.example.com (EX01)",
+        "request_id": "4a5b",
+    }
     assert gone["disabled_detail"] == {
         "code": "ErrorNonExistentMailbox",
         "message": "There is no such mailbox.",
         "since": "2026-03-01T12:00:00.000000Z",
+        "reason": "no-mailbox",
+        "first_error": refusal,
+        "last_error": refusal,
     }
     assert (await reader.get("/api/_private/integrations")).json["integrations"] == [integration]
 

@@ -267,6 +267,31 @@ async def test_a_quota_of_comments_keeps_all_out(
     assert (await root.put(PUT, {"comments": many[:5]})).status == 200
 
 
+@pytest.mark.parametrize("kind", ["comments_per_bucket", "megabytes", "megabytes_per_bucket"])
+async def test_a_quota_of_what_is_stored_keeps_emails_out(root: Client, kind: str) -> None:
+    limits = f"/api/_private/quotas/x/{kind}"
+    path = "/api/_private/buckets/sales/inbox/emails"
+    emails = [
+        {
+            "id": f"<q{number}@x>",
+            "mailbox": "a@example.com",
+            "timestamp": "2026-03-02T10:00:00Z",
+            "mime_content": "Subject: x\n\nHello",
+        }
+        for number in range(3)
+    ]
+    small = 2 if kind == "comments_per_bucket" else 0
+    assert (await root.post(limits, {"hard_limit": small})).status == 200
+    answer = await root.put(path, {"emails": emails})
+    if kind == "comments_per_bucket":
+        assert (answer.status, kind in answer.json["message"]) == (422, True)
+    else:  # not a whole megabyte
+        assert answer.status == 200
+    assert (await root.post(limits, {"hard_limit": None})).status == 200
+    told = (await root.get("/api/_private/quotas")).json["quotas"]
+    assert kind in {one["quota_kind"] for one in told}
+
+
 async def test_every_change_is_written_down_and_no_secret_with_it(
     root: Client, fresh: tuple[Database, Blobs, Town]
 ) -> None:
@@ -333,3 +358,11 @@ async def test_an_attachment_that_is_too_large(root: Client, app: FastAPI) -> No
     # Nobody unknown makes us take it in.
     unknown = await Client(app).send("PUT", path, form(b"x"), content_type=FORM)
     assert unknown.status == 401
+
+
+async def test_a_bucket_is_refined_anew(root: Client) -> None:
+    path = "/api/_private/buckets/sales/inbox/refine-anew"
+    assert (await root.get(path)).json["refining"] == []
+    begun = await root.post(path, {})
+    assert begun.json["refining"] == [{"source": "sales/mail", "done": 0, "total": 1}]
+    assert (await root.get(path)).json["refining"] == begun.json["refining"]

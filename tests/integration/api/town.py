@@ -20,7 +20,14 @@ from mailmine.model.ids import (
     ThreadId,
     UserId,
 )
-from mailmine.model.integration import Connection, DisabledReason, Filters, FolderStatus, Trouble
+from mailmine.model.integration import (
+    Connection,
+    DisabledReason,
+    Filters,
+    FolderStatus,
+    Occurrence,
+    Trouble,
+)
 from mailmine.store import (
     attachments,
     buckets,
@@ -43,6 +50,13 @@ from mailmine.store.folders import SeenFolder
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 COMMENTS = 300
+REFUSAL = Occurrence(
+    at=NOON,
+    code="ErrorNonExistentMailbox",
+    message="There is no such mailbox.",
+    server="exchange.example.com (EX01)",
+    request_id="4a5b",
+)
 CONTENT = bytes(range(256)) * 1000
 
 READING = frozenset(
@@ -143,7 +157,12 @@ async def found(database: Database, blobs: Blobs) -> Town:
             enabled=False,
             reason=DisabledReason.SYNC_ERROR,
             trouble=Trouble(
-                code="ErrorNonExistentMailbox", message="There is no such mailbox.", since=NOON
+                code="ErrorNonExistentMailbox",
+                message="There is no such mailbox.",
+                since=NOON,
+                reason="no-mailbox",
+                first=REFUSAL,
+                last=REFUSAL,
             ),
         )
         inbox, _ = folders.save_tree(

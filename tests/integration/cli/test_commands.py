@@ -150,6 +150,24 @@ def test_a_raw_email_is_refined(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["messages"][0]["signature"]["text"].endswith("Ann Ash")
 
 
+def test_what_was_cut_off_a_raw_email_is_shown_with_why(tmp_path: Path) -> None:
+    quote = b"\n\nOn Tue, 3 Mar 2026 at 10:15, Bob <bob@example.com> wrote:\n> Soon\x1b[2J\n"
+    (tmp_path / "one.eml").write_bytes(MAIL + quote)
+    shown = mailmine("refine", "--zones", "one.eml", folder=tmp_path).stdout
+    for words in (
+        "New words \u2502 Where is it?",
+        "Signature \u2502 --",
+        "Quoted \u2502 > Soon\ufffd[2J",
+    ):
+        assert words in shown
+    assert "1. Bob <bob@example.com>, Tue, 3 Mar 2026 at 10:15: Where is my order?" in shown
+
+
+def test_a_bucket_is_refined_anew(tmp_path: Path) -> None:
+    missing = mailmine("refine-anew", "p/b", folder=tmp_path)
+    failed(missing, "p/b", "none yet")
+
+
 @pytest.mark.parametrize("content", [b"", b"\n \n", b"\x00\x01\x02 this is no email at all\n"])
 def test_what_is_no_email_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "broken.eml").write_bytes(content)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typer.testing import CliRunner, Result
 from mailmine.cli import app
 from mailmine.cli.errors import Failed
 from mailmine.model.ids import Cursor, ItemId
-from mailmine.model.integration import DisabledReason, FolderStatus, Trouble
+from mailmine.model.integration import DisabledReason, FolderStatus, Occurrence, Trouble
 from mailmine.store import failures, folders, integrations, mailboxes, migrations, schema
 from mailmine.store.database import Database
 from tests.contract import store_world
@@ -97,6 +98,31 @@ def test_history_that_is_being_read(here: Installation) -> None:
         needs_person=False
     )
     assert here.box()["backlog"] == 700
+
+
+def test_the_first_and_the_last_error_are_told(here: Installation) -> None:
+    at = here.now - timedelta(hours=5)
+    first = Occurrence(
+        at=at, code="http_401", message="No.", server="ex.acme.example (EX01)", request_id="one"
+    )
+    last = replace(first, at=at + timedelta(hours=1), request_id="two")
+    trouble = replace(here.trouble("http_401", timedelta(hours=5)), first=first, last=last)
+    with here.database.write() as tx:
+        integrations.set_enabled(
+            tx,
+            here.world.integration.id,
+            enabled=False,
+            reason=DisabledReason.SYNC_ERROR,
+            trouble=trouble,
+        )
+    said = here.says(needs_person=True)
+    assert "first error: " in said
+    assert "UTC, http_401, ex.acme.example (EX01), request two" in said
+    told = here.json()["integrations"][0]["trouble"]
+    assert (told["first_error"]["request_id"], told["last_error"]["server"]) == (
+        "one",
+        "ex.acme.example (EX01)",
+    )
 
 
 def test_a_mailbox_that_was_stopped(here: Installation) -> None:

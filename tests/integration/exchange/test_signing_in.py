@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
 from exchange_simulator import Exchange
-from mailmine.exchange import open_account
+from mailmine.exchange import challenge, open_account
+from mailmine.exchange.challenge import bindings
 from mailmine.exchange.faults import ExchangeError, Fault, Where
 from mailmine.exchange.reader import FolderTree
 from mailmine.model.integration import AccessType, AuthType, Backend, Connection
@@ -281,6 +282,29 @@ async def test_ntlm_and_negotiate_sign_in_a_connection_for_each_mailbox(
         trees = await asyncio.gather(*(account.reader(one).folders() for one in (ORDERS, CLAIMS)))
         assert all(tree.folders for tree in trees)
     await account.aclose()
+
+
+@pytest.mark.parametrize("offer", ["NTLM", "Negotiate"])
+async def test_a_sign_in_is_bound_to_the_certificate_where_the_server_wants_that(
+    exchange: Exchange, offer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exchange.offers, exchange.extended_protection = (offer,), True
+    made = x509.load_pem_x509_certificate(certificate()[0])
+    another = made.public_bytes(serialization.Encoding.DER)
+    with exchange.serve(tls=True) as address:
+        connection = replace(ews(address, AuthType(offer.lower())), verify_tls=False)
+        account = open_account(connection, PASSWORD)
+        assert (await account.reader(ORDERS).folders()).folders
+        await account.aclose()
+        # One in between shows a certificate of its own: what it passes on is worth nothing.
+        monkeypatch.setattr(challenge, "bindings", lambda _: bindings(another))
+        assert (await fault_of(connection)).code == "http_401"
+        monkeypatch.setattr(challenge, "bindings", lambda _: None)
+        assert (await fault_of(connection)).code == "http_401"
+
+
+def test_a_certificate_that_cannot_be_read_binds_nothing() -> None:
+    assert bindings(b"no certificate") is None
 
 
 @pytest.mark.parametrize("auth", [AuthType.NTLM, AuthType.BASIC])

@@ -112,7 +112,9 @@ class World:
             roles=roles,
         )
         sign_on = SingleSignOn(registration, Keyring.generate())
-        pages = create(self.database, provider=sign_on if has_provider else None)
+        pages = create(
+            self.database, Keyring.generate(), provider=sign_on if has_provider else None
+        )
         self.address = self._stack.enter_context(serving(Behind(pages, prefix)))
 
     async def browser(self) -> aiohttp.ClientSession:

@@ -1,11 +1,16 @@
 """What failed rounds do to mailboxes and integrations as time goes by."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from mailmine.exchange.faults import Fault, Scope, Where
 from mailmine.model.integration import DisabledReason
 from mailmine.store import events, mailboxes, strikes
 from mailmine.sync import aftermath, schedule
+from mailmine.sync.configure import Configuration, ConfigurationError, apply
+from mailmine.sync.patience import Patience, Threshold
 from tests.integration.sync.conftest import CLAIMS, ORDERS, World
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -122,3 +127,52 @@ def test_an_address_that_is_no_exchange_switches_the_integration_off(world: Worl
     assert fail(world, fault, NOON + timedelta(minutes=30))
     assert not world.integration().enabled
     assert world.mailbox().enabled
+
+
+def test_a_threshold_that_was_configured_counts_at_once(world: World) -> None:
+    world.configure()
+    fail(world, DENIED, NOON)
+    quick = Threshold(tries=2, lasting=timedelta(minutes=5))
+    wanted = Configuration(patience=Patience(thresholds={"no-permission": quick}))
+    with world.database.write() as tx:
+        assert [one.kind for one in apply(tx, wanted, at=NOON)] == ["policy"]
+        assert apply(tx, wanted, at=NOON) == ()
+    fail(world, DENIED, NOON + timedelta(minutes=4))
+    assert world.mailbox().enabled
+    fail(world, DENIED, NOON + timedelta(minutes=5))
+    assert not world.mailbox().enabled
+
+
+def test_what_passes_has_no_threshold(world: World) -> None:
+    wanted = Patience(thresholds={"outage": Threshold(tries=1, lasting=timedelta())})
+    with world.database.write() as tx, pytest.raises(ConfigurationError, match="outage"):
+        apply(tx, Configuration(patience=wanted), at=NOON)
+
+
+def test_the_first_and_the_last_error_are_kept(world: World) -> None:
+    world.configure()
+    for minutes, request in ((0, "one"), (20, "two"), (61, "three")):
+        asked = replace(DENIED, server="exchange.example.com (EX01)", request_id=request)
+        fail(world, asked, NOON + timedelta(minutes=minutes))
+    trouble = world.mailbox().trouble
+    assert trouble is not None
+    assert not world.mailbox().enabled
+    assert (trouble.since, trouble.reason) == (NOON, "no-permission")
+    assert trouble.first is not None
+    assert trouble.last is not None
+    assert (trouble.first.at, trouble.first.request_id) == (NOON, "one")
+    assert trouble.last.at == NOON + timedelta(minutes=61)
+    assert trouble.last.request_id == "three"
+    assert trouble.last.server == "exchange.example.com (EX01)"
+    with world.database.read() as tx:
+        (disabled, *_) = events.page(tx, before=None, limit=1)
+    assert disabled.detail["server"] == "exchange.example.com (EX01)"
+
+
+def test_what_was_held_back_is_no_last_error(world: World) -> None:
+    world.configure(ORDERS, CLAIMS)
+    fail(world, DOWN, NOON)
+    fail(world, replace(DOWN, request_id="later"), NOON + timedelta(seconds=1), CLAIMS)
+    trouble = world.integration().trouble
+    assert trouble is not None
+    assert trouble.last == trouble.first

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
+import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from exchange_simulator import Exchange, Message
@@ -282,12 +283,14 @@ patiently = settings(
 )
 
 
+@pytest.mark.timeout(600)
 @given(story(of_ews))
 @patiently
 def test_a_mailbox_of_ews_is_complete_in_the_end(told: Story) -> None:
     is_complete_in_the_end(told, Backend.EWS)
 
 
+@pytest.mark.timeout(600)
 @given(story(of_graph))
 @patiently
 def test_a_mailbox_of_graph_is_complete_in_the_end(told: Story) -> None:

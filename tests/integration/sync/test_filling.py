@@ -2,18 +2,21 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
-from mailmine.model.email import Email
-from mailmine.model.ids import MessageId
-from mailmine.refine import Refined, identity
+from mailmine.model.email import Address, Email
+from mailmine.model.ids import CommentId, MessageId
+from mailmine.refine import Known, Refined, identity
 from mailmine.store import buckets, comments, emails, fills, projects, sources
 from mailmine.store.buckets import Bucket
+from mailmine.store.comments import NewComment
 from mailmine.store.database import Database
 from mailmine.store.emails import NewEmail
 from mailmine.store.sources import Source
-from mailmine.sync.filling import PIECE, Filling
+from mailmine.sync.filling import PIECE, Filling, begin_anew
 from mailmine.sync.refinery import Here
 from tests.contract.store_world import NOW, comment
 from tests.integration.sync.test_runner import until
@@ -127,10 +130,12 @@ async def test_a_source_that_goes_meanwhile(opened: Database, bucket: Bucket) ->
     source = begin(opened, bucket)
 
     class Slow(Here):
-        async def refine(self, emails: Sequence[Email]) -> list[Refined | None]:
+        async def refine(
+            self, emails: Sequence[Email], known: Sequence[Known] = ()
+        ) -> list[Refined | None]:
             with opened.write() as tx:
                 sources.remove(tx, source.id)
-            return await super().refine(emails)
+            return await super().refine(emails, known)
 
     filling = Filling(opened, refinery=Slow())
     await filling.step()
@@ -147,3 +152,123 @@ async def test_it_runs_beside_everything_else_until_it_is_told_to_stop(
     stop.set()
     await running
     assert count(opened, source) == EMAILS
+
+
+async def test_two_processes_count_no_email_twice(opened: Database, bucket: Bucket) -> None:
+    both = asyncio.Barrier(2)
+
+    class Together(Here):
+        async def refine(
+            self, emails: Sequence[Email], known: Sequence[Known] = ()
+        ) -> list[Refined | None]:
+            await both.wait()
+            return await super().refine(emails, known)
+
+    source = begin(opened, bucket)
+    fillings = [Filling(opened, refinery=Together()) for _ in range(2)]
+    for piece in (1, 2):
+        await asyncio.gather(*(filling.step() for filling in fillings))
+        assert progress(opened, source) == (piece * PIECE, EMAILS)
+        assert count(opened, source) == piece * PIECE
+    for filling in fillings:
+        filling.close()
+
+
+async def all_of(filling: Filling) -> None:
+    while await filling.step():
+        pass
+
+
+def body(database: Database, source: Source, name: CommentId) -> tuple[str, datetime]:
+    with database.read() as tx:
+        stored = comments.get(tx, source.id, name)
+    assert stored is not None
+    return stored.comment.messages[0].body, stored.updated_at
+
+
+async def test_anew_only_those_comments_change_whose_words_do(
+    opened: Database, bucket: Bucket
+) -> None:
+    source = begin(opened, bucket)
+    filling = Filling(opened, refinery=Here())
+    await all_of(filling)
+    stale, fine = new(3).comment_id, new(4).comment_id
+    with opened.write() as tx:
+        kept = comments.get(tx, source.id, stale)
+        assert kept is not None
+        message = replace(kept.comment.messages[0], body="As an older version refined it")
+        old = NewComment(
+            comment=replace(kept.comment, messages=(message,)), email_key=kept.email_key, refined=1
+        )
+        comments.put(tx, source.id, [old], at=NOW)
+    before = body(opened, source, fine)
+    assert filling.updated == 0
+    with opened.write() as tx:
+        assert begin_anew(tx, bucket.id, at=NOW) == 1
+    assert progress(opened, source) == (0, EMAILS)
+    await all_of(filling)
+    assert filling.updated == 1
+    assert body(opened, source, stale)[0] == "Number 3"
+    assert body(opened, source, fine) == before
+    assert count(opened, source) == EMAILS
+
+
+LETTERS = {
+    "a": "Halle 3 steht.\n\nPetra\nEinkauf bei Muster",
+    "b": "Was kostet sie?\n\nPetra\nEinkauf bei Muster",
+    "c": "Danke!\n\nPetra\nEinkauf bei Muster",
+}
+
+
+async def test_what_emails_have_in_common_is_known_when_they_are_refined_anew(
+    opened: Database, bucket: Bucket
+) -> None:
+    with opened.write() as tx:
+        bucket = buckets.ensure(tx, bucket.project_id, "letters")
+        for name, text in LETTERS.items():
+            emails.put(tx, bucket.id, [letter(name, text)], at=NOW)
+    source = begin(opened, bucket)
+    alone = Filling(opened, refinery=Here(), learns=False)
+    await all_of(alone)
+    words = {name: body(opened, source, letter(name, "").comment_id)[0] for name in LETTERS}
+    assert words == LETTERS
+    learning = Filling(opened, refinery=Here())
+    for updated in (0, 3, 3):  # learned; by what was learned; nothing more to learn
+        with opened.write() as tx:
+            begin_anew(tx, bucket.id, at=NOW)
+        await all_of(learning)
+        assert learning.updated == updated
+    words = {name: body(opened, source, letter(name, "").comment_id)[0] for name in LETTERS}
+    assert words == {name: text.split("\n")[0] for name, text in LETTERS.items()}
+
+
+async def test_lines_of_the_email_that_is_answered_are_known(
+    opened: Database, bucket: Bucket
+) -> None:
+    asked = "Haben Sie noch Dichtungen?\nWir brauchen sie am Montag in Halle drei."
+    with opened.write() as tx:
+        bucket = buckets.ensure(tx, bucket.project_id, "letters")
+        emails.put(tx, bucket.id, [letter("asked", asked)], at=NOW)
+    source = begin(opened, bucket)
+    filling = Filling(opened, refinery=Here())
+    await all_of(filling)
+    answer = letter("answer", f"Ja, zwanzig.\n\n{asked}", to="asked")
+    with opened.write() as tx:
+        emails.put(tx, bucket.id, [answer], at=NOW)
+        begin_anew(tx, bucket.id, at=NOW)
+    await all_of(filling)
+    assert body(opened, source, answer.comment_id)[0] == "Ja, zwanzig."
+    assert body(opened, source, letter("asked", "").comment_id)[0] == asked
+
+
+def letter(name: str, text: str, *, to: str = "") -> NewEmail:
+    email = Email(
+        message_id=MessageId(f"<{name}@acme.example>"),
+        subject="Pumpe",
+        from_=Address("", "p.s@acme.example"),
+        in_reply_to=MessageId(f"<{to}@acme.example>") if to else None,
+        text=text,
+    )
+    return NewEmail(
+        comment_id=identity.of(email), fingerprint=identity.fingerprint(email), email=email
+    )

@@ -126,6 +126,7 @@ async def test_new_mail_of_many_mailboxes_is_there_long_before_the_next_poll(
     await task
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_one_connection_tells_of_two_hundred_mailboxes_and_only_those_with_news_are_read(
     world: World, monkeypatch: pytest.MonkeyPatch

@@ -11,8 +11,12 @@ import pytest
 from exchange_simulator import Exchange, mail
 from mailmine.model.comment import Comment
 from mailmine.model.integration import Backend
+from mailmine.store import buckets
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
+from mailmine.sync.filling import Filling, begin_anew
+from mailmine.sync.refinery import Here
+from mailmine.sync.round import utc_now
 from tests.integration.sync.conftest import ACCOUNT, APP, ORDERS, PASSWORD, TENANT, World
 
 
@@ -31,7 +35,19 @@ async def comments_by(exchange: Exchange, address: str, backend: Backend) -> dic
     with a_world(exchange, address, backend) as world:
         world.configure(sync_attachments=True)
         await world.sync()
+        await refine_anew(world)
         return {comment.id: without_references(comment) for comment in world.comments()}
+
+
+async def refine_anew(world: World) -> None:
+    """Let no comment depend on which emails came before its own."""
+    with world.database.write() as tx:
+        for bucket in buckets.list_all(tx):
+            begin_anew(tx, bucket.id, at=utc_now())
+    filling = Filling(world.database, refinery=Here())
+    while await filling.step():
+        pass
+    filling.close()
 
 
 def without_references(comment: Comment) -> Comment:

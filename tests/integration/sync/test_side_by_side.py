@@ -16,6 +16,7 @@ from tests.integration.sync.test_runner import running, until
 HUGE = 20_000
 SMALL = 50
 RAW = eml(0)
+pytestmark = pytest.mark.timeout(300)
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 embedded = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 """Who waits for whom does not depend on the database."""

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -124,6 +125,23 @@ async def test_a_certificate_is_warned_of_until_another_is_entered(world: World)
         watched.secret = certificate(NOON + 365 * DAY)
         assert await watched.look() == [("integration_warning_ended", "certificate_ends")]
         assert watched.standing() == []
+
+
+async def test_the_certificate_that_we_show_is_watched_in_its_file(
+    world: World, tmp_path: Path
+) -> None:
+    file = tmp_path / "us.pem"
+    file.write_text(certificate(NOON + 20 * DAY))
+    async with watching(world) as watched:
+        connect(world, tls_certificate_file=str(file))
+        assert await watched.look() == [("integration_warning", "tls_certificate_ends")]
+        (warning,) = of_integration(world)
+        assert warning.ends_at == NOON + 20 * DAY
+        assert str(file) in warning.message
+        file.write_text(certificate(NOON + 365 * DAY))
+        assert await watched.look() == [("integration_warning_ended", "tls_certificate_ends")]
+        file.unlink()
+        assert await watched.look() == []
 
 
 async def test_a_certificate_that_cannot_be_had_is_not_warned_of(world: World) -> None:

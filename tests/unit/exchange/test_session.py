@@ -149,6 +149,15 @@ async def test_the_servers_name_of_a_failed_request_is_kept_for_its_administrato
     assert (await raised_by(reading(lambda _: said))).request_id == "def"
 
 
+async def test_the_server_and_the_machine_behind_it_are_named() -> None:
+    said = Said(status=502, headers={"X-FEServer": "CAS1", "X-CalculatedBETarget": "mbx1.example"})
+    got = await raised_by(reading(lambda _: said))
+    assert (got.server or "").endswith(" (mbx1.example)")
+    assert (got.server or "").startswith(
+        (await raised_by(reading(lambda _: broken()))).server or "-"
+    )
+
+
 async def test_without_an_answer_there_is_our_own_name_of_the_request() -> None:
     on = reading(lambda _: broken())
     got = await raised_by(on)

@@ -58,6 +58,10 @@ def test_the_comment_of_an_email() -> None:
 def test_its_user_properties_are_spelled_as_clients_know_them() -> None:
     assert made().user_properties == {
         "number:Messages": 1,
+        "number:Participant Count": 3,
+        "number:Recipient Count": 2,
+        "number:Position in Thread": 2,
+        "string:Email Kind": "Reply",
         "string:Message ID": "<one@example.com>",
         "string:Thread": "<root@example.com>",
         "string:Sender": "Ann@Example.com",

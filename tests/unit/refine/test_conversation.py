@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -60,6 +61,17 @@ def test_groups_by_subject() -> None:
         email("c", subject="Re: x"),
     ]
     assert shape(conversation.by_subject(emails)) == [[1], [2, [0]]]
+
+
+def test_an_email_without_a_date_counts_as_sent_when_it_arrived() -> None:
+    emails = [Email(message_id=None, subject=subject) for subject in "aab"]
+    arrived = [START + timedelta(minutes=minute) for minute in (5, 1, 0)]
+    assert shape(conversation.by_subject(emails, arrived)) == [[2], [1, [0]]]
+    emails = [
+        replace(email(name, *above), sent_at=None) for name, *above in (["a"], ["b", "c"], ["c"])
+    ]
+    assert shape(conversation.arrange(emails, arrived)) == [[2, [1]], [0]]
+    assert shape(conversation.arrange(emails)) == [[0], [2, [1]]]
 
 
 @pytest.mark.parametrize(

@@ -4,21 +4,33 @@ from pathlib import Path
 import pytest
 
 from mailmine.model.email import Email
-from mailmine.refine import labels, refine
+from mailmine.refine import Kind, labels, refine
 
 FILES = sorted((Path(labels.__file__).parent / "labels").glob("*.toml"))
 ENTRIES = {
-    "header": {"from", "sent", "to", "cc", "bcc", "subject", "reply_to", "other"},
+    "header": {
+        "from",
+        "sent",
+        "to",
+        "cc",
+        "bcc",
+        "subject",
+        "reply_to",
+        "other",
+        "reply_prefix",
+        "forward_prefix",
+    },
     "attribution": {"wrote", "starts"},
     "divider": {"original", "forwarded", "reply_above"},
-    "signature": {"closings", "device"},
+    "signature": {"closings", "device", "excuses", "footers", "disclaimers"},
+    "banner": {"cautions"},
 }
 WANTED = "en de fr es it nl pt sv no da fi pl cs".split()  # noqa: SIM905  # as people say it
 
 
 def test_there_are_the_languages_that_people_write_business_mail_in() -> None:
     assert set(WANTED) <= {file.stem for file in FILES}
-    assert len(FILES) >= 30
+    assert len(FILES) >= 35
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
@@ -27,6 +39,7 @@ def test_each_language_has_every_table(file: Path) -> None:
     assert tables["name"]
     for table, entries in ENTRIES.items():
         assert entries <= tables[table].keys()
+        assert all(tables[table][entry] for entry in entries)
     for entry in ("from", "sent", "to", "subject"):
         assert tables["header"][entry]
 
@@ -71,3 +84,33 @@ def test_lines_of_devices_in_each_language_are_known(file: Path) -> None:
     for pattern in tables(file)["signature"]["device"]:
         line = pattern.replace("*", "iPhone")
         assert refine(Email(message_id=None, text=f"12 km\n\n{line}")).text == "12 km", line
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_closing_in_each_language_stays_and_signs(file: Path) -> None:
+    for closing in tables(file)["signature"]["closings"]:
+        refined = refine(Email(message_id=None, text=f"12 km\n\n{closing},\nBob"))
+        assert refined.text == f"12 km\n\n{closing},\nBob", closing
+        assert refined.signature == f"{closing},\nBob", closing
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_legal_notice_in_each_language_is_cut_off(file: Path) -> None:
+    notice = ", ".join(tables(file)["signature"]["disclaimers"]) + ". " + "1234567890 " * 3
+    refined = refine(Email(message_id=None, text=f"12 km\n\nBob\n\n{notice}"))
+    assert refined.text == "12 km\n\nBob"
+    assert refined.zones[-1].kind is Kind.DISCLAIMER
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_what_asks_to_reply_above_in_each_language_is_known(file: Path) -> None:
+    for phrase in tables(file)["divider"]["reply_above"]:
+        assert refine(Email(message_id=None, text=f"12 km\n\n-- {phrase} --\n5 km")).text == "12 km"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_warning_of_the_server_in_each_language_is_cut_off(file: Path) -> None:
+    warning = ", ".join(tables(file)["banner"]["cautions"])
+    refined = refine(Email(message_id=None, text=f"{warning}\n\n12 km"))
+    assert refined.text == "12 km"
+    assert refined.zones[0].kind is Kind.CAUTION

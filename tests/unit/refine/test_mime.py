@@ -1,7 +1,11 @@
+import tracemalloc
+from email.message import EmailMessage
+from email.policy import SMTP
+
 from hypothesis import given, settings, strategies as st
 
 from mailmine.model.email import Address, AttachmentKind
-from mailmine.refine import mime
+from mailmine.refine import mime, parts
 
 MIXED = b"""\
 From: Ann <ann@example.com>
@@ -137,7 +141,7 @@ def test_deep_nesting_is_no_way_to_stop_us() -> None:
 
 def test_many_parts_are_too_many() -> None:
     raw = b"Content-Type: multipart/mixed; boundary=b\n\n" + b"--b\n\nx\n" * 3_000
-    assert (mime.parse(raw).email.text or "").count("x") <= mime.MAX_PARTS
+    assert (mime.parse(raw).email.text or "").count("x") <= parts.MAX_PARTS
 
 
 def test_a_charset_that_its_sender_made_up_stops_nothing() -> None:
@@ -160,10 +164,39 @@ def test_nothing_that_a_database_refuses_gets_through() -> None:
         text.encode("utf-8")
 
 
-def test_too_many_multiparts_for_their_lines_are_not_taken_apart() -> None:
-    nested = b"".join(
-        b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (n, n) for n in range(200)
-    )
-    parsed = mime.parse(b"Subject: slow\n" + nested + b"x\n" * 50_000)
-    assert parsed.email.subject == "slow"
-    assert parsed.contents == ()
+@settings(max_examples=50, deadline=None)
+@given(
+    contents=st.lists(st.binary(max_size=300), max_size=4),
+    inner=st.binary(max_size=100),
+    ending=st.sampled_from(["\n", "\r\n"]),
+)
+def test_no_byte_of_an_attachment_is_lost(contents: list[bytes], inner: bytes, ending: str) -> None:
+    message = EmailMessage()
+    message.set_content("Please see attached.\n")
+    for number, content in enumerate(contents):
+        message.add_attachment(
+            content, maintype="application", subtype="pdf", filename=f"{number}.pdf"
+        )
+    passed_on = EmailMessage()
+    passed_on["Subject"] = "inner"
+    passed_on.set_content("words\n")
+    passed_on.add_attachment(inner, maintype="image", subtype="png", filename="i.png")
+    message.add_attachment(passed_on)
+    parsed = mime.parse(message.as_bytes(policy=SMTP.clone(linesep=ending)))
+    assert list(parsed.contents[:-1]) == contents
+    assert mime.parse(parsed.contents[-1]).contents == (inner,)
+
+
+def test_a_large_email_takes_little_more_memory_than_its_parts() -> None:
+    message = EmailMessage()
+    message.set_content("Please see attached.\n")
+    message.add_attachment(bytes(4 << 20), maintype="application", subtype="pdf", filename="a.pdf")
+    raw = message.as_bytes()
+    tracemalloc.start()
+    try:
+        parsed = mime.parse(raw)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert parsed.email.attachments[0].size == 4 << 20
+    assert most < 3 * len(raw)

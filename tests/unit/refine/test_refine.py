@@ -5,7 +5,7 @@ from hypothesis import example, given, strategies as st
 
 from mailmine.model.email import Address, Email
 from mailmine.model.ids import MessageId
-from mailmine.refine import VERSION, Kind, refine
+from mailmine.refine import VERSION, Kind, Posting, refine
 
 
 def of_text(text: str, subject: str = "Re: Order 12") -> Email:
@@ -111,6 +111,71 @@ def test_a_forward_without_words_shows_what_was_passed_on_and_says_so() -> None:
     assert refined.earlier.subject == "Order 12"
 
 
+CHAIN = """FYI
+
+---------- Forwarded message ---------
+From: Bob <bob@example.com>
+Date: Tue, Mar 3, 2026
+Subject: Fwd: Order 12
+To: <ann@example.com>
+
+Please see below.
+
+---------- Forwarded message ---------
+From: Carl <carl@example.com>
+Date: Mon, Mar 2, 2026
+Subject: Order 12
+To: <bob@example.com>
+
+Where is it?
+
+On Sun, 1 Mar 2026 at 10:15, Dora <dora@example.com> wrote:
+> It was sent.
+> On Sat, 28 Feb 2026 at 9:00, Carl <carl@example.com> wrote:
+> > Is it sent?
+"""
+
+
+def test_the_conversation_below_is_told_apart_email_by_email() -> None:
+    refined = refine(of_text(CHAIN, subject="Fwd: Fwd: Order 12"))
+    assert [
+        (message.from_, message.to, message.date, message.subject, message.text)
+        for message in refined.messages
+    ] == [
+        (
+            "Bob <bob@example.com>",
+            "<ann@example.com>",
+            "Tue, Mar 3, 2026",
+            "Fwd: Order 12",
+            "Please see below.",
+        ),
+        (
+            "Carl <carl@example.com>",
+            "<bob@example.com>",
+            "Mon, Mar 2, 2026",
+            "Order 12",
+            "Where is it?",
+        ),
+        ("Dora <dora@example.com>", "", "Sun, 1 Mar 2026 at 10:15", "Order 12", "It was sent."),
+        ("Carl <carl@example.com>", "", "Sat, 28 Feb 2026 at 9:00", "Order 12", "Is it sent?"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "posting"),
+    [
+        (WORDS, Posting.ALONE),
+        (f"{WORDS}\n\n{QUOTES['Outlook']}", Posting.TOP),
+        (f"{QUOTES['marked']}\n\n{WORDS}", Posting.BOTTOM),
+        (f"{QUOTES['marked']}\n\n{WORDS}\n\n> When?\n\nToday.", Posting.BETWEEN),
+        (QUOTES["Gmail, forwarded"], Posting.NONE),
+        ("", Posting.NONE),
+    ],
+)
+def test_where_the_new_words_stand_is_told(text: str, posting: Posting) -> None:
+    assert refine(of_text(text)).posting is posting
+
+
 def test_an_answer_in_outlook_is_no_forward() -> None:
     assert not refine(of_text(f"{WORDS}\n\n{QUOTES['Outlook']}")).is_forward
     assert refine(of_text(f"{WORDS}\n\n{QUOTES['Outlook']}", subject="WG: Order 12")).is_forward
@@ -129,6 +194,48 @@ def test_a_block_of_contact_data_is_the_signature_and_the_closing_stays() -> Non
     assert refined.text == f"{WORDS}\n\nKind regards,\nAnn"
     assert refined.signature == "Ann Smith\nSales, Example Ltd\nTel. +44 20 7946 0000"
     assert refined.reply.endswith("0000")
+
+
+@pytest.mark.parametrize(
+    "banner",
+    [
+        "[EXTERNAL EMAIL]",
+        "*** External sender ***",
+        "CAUTION: This email originated from outside of the organization. Do not click links unless you know the sender.",
+        "You don't often get email from bob@example.com. Learn why this is important<https://aka.ms/x>",
+        "ACHTUNG: Diese E-Mail stammt von einem externen Absender. \u00d6ffnen Sie keine Links oder Anh\u00e4nge.",
+    ],
+)
+def test_what_the_server_wrote_above_the_words_is_cut_off(banner: str) -> None:
+    assert refine(of_text(f"{banner}\n\n{WORDS}\n")).text == WORDS
+
+
+def test_words_about_caution_stay() -> None:
+    for text in (f"Caution: the floor is wet.\n\n{WORDS}", "Please do not click the red button."):
+        assert refine(of_text(text)).text == text
+
+
+def test_a_legal_notice_and_what_a_list_appends_are_cut_off_with_the_signature_above() -> None:
+    notice = (
+        "This email and any attachments are confidential and intended solely for the addressee. "
+        "If you have received it in error, please notify the sender and delete it."
+    )
+    refined = refine(
+        of_text(f"{WORDS}\n\nKind regards\n\nAnn Smith\nT: +44 20 7946 0000\n\n{notice}\n")
+    )
+    assert refined.text == f"{WORDS}\n\nKind regards"
+    assert refined.signature == "Ann Smith\nT: +44 20 7946 0000"
+    assert list(dict.fromkeys(zone.kind for zone in refined.zones)) == [
+        Kind.NEW,
+        Kind.CLOSING,
+        Kind.SIGNATURE,
+        Kind.DISCLAIMER,
+    ]
+
+
+def test_what_is_only_confidential_stays() -> None:
+    text = f"{WORDS}\n\nPlease keep this confidential, and delete the offer that you received on Monday."
+    assert refine(of_text(text)).text == text
 
 
 @pytest.mark.parametrize(
@@ -254,6 +361,23 @@ def test_nothing_raises_nothing_is_invented_and_nothing_is_lost(lines: list[str]
     pieces = set("".join(body.split()))
     assert set("".join((refined.text + refined.signature).split())) <= pieces
     assert "".join("".join(zone.text for zone in refined.zones).split()) == "".join(body.split())
+
+
+@given(LINES)
+def test_each_line_is_in_exactly_one_zone(lines: list[str]) -> None:
+    body = "\n".join(lines).replace("\r", "\n")
+    zones = refine(of_text(body)).zones
+    # One line becomes two where a client wrote an attribution behind the words.
+    assert "".join("\n".join(zone.text for zone in zones).split()) == "".join(body.split())
+    assert sum(zone.text.count("\n") + 1 for zone in zones) in range(
+        body.count("\n") + 1, body.count("\n") + 2 + len(lines)
+    )
+
+
+@given(st.lists(st.text(alphabet="abc .,\n", max_size=40), max_size=8))
+def test_words_alone_stay_as_they_are_when_they_are_refined_again(lines: list[str]) -> None:
+    text = refine(of_text("\n".join(lines))).text
+    assert refine(of_text(text)).text == text
 
 
 @given(LINES)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mailmine.model.email import Address, Email
-from mailmine.refine import Refined, html, quotes, refine, top
+from mailmine.refine import Posting, Refined, html, quotes, refine, top
 
 P = '<p class="MsoNormal">{}<o:p></o:p></p>\r\n'
 BORDER = '<div style="border:none;border-top:solid #E1E1E1 1.0pt;padding:3.0pt 0cm 0cm 0cm">'
@@ -22,7 +22,14 @@ OWN = P.format("Thank you, the parts came.") + P.format("Ann") + P.format("Tel. 
 def short(body: str) -> Refined:
     email = Email(message_id=None, html=body, from_=Address("Ann", "ann@example.com"))
     done = refine(email, whole=False)
-    assert done == replace(refine(email), zones=(), is_forward=False, earlier=None)
+    assert done == replace(
+        refine(email),
+        zones=(),
+        is_forward=False,
+        earlier=None,
+        messages=(),
+        posting=Posting.ALONE,
+    )
     return done
 
 

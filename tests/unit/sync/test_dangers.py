@@ -95,6 +95,8 @@ def test_an_end_is_warned_of_from_thirty_days_before(left: timedelta) -> None:
         expected
     )
     assert bool(codes_of(IntegrationFacts(integration=EXCHANGE, password_ends=ends_at))) is expected
+    shown = IntegrationFacts(integration=EXCHANGE, tls_certificate_ends=ends_at)
+    assert codes_of(shown) == (["tls_certificate_ends"] if expected else [])
     assert bool(codes_of(IntegrationFacts(integration=connected(secret_ends=ends_at)))) is expected
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from mailmine.exchange import KNOWN_CODES
 from mailmine.exchange.faults import Fault, Scope, Where
+from mailmine.exchange.graph import codes, more_codes
 from mailmine.sync.dangers import Code as Warned
 from mailmine.sync.policy import (
     BUG,
@@ -94,6 +95,28 @@ def test_every_response_code_of_microsofts_schema_has_a_row(shared: Path) -> Non
     assert len(codes) > 500
     missing = {code for code in codes - {"NoError"} if (Where.EWS, code) not in TABLE}
     assert missing == set()
+
+
+@pytest.mark.parametrize("code", sorted(more_codes.DOCUMENTED | more_codes.BAD_STATUS))
+def test_every_documented_code_of_graph_has_a_row(code: str) -> None:
+    assert (Where.GRAPH, code) in TABLE
+
+
+def test_the_documented_codes_of_graph_are_all_there() -> None:
+    assert len(more_codes.BASIC) == 17
+    assert len(more_codes.STATUSES) == 23
+    told = {code for code in more_codes.DETAILED if code[0].islower()} - more_codes.STATUSES
+    assert len(told - more_codes.BASIC - {"http_502"}) == 43
+
+
+def test_what_may_be_said_of_one_message_does_not_stop_its_mailbox() -> None:
+    for code in ("http_400", "http_403", "http_413", "http_423", "accessRestricted", "notAllowed"):
+        assert code not in codes.BEYOND_ITEM
+
+
+def test_what_passes_at_graph_switches_nothing_off() -> None:
+    for code in more_codes.PASSING | more_codes.THROTTLED | more_codes.OF_WRITING:
+        assert rule(Where.GRAPH, code).action is Action.RETRY_LATER
 
 
 def test_every_code_of_the_specification_has_a_row(shared: Path) -> None:

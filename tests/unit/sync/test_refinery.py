@@ -12,14 +12,14 @@ HOSTILE = """
 import os, time
 from mailmine.sync import refinery, refinery_worker
 refine = refinery.refine
-def hostile(email, whole):
+def hostile(email, whole, known):
     if email.subject == "deadly":
         os._exit(11)
     if email.subject == "endless":
         time.sleep(3600)
     if email.subject == "faulty":
         raise ValueError(email.subject)
-    return refine(email, whole=whole)
+    return refine(email, whole=whole, known=known)
 refinery.refine = hostile
 refinery_worker.main()
 """

@@ -13,18 +13,20 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
+from yarl import URL
 
-from mailmine.access import first, sessions
+from mailmine.access import csrf, first, sessions
+from mailmine.access.secrets import Keyring
 from mailmine.model.ids import CommentId
 from mailmine.refine import identity
-from mailmine.store import integrations as integration_store, users, warnings
+from mailmine.store import integrations as integration_store, mailboxes, users, warnings
 from mailmine.store.database import Database
 from mailmine.store.warnings import StandingWarning
-from mailmine.web import integrations
+from mailmine.web import integrations, manual
 from mailmine.web.app import create
 from mailmine.web.security import HEADERS, POLICY
 from tests.browser import letters, seed
-from tests.browser.server import Served, serving
+from tests.browser.server import Served, serving, serving_company
 from tests.unit.web.conftest import SignIn
 
 HOSTILE = identity.comment_id(letters.HOSTILE_ID)
@@ -64,7 +66,7 @@ async def test_files_are_kept_by_browsers_under_the_name_of_their_content(
     visitor: aiohttp.ClientSession,
 ) -> None:
     form = await page_of(visitor, "/sign-in")
-    (sheet,) = find(form, "//link[@rel='stylesheet']")
+    sheet = find(form, "//link[@rel='stylesheet']")[0]
     async with visitor.get(sheet.get("href")) as answer:
         assert answer.headers["Content-Type"] == "text/css; charset=utf-8"
         assert "immutable" in answer.headers["Cache-Control"]
@@ -123,7 +125,7 @@ async def test_an_empty_installation_says_how_to_begin(tmp_path: Path) -> None:
         first.administrator(tx, at=datetime.now(UTC), password="a few good words")
         admin = users.list_all(tx)[0]
         token = sessions.begin(tx, admin, at=datetime.now(UTC))
-    with serving(create(database)) as address:
+    with serving(create(database, Keyring.generate())) as address:
         cookies = {sessions.COOKIE: token}
         async with aiohttp.ClientSession(address, cookies=cookies) as session:
             text = await text_of(session, "/")
@@ -150,6 +152,97 @@ async def test_integrations_show_how_far_each_mailbox_is(sign_in: SignIn) -> Non
     assert (bar.get("value"), bar.get("max")) == ("31900", "48211")
     folders = [cell.text_content() for cell in find(page, "//tbody/tr/td[1]")]
     assert "Inbox / Done" in folders
+
+
+async def test_what_stopped_tells_its_first_and_its_last_error(sign_in: SignIn) -> None:
+    page = await page_of(await sign_in("ann"), "/integrations")
+    (told,) = find(page, "//section[contains(., 'Rotterdam')]//span[contains(@class, 'errors')]")
+    words = " ".join(told.text_content().split())
+    assert re.fullmatch(
+        r"First error: .* UTC, old\.nordwind\.example \(EX02\), request 4a5b\S+"
+        r" ?Last error: .* UTC, old\.nordwind\.example \(EX02\), request c2f1\S+",
+        words,
+    )
+
+
+async def test_warnings_stand_where_they_concern_with_a_link_to_their_meaning(
+    sign_in: SignIn,
+) -> None:
+    ann = await sign_in("ann")
+    page = await page_of(ann, "/integrations")
+    (told,) = find(page, "//section/p[contains(., 'Warning:')]")
+    assert seed.PASSWORD_ENDS in told.text_content()
+    (address,) = find(told, ".//a/@href")
+    assert address == "/help/reasons#password-ends"
+    links = find(page, "//main//a[contains(@href, '/help/reasons#')]/@href")
+    assert {"/help/reasons#wrong-password", "/help/reasons#no-mailbox"} < set(links)
+    reasons = await page_of(ann, "/help/reasons")
+    for link in links:
+        assert find(reasons, f"//h3[@id='{link.partition('#')[2]}']"), link
+
+
+@pytest.mark.parametrize("name", manual.PAGES)
+async def test_the_manual_leads_nowhere_that_is_not_there(sign_in: SignIn, name: str) -> None:
+    ann = await sign_in("ann")
+    page = await page_of(ann, f"/help/{name}")
+    assert len(find(page, "//article//h2")) > 1
+    for link in find(page, "//article//a[@href]/@href"):
+        if link.startswith("https://"):
+            continue
+        address, _, place = link.partition("#")
+        there = await page_of(ann, address) if address else page
+        assert not place or find(there, f"//*[@id='{place}']"), link
+
+
+async def test_no_other_file_is_shown_as_help(
+    sign_in: SignIn, visitor: aiohttp.ClientSession
+) -> None:
+    ann = await sign_in("ann")
+    for name in ("internals", "..%2Freasons", "reasons.md"):
+        await text_of(ann, f"/help/{name}", status=404)
+    async with visitor.get("/help/reasons", allow_redirects=False) as answer:
+        assert answer.status == 303
+
+
+async def press(ann: aiohttp.ClientSession, subject: str, **more: str) -> Any:
+    """Switch something on, and give the page that comes of it."""
+    form = f"//form[contains(@action, 'enable') and input[@value='{subject}']]"
+    page = await page_of(ann, "/integrations")
+    (token,) = find(page, f"{form}/input[@name='{csrf.FIELD}']/@value")
+    fields = {csrf.FIELD: token, "subject": subject, **more}
+    async with ann.post("/integrations/enable", data=fields) as answer:
+        assert answer.status == 200
+        return html.fromstring(await answer.text())
+
+
+async def test_what_was_stopped_is_tried_before_it_is_switched_on(tmp_path: Path) -> None:
+    with serving_company(tmp_path) as served, served.database.read() as tx:
+        benelux = next(one for one in mailboxes.list_all(tx) if "benelux" in one.address)
+        user = users.by_username(tx, "ann")
+        assert user is not None
+        with served.database.write() as writing:
+            token = sessions.begin(writing, user, at=datetime.now(UTC))
+        jar = aiohttp.CookieJar(unsafe=True)
+        jar.update_cookies({sessions.COOKIE: token}, URL(served.address))
+        async with aiohttp.ClientSession(served.address, cookie_jar=jar) as ann:
+            page = await press(ann, benelux.id)
+            (form,) = find(page, f"//form[input[@value='{benelux.id}']][.//strong]")
+            assert "It was tried, and would be stopped again" in form.text_content()
+            buttons = [button.text_content() for button in find(form, ".//button")]
+            assert buttons == ["Try again and switch on", "Switch on all the same"]
+            page = await press(ann, benelux.id, insist="yes")
+            assert not find(page, f"//form[input[@value='{benelux.id}']]")
+
+
+async def test_who_may_only_look_switches_nothing_on(sign_in: SignIn, served: Served) -> None:
+    with served.database.read() as tx:
+        benelux = next(one for one in mailboxes.list_all(tx) if "benelux" in one.address)
+    ann, ben = await sign_in("ann"), await sign_in("ben")
+    token = find(await page_of(ben, "/account"), f"string(//input[@name='{csrf.FIELD}']/@value)")
+    for who, given, status in ((ben, token, 403), (ann, "", 400)):
+        fields = {csrf.FIELD: given, "subject": benelux.id}
+        async with who.post("/integrations/enable", data=fields) as answer:
+            assert answer.status == status
 
 
 async def test_of_many_mailboxes_the_folders_are_shown_one_by_one(
@@ -203,7 +296,7 @@ async def test_search_marks_what_it_found(sign_in: SignIn) -> None:
     page = await page_of(await sign_in("ann"), f"{ORDERS}?q=pallets")
     (row,) = find(page, "//li[contains(@class, 'comment-row')]")
     assert [mark.text for mark in find(row, ".//mark")] == ["pallets"]
-    assert find(page, "//input[@name='q']/@value") == ["pallets"]
+    assert find(page, "//input[@type='search']/@value") == ["pallets"]
 
 
 @pytest.mark.parametrize(
@@ -270,7 +363,9 @@ async def test_hostile_mail_stays_text(sign_in: SignIn, address: str) -> None:
     assert {image.get("src").rpartition("/")[2] for image in find(page, "//img")} == {"logo.svg"}
     links = find(page, "//@href | //@src | //@action")
     assert links
-    assert all(link.startswith("/") or link == "#main" for link in links)
+    assert all(
+        link.startswith(("/", "?")) or link in {"#main", "#comments", "#facets"} for link in links
+    )
 
 
 async def test_hostile_mail_is_shown_as_it_was_written(sign_in: SignIn) -> None:
@@ -318,7 +413,7 @@ async def test_the_stream_tells_who_may_know_that_mail_came(
 
 
 async def test_pages_work_below_a_prefix(served: Served) -> None:
-    pages = create(served.database)
+    pages = create(served.database, Keyring.generate())
     outer = Starlette(routes=[Mount("/mail", pages)])
     outer.state.pages = pages
     with serving(outer) as address:
@@ -340,7 +435,7 @@ async def test_people_get_a_page_when_something_is_missing(sign_in: SignIn) -> N
 
 
 async def test_people_get_a_page_when_the_database_is_away(broken: Database) -> None:
-    with serving(create(broken)) as address:
+    with serving(create(broken, Keyring.generate())) as address:
         async with aiohttp.ClientSession(address, cookies={"mailmine_session": "x"}) as session:
             text = await text_of(session, "/", status=503)
     broken.close()
@@ -352,7 +447,7 @@ async def test_people_get_a_page_and_no_traceback_when_we_are_broken(served: Ser
     def fail(request: Request) -> Response:
         raise RuntimeError(f"secret of {request.url}")
 
-    pages = create(served.database)
+    pages = create(served.database, Keyring.generate())
     pages.router.routes.append(Route("/broken", fail))
     with serving(pages) as address:
         async with aiohttp.ClientSession(address) as session, session.get("/broken") as answer:

@@ -25,7 +25,7 @@ from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope, Where
 from mailmine.exchange.http import Response, host_of
 from mailmine.exchange.pace import LONGEST_HINT, Ticket
 from mailmine.exchange.session import Line
-from mailmine.exchange.status import fault_of_status, request_id_of
+from mailmine.exchange.status import fault_of_status, request_id_of, server_of
 from mailmine.model.integration import AccessType
 
 NO_ERROR: Final = "NoError"
@@ -184,6 +184,7 @@ class Client:
                 message=message,
                 scope=scope,
                 request_id=request_id_of(response) if response is not None else None,
+                server=server_of(response, self._host),
             )
         )
 
@@ -220,6 +221,7 @@ class Client:
             scope=scope,
             retry_after=_back_off(element) if element is not None and code in codes.BUSY else None,
             request_id=request_id_of(response) if response is not None else None,
+            server=server_of(response, self._host),
         )
 
 

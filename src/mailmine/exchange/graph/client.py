@@ -169,7 +169,8 @@ class Client:
         wait = retry_after_of(
             replace(response, headers={"Retry-After": headers.get("retry-after", "")})
         )
-        return Part(body, replace(fault, retry_after=wait))
+        name = headers.get("request-id") or fault.request_id
+        return Part(body, replace(fault, retry_after=wait, request_id=name))
 
     def _code(self, body: bytes, status: int) -> str:
         """Find Graph's code in an error; the status where it says none."""
@@ -204,6 +205,7 @@ class Client:
             scope=scope,
             retry_after=retry_after_of(response) if response is not None else None,
             request_id=request_id_of(response) if response is not None else None,
+            server=self._host,
         )
 
     def not_understood(self) -> ExchangeError:
@@ -213,7 +215,9 @@ class Client:
 
     def error(self, code: Code, message: str, *, scope: Scope = Scope.MAILBOX) -> ExchangeError:
         """Make an error of our own about an answer."""
-        return ExchangeError(Fault(where=Where.CLIENT, code=code, message=message, scope=scope))
+        return ExchangeError(
+            Fault(where=Where.CLIENT, code=code, message=message, scope=scope, server=self._host)
+        )
 
     def _headers(self, prefer: str) -> dict[str, str]:
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}

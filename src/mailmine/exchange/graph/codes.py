@@ -3,6 +3,7 @@
 from typing import Final
 
 from mailmine.exchange.faults import Scope
+from mailmine.exchange.graph import more_codes as more
 
 LOST_CURSOR: Final = frozenset(
     {
@@ -14,6 +15,7 @@ LOST_CURSOR: Final = frozenset(
         "resyncRequired",
         "ErrorInvalidSyncStateData",
         "http_410",
+        *more.RESYNC,
     }
 )
 """The delta link is no longer known: the folder is read from its beginning (exchange.md, part C, row 16)."""
@@ -30,6 +32,7 @@ BUSY: Final = frozenset(
         "MailboxConcurrency",
         "ErrorServerBusy",
         "http_429",
+        *more.THROTTLED,
     }
 )
 SERVER_FAILS: Final = frozenset(
@@ -62,6 +65,7 @@ TRANSIENT: Final = frozenset(
         "BadGateway",
         "GatewayTimeout",
         "Timeout",
+        *more.PASSING,
     }
 )
 
@@ -150,6 +154,30 @@ WORDS: Final[dict[str, tuple[Scope, str]]] = {
     "quotaLimitReached": (Scope.MAILBOX, "{mailbox} is full. Have room made, or more assigned."),
     "ErrorInvalidIdMalformed": (Scope.ITEM, "{host} does not know an id of {mailbox}."),
     "NotImplemented": (Scope.MAILBOX, "{host} does not offer what {mailbox} needs."),
+    **dict.fromkeys(
+        more.NOT_BY_GRAPH,
+        (
+            Scope.MAILBOX,
+            (
+                "{mailbox} cannot be read by Graph: it lies on an Exchange Server of your own, or an application "
+                "access policy keeps the application away from it. A mailbox on your own server is read by EWS."
+            ),
+        ),
+    ),
+    **dict.fromkeys(
+        more.FORBIDDEN, (Scope.MAILBOX, "The application may not read {mailbox}. " + _RBAC)
+    ),
+    **dict.fromkeys(
+        more.ASKED_WRONGLY | more.OF_WRITING | more.BAD_STATUS,
+        (Scope.MAILBOX, "{host} did not accept the request ({code}). Please report this."),
+    ),
+    **dict.fromkeys(
+        more.OF_ITEM, (Scope.ITEM, "{host} does not give an email of {mailbox} away ({code}).")
+    ),
+    **dict.fromkeys(
+        more.FULL, (Scope.MAILBOX, "{mailbox} is full. Have room made, or more assigned.")
+    ),
+    "http_401": (Scope.CONNECTION, "{host} did not accept our token."),
     **dict.fromkeys(GONE, (Scope.ITEM, "An email of {mailbox} is gone: deleted or moved.")),
     **dict.fromkeys(
         LOST_CURSOR,
@@ -179,6 +207,8 @@ OF_ONE_ITEM: Final = frozenset(
 BEYOND_ITEM: Final = frozenset(
     code
     for code, (scope, _) in WORDS.items()
-    if scope in (Scope.MAILBOX, Scope.CONNECTION) and code not in SERVER_FAILS
+    if scope in (Scope.MAILBOX, Scope.CONNECTION)
+    and code not in SERVER_FAILS
+    and code not in more.OF_ANYTHING
 )
 """What concerns the mailbox even if it was said of one message."""

@@ -3,8 +3,10 @@ import { watch } from "./live.js";
 import { lengthen } from "./endless.js";
 import { tell } from "./times.js";
 import { help } from "./hands.js";
+import { tryOut } from "./trial.js";
 
 watch();
 lengthen();
 tell(document);
 help();
+tryOut();

@@ -13,6 +13,19 @@ export function help() {
     search.select();
   });
 
+  // j and k go down and up: in a list from row to row, on a page from the comment to its neighbours; u goes up to the list.
+  document.addEventListener("keydown", (event) => {
+    if (!["j", "k", "u"].includes(event.key) || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (typing(event.target)) return;
+    const rows = [...document.querySelectorAll(".comment-row h2 a")];
+    if (event.key === "u") document.querySelector('a[rel="up"]')?.click();
+    else if (rows.length) {
+      const at = rows.indexOf(document.activeElement);
+      const next = event.key === "j" ? at + 1 : Math.max(at, 1) - 1;
+      rows[Math.min(next, rows.length - 1)].focus();
+    } else document.querySelector(event.key === "j" ? 'a[rel="next"]' : 'a[rel="prev"]')?.click();
+  });
+
   // On a phone the pages are named in one line that scrolls: show where we are. Not by scrollIntoView, after which
   // the Tab key would go on from there and pass by the link that skips to the content.
   const here = document.querySelector(".side [aria-current]");

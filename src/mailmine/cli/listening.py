@@ -1,0 +1,95 @@
+"""A process that answers on a port and works beside it, until it is told to stop (Ctrl-C, SIGTERM)."""
+
+import asyncio
+import gc
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+import uvicorn
+import uvloop
+from starlette.types import ASGIApp
+
+from mailmine.cli.errors import Failed
+from mailmine.cli.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+GARBAGE = 5_000
+"""New objects after which Python looks for garbage: by default 700, which costs some percent of all time."""
+
+GRACE = 5
+"""Seconds that open connections get at the end."""
+
+Work = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+"""What is done until the event is set; it may take its time to end."""
+
+
+class _Uvicorn(uvicorn.Server):
+    """Leaves signals to us: the work has to end as well."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def run(
+    given: Settings,
+    work: Callable[["Listener"], Awaitable[None]],
+    when_listening: Callable[[str], None],
+) -> None:
+    """Take the port and run `work` on it; `when_listening` is called with the address. Raises Failed."""
+    try:
+        listener = socket.create_server((given.host, given.port), backlog=512)
+    except OSError as error:
+        raise Failed(
+            f"cannot listen on {given.host}:{given.port}: {error.strerror}. Give another --port"
+        ) from error
+    address = f"http://{given.host}:{listener.getsockname()[1]}{given.root_path}"
+
+    async def main() -> None:
+        await work(Listener(listener, lambda: when_listening(address)))
+
+    with listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
+        loop.run(main())
+
+
+class Listener:
+    """A port that is taken."""
+
+    def __init__(self, listener: socket.socket, when_listening: Callable[[], None]) -> None:
+        self._listener = listener
+        self._when_listening = when_listening
+
+    async def serve(
+        self, app: ASGIApp, work: Work, when_stopping: Callable[[], None] = lambda: None
+    ) -> None:
+        """Answer by `app`, and do the work beside it, until one of them ends or a signal comes; then end both."""
+        server = _Uvicorn(
+            uvicorn.Config(
+                app,
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=GRACE,
+            )
+        )
+        gc.freeze()  # what was imported stays
+        gc.set_threshold(GARBAGE)
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        serving = asyncio.create_task(server.serve(sockets=[self._listener]))
+        working = asyncio.create_task(work(stop))
+        stopping = asyncio.create_task(stop.wait())
+        self._when_listening()
+        await asyncio.wait({serving, working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stop.set()
+        when_stopping()
+        server.should_exit = True
+        await asyncio.gather(serving, working)
+        log.info("stopped")

@@ -1,0 +1,92 @@
+"""Tries once a day what a missing right stopped, where the configuration asks for it: rights come back without a word to us."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+from sqlalchemy import Connection as Transaction
+
+from mailmine.model.ids import IntegrationId, MailboxId
+from mailmine.model.integration import DisabledReason, Mailbox
+from mailmine.store import integrations, mailboxes, settings
+from mailmine.store.database import Database
+from mailmine.store.errors import StoreError
+from mailmine.sync import patience
+from mailmine.sync.enabling import Enabling
+from mailmine.sync.round import utc_now
+
+log = structlog.get_logger(__name__)
+
+OF_RIGHTS: Final = frozenset({"no-permission", "impersonation"})
+"""The reasons (docs/reasons.md) that a right which is given again mends."""
+A_DAY: Final = timedelta(days=1)
+LOOK: Final = timedelta(minutes=10)
+"""How often it is looked for what is to be tried."""
+AT_ONCE: Final = 10
+"""Mailboxes of an integration that are tried in one go."""
+
+
+class Daily:
+    """Tries again, once a day each, by `enabling`. What is running, or was switched off by a person, is left alone."""
+
+    def __init__(
+        self, database: Database, enabling: Enabling, *, now: Callable[[], datetime] = utc_now
+    ) -> None:
+        self._database = database
+        self._enabling = enabling
+        self._now = now
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Look again and again until `stop`."""
+        while not stop.is_set():
+            try:
+                await self.step()
+            except StoreError as error:
+                log.warning("daily tries wait", error=str(error))
+            except Exception:  # a bug here must not stop the sync beside it
+                log.exception("daily tries broken")
+            try:
+                await asyncio.wait_for(stop.wait(), LOOK.total_seconds())
+            except TimeoutError:
+                continue
+
+    async def step(self) -> None:
+        """Try what is due. Raises StoreError."""
+        for integration_id, boxes in (await asyncio.to_thread(self._claim)).items():
+            obstacles = await self._enabling.switch_on(integration_id, boxes, itself=False)
+            log.info("tried again", mailboxes=len(boxes), still_stopped=len(obstacles))
+
+    def _claim(self) -> dict[IntegrationId, list[MailboxId]]:
+        """Find what is due, and note that it is tried: of several processes one does it."""
+        with self._database.write() as tx:
+            if not patience.read(tx).retries_daily:
+                return {}
+            now, due = self._now(), dict[IntegrationId, list[MailboxId]]()
+            running = {one.id for one in integrations.list_all(tx) if one.enabled}
+            for box in mailboxes.list_all(tx):
+                chosen = due.setdefault(box.integration_id, [])
+                if (
+                    box.integration_id in running
+                    and len(chosen) < AT_ONCE
+                    and _is_due(tx, box, now)
+                ):
+                    settings.put(tx, _name(box.id), now.isoformat())
+                    chosen.append(box.id)
+            return {integration_id: boxes for integration_id, boxes in due.items() if boxes}
+
+
+def _is_due(tx: Transaction, box: Mailbox, now: datetime) -> bool:
+    trouble = box.trouble
+    if box.enabled or box.disabled_reason is not DisabledReason.SYNC_ERROR or trouble is None:
+        return False
+    if trouble.reason not in OF_RIGHTS:
+        return False
+    last = trouble.last.at if trouble.last is not None else trouble.since
+    tried = settings.get(tx, _name(box.id))
+    return now - max(last, datetime.fromisoformat(tried) if tried else last) >= A_DAY
+
+
+def _name(mailbox_id: MailboxId) -> str:
+    return f"retried_at:{mailbox_id}"

@@ -1,0 +1,161 @@
+"""Workers share one PostgreSQL: one that dies is replaced, one that loses the database waits for it."""
+
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from subprocess import Popen
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from exchange_simulator import Exchange
+from tests import postgresql
+from tests.integration.cli.test_commands import (
+    DEADLINE,
+    failed,
+    free_port,
+    mailmine,
+    running,
+    until,
+)
+from tests.integration.cli.test_move import ACCOUNT, PASSWORD, letter
+
+BOXES = tuple(f"box{number}@example.com" for number in range(4))
+MAILS = 20
+LEASE = 30
+CONFIGURATION = """
+[[integration]]
+project = "sales"
+name = "exchange"
+endpoint = "{endpoint}/EWS/Exchange.asmx"
+username = "svc@example.com"
+password = "secret"
+plain_http = true
+"""
+MAILBOX = """
+[[integration.mailbox]]
+address = "{address}"
+bucket = "mail"
+"""
+
+
+@pytest.fixture
+def exchange(tmp_path: Path, pg_url: str) -> Iterator[Exchange]:
+    """Make four mailboxes with mail, configured, and the data folders of two hosts with the same key."""
+    exchange = Exchange(folder=tmp_path)
+    exchange.account(ACCOUNT, password=PASSWORD)
+    for box, address in enumerate(BOXES):
+        exchange.mailbox(address)
+        exchange.grant(ACCOUNT, mailbox=address)
+        for number in range(MAILS):
+            exchange.mailbox(address).deliver(letter(box * MAILS + number))
+    with exchange.serve() as address:
+        configuration = CONFIGURATION.format(endpoint=address) + "".join(
+            MAILBOX.format(address=box) for box in BOXES
+        )
+        (tmp_path / "sales.toml").write_text(configuration, encoding="utf-8")
+        taken = mailmine("import", "sales.toml", "--database", pg_url, folder=tmp_path)
+        assert taken.returncode == 0, taken.stderr
+        for host in "ab":
+            (tmp_path / host / "mailmine-data").mkdir(parents=True)
+            key = tmp_path / "mailmine-data" / "secret.key"
+            shutil.copy(key, tmp_path / host / "mailmine-data")
+        yield exchange
+    exchange.close()
+
+
+@contextmanager
+def working(folder: Path, pg_url: str) -> Iterator[tuple[Popen[str], str]]:
+    port = free_port()
+    wanted = ("worker", "--database", pg_url, "--port", str(port))
+    with running(*wanted, folder=folder, says="mailmine works") as process:
+        try:
+            yield process, f"http://127.0.0.1:{port}"
+        finally:
+            process.send_signal(signal.SIGCONT)
+
+
+def ask(pg_url: str, query: str, *values: object) -> list[Any]:
+    with psycopg.connect(pg_url) as connection:
+        return [row[0] for row in connection.execute(query.encode(), values)]
+
+
+def owners(pg_url: str) -> set[str]:
+    query = "SELECT lease_owner FROM mailboxes WHERE lease_owner IS NOT NULL"
+    return set(ask(pg_url, query))
+
+
+def read(pg_url: str) -> int:
+    return int(ask(pg_url, "SELECT count(*) FROM comments")[0])
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSTOP])
+def test_what_a_dead_or_frozen_worker_had_is_taken_over(
+    exchange: Exchange, pg_url: str, tmp_path: Path, end: signal.Signals
+) -> None:
+    everything = len(BOXES) * MAILS
+    exchange.latency = 1
+    with working(tmp_path / "a", pg_url) as (gone, gone_url):
+        (first,) = until(lambda: owners(pg_url))
+        with working(tmp_path / "b", pg_url) as (other, url):
+            until(lambda: first in owners(pg_url))
+            gone.send_signal(end)
+            if end is signal.SIGKILL:
+                assert gone.wait(DEADLINE) == -signal.SIGKILL
+            held = ask(pg_url, "SELECT lease_until FROM mailboxes WHERE lease_owner = %s", first)
+            assert held
+            assert max(held) / 1e6 - time.time() <= LEASE
+            exchange.latency = 0
+            until(lambda: first not in owners(pg_url))
+            until(lambda: read(pg_url) == everything)
+            if end is signal.SIGSTOP:
+                gone.send_signal(signal.SIGCONT)
+                lost = 'mailmine_rounds_total{outcome="taken_over"}'
+                until(lambda: lost in httpx.get(f"{gone_url}/metrics").text)
+            assert httpx.get(f"{url}/healthz").status_code == 200
+            assert httpx.get(f"{url}/readyz").status_code == 200
+            assert 'mailmine_rounds_total{outcome="done"}' in httpx.get(f"{url}/metrics").text
+            assert httpx.get(f"{url}/api/v1/sources").status_code == 404
+            other.send_signal(signal.SIGTERM)
+            assert other.wait(DEADLINE) == 0
+    assert owners(pg_url) == set()
+    for table in ("emails", "copies", "comments"):
+        assert ask(pg_url, f"SELECT count(*) FROM {table}") == [everything]  # noqa: S608
+    assert ask(pg_url, "SELECT count(DISTINCT arrival) FROM comments") == [everything]
+
+
+def test_a_worker_waits_for_a_database_that_is_gone(
+    exchange: Exchange, pg_server: postgresql.Server, pg_url: str, tmp_path: Path
+) -> None:
+    (name,) = ask(pg_url, "SELECT current_database()")
+    with (
+        working(tmp_path / "a", pg_url) as (process, url),
+        psycopg.connect(pg_server.url("postgres"), autocommit=True) as root,
+    ):
+        until(lambda: read(pg_url) == len(BOXES) * MAILS)
+        root.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false".encode())
+        try:
+            root.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
+            )
+            until(lambda: httpx.get(f"{url}/readyz").status_code == 503)
+            exchange.mailbox(BOXES[0]).deliver(letter(1_000))
+        finally:
+            root.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true".encode())
+        until(lambda: read(pg_url) == len(BOXES) * MAILS + 1)
+        assert process.poll() is None
+
+
+def test_a_worker_without_the_key_does_not_begin(
+    exchange: Exchange, pg_url: str, tmp_path: Path
+) -> None:
+    del exchange
+    (tmp_path / "a" / "mailmine-data" / "secret.key").unlink()
+    refused = mailmine("worker", "--database", pg_url, folder=tmp_path / "a")
+    failed(refused, "MAILMINE_SECRET_KEY", "secret.key")
