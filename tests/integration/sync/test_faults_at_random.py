@@ -277,7 +277,7 @@ async def recover(world: World) -> None:
 
 
 patiently = settings(
-    max_examples=40,
+    max_examples=20,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -624,7 +624,7 @@ class Story:
 @pytest.mark.timeout(300)
 @drawn(told=st.builds(Story, stories, stories, stories))
 @settings(
-    max_examples=20,
+    max_examples=12,
     deadline=None,
     # A failing story takes too long to be told shorter.
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
