@@ -25,13 +25,13 @@ class Kind(StrEnum):
     """The copy is said to have left the folder; where it lies now is to be asked."""
 
 
-def begin(tx: Connection, folder_key: FolderKey, kind: Kind) -> None:
-    """Line up all copies that lie in the folder."""
+def begin(tx: Connection, folder_key: FolderKey, kind: Kind) -> int:
+    """Line up all copies that lie in the folder; how many were not yet."""
     lying = select(literal(folder_key), literal(kind.value), copies.c.item_id).where(
         copies.c.folder_key == folder_key, copies.c.is_gone.is_(False)
     )
     statement = insert(tx, rechecks).from_select(["folder_key", "kind", "item_id"], lying)
-    tx.execute(statement.on_conflict_do_nothing())
+    return tx.execute(statement.on_conflict_do_nothing()).rowcount
 
 
 def add(tx: Connection, folder_key: FolderKey, kind: Kind, item_ids: Collection[ItemId]) -> None:

@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 from sqlalchemy import Connection as Transaction
@@ -360,6 +361,8 @@ class Round:
         ahead: asyncio.Task[ChangePage | CursorLost | Fault] | None = None
         with structlog.contextvars.bound_contextvars(folder="/".join(state.path)):
             try:
+                if cursor is None and not is_reread:
+                    is_reread = await self._has_early(state)
                 while True:
                     page = await (ahead or self._changes(state, cursor))
                     ahead = None
@@ -401,6 +404,14 @@ class Round:
             since=None if is_search else self._mailbox.start_at,
             outlined=self._is_recognising,
         )
+
+    async def _has_early(self, state: FolderState) -> bool:
+        """Tell whether mail of the folder was taken in before it was begun; what left it since then is not listed."""
+        await self._storing.stored()
+        begin = partial(rechecks.begin, folder_key=state.key, kind=rechecks.Kind.UNSEEN)
+        has_early = bool(await self._storing.write(begin))
+        self._has_chores |= has_early
+        return has_early
 
     async def _begin_again(self, state: FolderState) -> None:
         """Read the folder from its beginning: what is not seen again by its end is gone."""

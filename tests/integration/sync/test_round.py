@@ -87,6 +87,23 @@ async def test_a_deleted_email_keeps_its_comment(world: World) -> None:
 
 
 @both
+async def test_what_came_and_went_before_its_folder_was_begun_is_gone(world: World) -> None:
+    orders = world.exchange.mailbox(ORDERS)
+    orders.make_folder("Done")
+    orders.deliver(eml(0), folder="Archive")
+    message = orders.deliver(eml(1))
+    world.settings = SyncSettings(slice=timedelta())
+    world.configure()
+    await world.round()
+    copy = message.copy("Done")
+    await world.round()
+    assert world.folder_of(1) == "Done"
+    copy.delete()
+    await world.sync()
+    assert world.folder_of(1) == "Inbox"
+
+
+@both
 async def test_a_copy_that_stays_is_shown_when_the_other_goes(world: World) -> None:
     orders = world.exchange.mailbox(ORDERS)
     orders.make_folder("Done")
