@@ -300,7 +300,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     events.last_id: events.last_id,
     events.settled_after: lambda tx: events.settled_after(tx, 0, 1),
     events.page: lambda tx: events.page(tx, before=None, limit=1),
-    failures.among: lambda tx: failures.among(tx, [ITEM]),
+    failures.of_emails: lambda tx: failures.of_emails(tx, [KEY]),
     failures.reasons: lambda tx: failures.reasons(tx, INTEGRATION),
     failures.due: lambda tx: failures.due(tx, MAILBOX, NOW, 1),
     failures.of_mailbox: lambda tx: failures.of_mailbox(tx, MAILBOX, 1),

@@ -57,6 +57,7 @@ from mailmine.sync.configure import Configuration, ConfigurationError, Integrati
 from mailmine.sync.credentials import welcome_new_proxy_secret, welcome_new_secrets
 from mailmine.sync.editing import Lack
 from mailmine.sync.enabling import Obstacle, is_stopped
+from mailmine.sync.resume import start
 
 router = APIRouter(prefix="/api/_private/integrations", tags=["integrations"])
 
@@ -286,7 +287,7 @@ def _begin(tx: Transaction, saved: Integration, asker: Asked) -> None:
         editing.hold_up(tx, saved, _LACKING[lack], at=asker.at)
         return
     if not saved.enabled and editing.was_lacking(saved):
-        editing.start(tx, saved, at=asker.at)
+        start(tx, saved, at=asker.at, by=asker.identity.user_id)
 
 
 def _wanted_back(

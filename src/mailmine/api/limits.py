@@ -5,10 +5,11 @@ from typing import Annotated, Any, TypeVar
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from mailmine.api.errors import InvalidError
+from mailmine.model.names import NAME
 from mailmine.sync import making
 
 ProjectName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,1024}$")]
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,256}$")]
+Name = Annotated[str, Meta(pattern=f"^{NAME.pattern}$")]
 Title = Annotated[str, Meta(max_length=128)]
 Description = Annotated[str, Meta(max_length=16_384)]
 CommentIdText = Annotated[

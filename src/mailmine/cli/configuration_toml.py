@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from mailmine.model.integration import Filters
+from mailmine.model.names import NAME
 from mailmine.sync.configure import (
     Configuration,
     ConfigurationError,
@@ -20,7 +21,7 @@ from mailmine.sync.configure import (
 from mailmine.sync.patience import Patience, Threshold
 from mailmine.sync.written_connection import Strict, WrittenConnection
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,256}$")]
+Name = Annotated[str, Field(pattern=f"^{NAME.pattern}$")]
 Address = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=512)]
 
 

@@ -1,6 +1,7 @@
 """`mailmine switch CONFIG`: lets integrations be read another way, by Graph instead of EWS, once that was tried."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -14,10 +15,10 @@ from mailmine.cli.errors import Failed
 from mailmine.cli.installation import Installation, opened
 from mailmine.cli.options import Data, DatabaseUrl, settings
 from mailmine.exchange import proxy
-from mailmine.model.integration import Integration
+from mailmine.exchange.check import Outcome, Step, check as try_out, readable
+from mailmine.model.integration import Connection, Integration
 from mailmine.store import integrations, mailboxes
 from mailmine.sync.configure import IntegrationConfiguration
-from mailmine.sync.switch import try_first
 
 
 def switch(
@@ -70,5 +71,18 @@ def _count_failed(
     addresses = [box.address for box in boxes]
     tell = check.teller(console, details=False)
     with console.status(f"Trying {name}"):
-        trial = asyncio.run(try_first(connection, secret, addresses, tell=tell))
-    return 0 if trial.is_well else max(1, len(trial.unreadable))
+        steps = asyncio.run(_tried(connection, secret, addresses, tell))
+    unreadable = set(addresses) - readable(steps)
+    is_failed = any(step.outcome is Outcome.FAILED for step in steps)
+    return max(len(unreadable), int(is_failed))
+
+
+async def _tried(
+    connection: Connection, secret: str, addresses: list[str], tell: Callable[[Step], None]
+) -> list[Step]:
+    """Try to read mailboxes, and tell of each step when it is done. Keeps nothing."""
+    steps: list[Step] = []
+    async for step in try_out(connection, secret, addresses):
+        steps.append(step)
+        tell(step)
+    return steps

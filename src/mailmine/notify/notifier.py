@@ -16,6 +16,7 @@ from mailmine.notify import audience, decide, words
 from mailmine.notify.audience import MaySee
 from mailmine.notify.channel import Channel, Channels, Message, NotDelivered
 from mailmine.notify.deciding import Deciding
+from mailmine.repeating import repeat
 from mailmine.store import deliveries, events, users
 from mailmine.store.database import Database
 from mailmine.store.deliveries import Delivery, State
@@ -80,20 +81,9 @@ class Notifier:
     async def run(self, stop: asyncio.Event) -> None:
         """Go on until `stop`; what is under way is finished by the next process."""
         try:
-            while not stop.is_set():
-                try:
-                    did = await self.step()
-                except StoreError as error:
-                    log.warning("notifying waits", error=str(error))
-                    did = False
-                except Exception:  # a bug here must not stop the sync beside it
-                    log.exception("notifying broken")
-                    did = False
-                if not did:
-                    try:
-                        await asyncio.wait_for(stop.wait(), self._look)
-                    except TimeoutError:
-                        continue
+            await repeat(
+                self.step, stop, what="notifying", pause=self._look, expected=(StoreError,)
+            )
         finally:
             self._thread.shutdown()
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, exists, func, select, update
 
-from mailmine.model.ids import FolderKey, IntegrationId, ItemId, MailboxId
+from mailmine.model.ids import EmailKey, FolderKey, IntegrationId, ItemId, MailboxId
 from mailmine.store.schema import copies, failures, mailboxes
 from mailmine.store.upsert import insert
 
@@ -110,10 +110,20 @@ def of_mailbox(tx: Connection, mailbox_id: MailboxId, limit: int) -> tuple[Failu
     return tuple(Failure(**row._asdict()) for row in rows)
 
 
-def among(tx: Connection, item_ids: Collection[ItemId]) -> frozenset[ItemId]:
-    """Tell which of these items, of whichever mailboxes, have failures."""
-    query = select(failures.c.item_id).where(failures.c.item_id.in_(item_ids))
-    return frozenset(tx.execute(query).scalars())
+def of_emails(
+    tx: Connection, keys: Collection[EmailKey]
+) -> dict[EmailKey, tuple[tuple[MailboxId, ItemId], ...]]:
+    """Give the copies of these emails, in whichever mailboxes, that have failures; an email without is not there."""
+    own = (failures.c.mailbox_id == copies.c.mailbox_id) & (failures.c.item_id == copies.c.item_id)
+    rows = tx.execute(
+        select(copies.c.email_key, copies.c.mailbox_id, copies.c.item_id)
+        .join(failures, own)
+        .where(copies.c.email_key.in_(keys))
+    )
+    found: dict[EmailKey, tuple[tuple[MailboxId, ItemId], ...]] = {}
+    for row in rows:
+        found[row.email_key] = (*found.get(row.email_key, ()), (row.mailbox_id, row.item_id))
+    return found
 
 
 def reasons(tx: Connection, integration_id: IntegrationId) -> dict[MailboxId, tuple[Reason, ...]]:

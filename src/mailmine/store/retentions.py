@@ -64,13 +64,13 @@ def _before(days: int | None, now: datetime) -> datetime | None:
 
 def list_all(tx: Connection) -> Mapping[BucketId, Retention]:
     """All buckets that do not keep everything for good."""
-    rows = tx.execute(select(*_COLUMNS))
+    rows = tx.execute(select(retentions))
     return {row.bucket_id: Retention(**row._asdict()) for row in rows}
 
 
 def of_bucket(tx: Connection, bucket_id: BucketId) -> Retention:
     """Tell what a bucket keeps."""
-    row = tx.execute(select(*_COLUMNS).where(retentions.c.bucket_id == bucket_id)).one_or_none()
+    row = tx.execute(select(retentions).where(retentions.c.bucket_id == bucket_id)).one_or_none()
     return Retention(bucket_id=bucket_id) if row is None else Retention(**row._asdict())
 
 
@@ -81,7 +81,6 @@ def put(tx: Connection, retention: Retention) -> None:
         "comments_days": retention.comments_days,
         "emails_days": retention.emails_days,
         "attachments_days": retention.attachments_days,
-        "emptied_to": 0,
     }
     change = ("comments_days", "emails_days", "attachments_days")
     tx.execute(upsert(tx, retentions, key=("bucket_id",), change=change).values(**values))
@@ -119,22 +118,12 @@ def remove_comments(tx: Connection, bucket_id: BucketId, before: datetime, *, li
 
 def empty_emails(tx: Connection, bucket_id: BucketId, before: datetime, *, limit: int) -> int:
     """Forget what at most `limit` emails said; how many there were."""
-    place = tx.execute(
-        select(retentions.c.emptied_to).where(retentions.c.bucket_id == bucket_id)
-    ).scalar()
-    # Emails are kept in the order of their keys: what lies before was emptied already.
-    rows = tx.execute(
-        select(emails.c.key, emails.c.raw)
-        .where(_emptiable(bucket_id, before), emails.c.key > (place or 0))
-        .order_by(emails.c.key)
-        .limit(limit)
-    ).all()
+    query = select(emails.c.key, emails.c.raw).where(_emptiable(bucket_id, before))
+    rows = tx.execute(query.limit(limit)).all()
     if rows:
         keys = [row.key for row in rows]
         tx.execute(update(emails).where(emails.c.key.in_(keys)).values(record=EMPTY, raw=None))
         orphans.add(tx, {row.raw for row in rows if row.raw})
-        mine = retentions.c.bucket_id == bucket_id
-        tx.execute(update(retentions).where(mine).values(emptied_to=keys[-1]))
     return len(rows)
 
 
@@ -166,6 +155,3 @@ def _emptiable(bucket_id: BucketId, before: datetime) -> ColumnElement[bool]:
 def _sources(tx: Connection, bucket_id: BucketId) -> tuple[SourceId, ...]:
     query = select(sources.c.id).where(sources.c.bucket_id == bucket_id).order_by(sources.c.id)
     return tuple(tx.execute(query).scalars())
-
-
-_COLUMNS = [column for column in retentions.c if column.name != "emptied_to"]

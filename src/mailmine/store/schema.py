@@ -177,6 +177,8 @@ emails = Table(
     Column("lines", Bytes),
     UniqueConstraint("bucket_id", "comment_id"),
     Index(None, "bucket_id", "key"),
+    # So that what is old is found without reading past the records.
+    Index(None, "bucket_id", "created_at"),
 )
 
 copy_order = Sequence("copy_order", metadata=metadata)
@@ -333,8 +335,6 @@ retentions = Table(
     Column("comments_days", Integer),
     Column("emails_days", Integer),
     Column("attachments_days", Integer),
-    # The last email that was emptied.
-    Column("emptied_to", Number, nullable=False),
 )
 
 orphans = Table(

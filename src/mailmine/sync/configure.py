@@ -15,6 +15,7 @@ from sqlalchemy import Connection as Transaction
 
 from mailmine.model.ids import BucketId, IntegrationId
 from mailmine.model.integration import Connection, DisabledReason, Filters, Integration, Mailbox
+from mailmine.model.names import NAME
 from mailmine.store import (
     buckets,
     events,
@@ -30,7 +31,6 @@ from mailmine.store.folders import FolderState
 from mailmine.sync import patience, recognition
 from mailmine.sync.patience import REASONS, Patience
 
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 
 
@@ -198,7 +198,7 @@ def _check(configuration: Configuration) -> None:
 
 def is_name(text: str) -> bool:
     """Tell whether a project, an integration, a bucket or a source may be called so: it stands in addresses of the API."""
-    return _NAME.fullmatch(text) is not None
+    return NAME.fullmatch(text) is not None
 
 
 def is_address(text: str) -> bool:

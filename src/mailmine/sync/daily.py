@@ -10,6 +10,7 @@ from sqlalchemy import Connection as Transaction
 
 from mailmine.model.ids import IntegrationId, MailboxId
 from mailmine.model.integration import DisabledReason, Mailbox
+from mailmine.repeating import repeat
 from mailmine.store import integrations, mailboxes, settings
 from mailmine.store.database import Database
 from mailmine.store.errors import StoreError
@@ -40,17 +41,8 @@ class Daily:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look again and again until `stop`."""
-        while not stop.is_set():
-            try:
-                await self.step()
-            except StoreError as error:
-                log.warning("daily tries wait", error=str(error))
-            except Exception:  # a bug here must not stop the sync beside it
-                log.exception("daily tries broken")
-            try:
-                await asyncio.wait_for(stop.wait(), LOOK.total_seconds())
-            except TimeoutError:
-                continue
+        pause = LOOK.total_seconds()
+        await repeat(self.step, stop, what="daily try", pause=pause, expected=(StoreError,))
 
     async def step(self) -> None:
         """Try what is due. Raises StoreError."""

@@ -17,7 +17,7 @@ from mailmine.model.integration import (
     Mailbox,
     Trouble,
 )
-from mailmine.store import integrations, mailboxes, quotas, strikes
+from mailmine.store import integrations, mailboxes, quotas
 from mailmine.sync.written_connection import OAUTH
 
 NOT_CONFIGURED = "not_configured"
@@ -54,25 +54,9 @@ def was_lacking(integration: Integration) -> bool:
     return integration.trouble is not None and integration.trouble.code == NOT_CONFIGURED
 
 
-def start(tx: Transaction, integration: Integration, *, at: datetime) -> None:
-    """Switch an integration on, whatever stopped it; its mailboxes are read at once."""
-    strikes.clear(tx, integration.id)
-    integrations.set_enabled(tx, integration.id, enabled=True)
-    for mailbox in mailboxes.of_integration(tx, integration.id):
-        if mailbox.enabled:
-            mailboxes.wake(tx, mailbox.id, at)
-
-
 def stop(tx: Transaction, integration: Integration) -> None:
     """Switch an integration off, as a person wishes."""
     integrations.set_enabled(tx, integration.id, enabled=False, reason=DisabledReason.USER)
-
-
-def start_mailbox(tx: Transaction, mailbox: Mailbox, *, at: datetime) -> None:
-    """Switch a mailbox on, whatever stopped it, and let it be read at once."""
-    strikes.clear(tx, mailbox.id)
-    mailboxes.set_enabled(tx, mailbox.id, enabled=True)
-    mailboxes.wake(tx, mailbox.id, at)
 
 
 def stop_mailbox(tx: Transaction, mailbox: Mailbox) -> None:

@@ -28,7 +28,7 @@ from mailmine.store import integrations, mailboxes
 from mailmine.store.database import Database
 from mailmine.store.errors import StoreError
 from mailmine.sync import aftermath, policy
-from mailmine.sync.resume import enable_mailboxes, resume
+from mailmine.sync.resume import enable_mailboxes, resume, start
 
 log = structlog.get_logger(__name__)
 
@@ -197,15 +197,8 @@ def _insist(case: _Case, tx: Transaction) -> tuple[Obstacle, ...]:
     if case.wanted:
         enable_mailboxes(tx, case.integration, case.wanted, at=case.at, by=case.by)
     else:
-        _let_go_on(tx, case)
+        start(tx, case.integration, at=case.at, by=case.by)
     return ()
-
-
-def _let_go_on(tx: Transaction, case: _Case) -> None:
-    """Switch the integration on, and let its mailboxes be read at once."""
-    boxes = mailboxes.of_integration(tx, case.integration.id)
-    running = [one for one in boxes if one.enabled]
-    resume(tx, case.integration, running, at=case.at, by=case.by, also_by_choice=True)
 
 
 def _settle(case: _Case, steps: Sequence[Step], tx: Transaction) -> tuple[Obstacle, ...]:
@@ -222,7 +215,7 @@ def _settle(case: _Case, steps: Sequence[Step], tx: Transaction) -> tuple[Obstac
         return _obstacles(failed, stopped)
     general = [step for step in failed if _is_general(step)]
     if not general:
-        _let_go_on(tx, case)
+        start(tx, case.integration, at=case.at, by=case.by)
         return ()
     _write_down(tx, integration, {}, general, at)
     return _obstacles(general, {})

@@ -8,6 +8,7 @@ from sqlalchemy import Connection as Transaction
 
 from mailmine.model.ids import BucketId, EmailKey
 from mailmine.refine import Refined
+from mailmine.repeating import repeat
 from mailmine.store import comments, emails, fills, retentions, sources
 from mailmine.store.database import Database
 from mailmine.store.emails import StoredEmail
@@ -56,17 +57,8 @@ class Filling:
     async def run(self, stop: asyncio.Event) -> None:
         """Go on until `stop`; what is begun is finished by the next process."""
         try:
-            while not stop.is_set():
-                try:
-                    did = await self.step()
-                except (DatabaseUnavailable, RefineryBroken) as error:
-                    log.warning("filling waits", error=str(error))
-                    did = False
-                if not did:
-                    try:
-                        await asyncio.wait_for(stop.wait(), self._look)
-                    except TimeoutError:
-                        continue
+            passing = (DatabaseUnavailable, RefineryBroken)
+            await repeat(self.step, stop, what="filling", pause=self._look, expected=passing)
         finally:
             self.close()
 

@@ -196,7 +196,7 @@ def take_in(tx: Transaction, mailbox: Mailbox, delivery: Delivery, *, at: dateti
         },
     )
     rechecks.add(tx, folder.key, rechecks.Kind.LEFT, page.left)
-    mended = _mend(tx, mailbox, delivery, page, known, lying=lying, at=at)
+    mended = _mend(tx, mailbox, delivery, page, known, at=at)
     if mailbox.sync_attachments:
         read = [(keys[id_], item.id, item.email) for id_, item in (*page.placed, *mended)]
         _want_attachments(tx, mailbox, [*read, *_recognised(tx, page)], at)
@@ -211,7 +211,6 @@ def _mend(
     page: _Page,
     known: Mapping[CommentId, KnownEmail],
     *,
-    lying: Mapping[EmailKey, Collection[Copy]],
     at: datetime,
 ) -> list[tuple[CommentId, Item]]:
     """Let emails that were not kept wholly be what was read of them now; give those, to look for their attachments.
@@ -221,7 +220,7 @@ def _mend(
     if not known:
         return []
     fingerprints = {comment_id: email.fingerprint for comment_id, email in known.items()}
-    failed = failures.among(tx, [copy.item_id for some in lying.values() for copy in some])
+    failed = failures.of_emails(tx, {email.key for email in known.values()})
     placed = {item.id for _, item in page.placed}
     mended: list[tuple[CommentId, Item]] = []
     for prepared in delivery.items:
@@ -230,7 +229,7 @@ def _mend(
         if comment_id not in known or item.incomplete is not None:
             continue
         key = known[comment_id].key
-        broken = [copy for copy in lying.get(key, ()) if copy.item_id in failed]
+        broken = failed.get(key, ())
         # That a copy was not whole is forgotten when it leaves, which may be told before where it came to.
         stored = emails.get(tx, key) if broken or item.id in placed else None
         if stored is None or not (broken or _is_empty(stored.email)):
@@ -240,8 +239,8 @@ def _mend(
             emails.replace_content(tx, key, row, at=at)
             made = [(key, item.email, prepared.refined)]
             uploading.show(tx, mailbox.bucket_id, made, at=at)
-        for copy in broken:
-            failures.resolve(tx, copy.mailbox_id, [copy.item_id])
+        for mailbox_id, item_id in broken:
+            failures.resolve(tx, mailbox_id, [item_id])
         mended.append((comment_id, item))
     return mended
 
@@ -290,7 +289,8 @@ def _keep_new(
         )
         for new in page.new.values()
     ]
-    made = _kept(tx, mailbox.bucket_id, made, at)
+    retention = retentions.of_bucket(tx, mailbox.bucket_id)
+    made = [one for one in made if retention.keeps(one.comment.timestamp, at)]
     for source in sources.of_bucket(tx, mailbox.bucket_id):
         conversations.put(tx, source.id, made, at=at)
     # After the comments: writers of one source take turns by then, so that none learns past another.
@@ -357,6 +357,8 @@ def _show_again(
     if not keys:
         return
     lying = copies.of_emails(tx, keys)
+    # What went for its age does not come back by a move.
+    retention = retentions.of_bucket(tx, bucket_id)
     existing: dict[EmailKey, dict[SourceId, StoredComment]] = defaultdict(dict)
     for stored in comments.of_emails(tx, keys):
         if stored.email_key is not None:
@@ -373,16 +375,8 @@ def _show_again(
                 rows.append(NewComment(comment=moved, email_key=key, refined=known.refined))
             elif key in made_of:
                 rows.append(_made_late(tx, copy, *made_of[key]))
-        if rows := _kept(tx, bucket_id, rows, at):
+        if rows := [one for one in rows if retention.keeps(one.comment.timestamp, at)]:
             conversations.put(tx, source.id, rows, at=at)
-
-
-def _kept(
-    tx: Transaction, bucket_id: BucketId, rows: list[NewComment], at: datetime
-) -> list[NewComment]:
-    """Leave out those that the bucket would not keep: what went does not come back by a move."""
-    retention = retentions.of_bucket(tx, bucket_id)
-    return [row for row in rows if retention.keeps(row.comment.timestamp, at)]
 
 
 def _made_late(

@@ -12,6 +12,7 @@ from sqlalchemy import Connection as Transaction
 
 from mailmine.model.comment import Comment
 from mailmine.model.ids import BucketId, EmailKey
+from mailmine.repeating import repeat
 from mailmine.store import attachments, comments, orphans, retentions
 from mailmine.store.blobs import Blobs
 from mailmine.store.comments import NewComment
@@ -48,15 +49,9 @@ class Keeping:
     async def run(self, stop: asyncio.Event) -> None:
         """Look every hour until `stop`; broken off, it goes on where it was."""
         try:
-            while not stop.is_set():
-                try:
-                    await self.keep(stop)
-                except StoreError as error:
-                    log.warning("keeping waits", error=str(error))
-                try:
-                    await asyncio.wait_for(stop.wait(), self._look.total_seconds())
-                except TimeoutError:
-                    continue
+            pause = self._look.total_seconds()
+            keep = partial(self.keep, stop)
+            await repeat(keep, stop, what="keeping", pause=pause, expected=(StoreError,))
         finally:
             self._desk.close()
 

@@ -3,7 +3,6 @@
 Whether somebody may is asked where he asks.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -13,6 +12,7 @@ from sqlalchemy import Connection as Transaction
 
 from mailmine.model.comment_filter import CommentFilter, Timestamp
 from mailmine.model.ids import BucketId, SourceId
+from mailmine.model.names import NAME
 from mailmine.store import buckets, datasets, fills, projects, sources, streams
 from mailmine.store.buckets import Bucket
 from mailmine.store.datasets import Dataset
@@ -21,7 +21,6 @@ from mailmine.store.sources import Source
 from mailmine.store.streams import Stream, Updates
 from mailmine.sync.editing import over_quota
 
-NAME = re.compile(r"[A-Za-z0-9_-]{1,256}", re.ASCII)
 MODEL_FAMILY = "english"
 """What is told where nobody said otherwise: clients want a word."""
 

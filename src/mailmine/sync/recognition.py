@@ -75,10 +75,8 @@ def recognise(tx: Transaction, mailbox: Mailbox, outlines: Sequence[Item]) -> tu
         filters=mailbox.filters,
         start_at=mailbox.start_at,
     )
-    lying = copies.of_emails(tx, {one.email_key for one in found})
-    failed = failures.among(tx, [copy.item_id for some in lying.values() for copy in some])
     # What was not kept whole may be had whole by the other way.
-    broken = {key for key, some in lying.items() if any(copy.item_id in failed for copy in some)}
+    broken = failures.of_emails(tx, {one.email_key for one in found})
     return tuple(one for one in found if one.email_key not in broken)
 
 

@@ -48,6 +48,14 @@ def resume(
             mailboxes.wake(tx, mailbox.id, at)
 
 
+def start(
+    tx: Transaction, integration: Integration, *, at: datetime, by: UserId | None = None
+) -> None:
+    """Switch an integration on, whatever stopped it, and let its mailboxes be read at once."""
+    running = [one for one in mailboxes.of_integration(tx, integration.id) if one.enabled]
+    resume(tx, integration, running, at=at, by=by, also_by_choice=True)
+
+
 def enable_mailboxes(
     tx: Transaction,
     integration: Integration,

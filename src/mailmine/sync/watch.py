@@ -16,6 +16,7 @@ from sqlalchemy import Connection as Transaction
 
 from mailmine.model.ids import IntegrationId, MailboxId
 from mailmine.model.integration import AuthType, Filters, Integration, Mailbox
+from mailmine.repeating import repeat
 from mailmine.store import (
     events,
     failures,
@@ -82,17 +83,8 @@ class Watch:
     async def run(self, stop: asyncio.Event) -> None:
         """Look again and again until `stop`."""
         try:
-            while not stop.is_set():
-                try:
-                    await self.step()
-                except StoreError as error:
-                    log.warning("watch waits", error=str(error))
-                except Exception:  # a bug here must not stop the sync beside it
-                    log.exception("watch broken")
-                try:
-                    await asyncio.wait_for(stop.wait(), self._settings.look.total_seconds())
-                except TimeoutError:
-                    continue
+            pause = self._settings.look.total_seconds()
+            await repeat(self.step, stop, what="watch", pause=pause, expected=(StoreError,))
         finally:
             self.close()
 

@@ -28,7 +28,6 @@ def show(visit: Visit) -> Response:
 def _account(
     visit: Visit, *, token: str = "", typed: Fields | None = None, **faults: str
 ) -> Response:
-    site: Site = visit.request.app.state.site
     plain = visit.request.cookies[sessions.COOKIE]
     user = _self(visit)
     response = visit.render(
@@ -36,7 +35,7 @@ def _account(
         status=422 if faults else 200,
         here="account",
         title="Account",
-        sessions=sessions.shown(visit.tx, visit.identity, plain, now=site.now()),
+        sessions=sessions.shown(visit.tx, visit.identity, plain, now=visit.at),
         tokens=tokens.of_user(visit.tx, user.id),
         token=token,
         lives=LIVES,
@@ -62,7 +61,6 @@ def _self(visit: Visit) -> User:
 def renew_password(visit: Visit, given: Fields) -> Response:
     """Answer POST `/account/password`: who knows the old one sets another; his other sessions end."""
     user = _self(visit)
-    site: Site = visit.request.app.state.site
     if not passwords.is_right(given.get("old", ""), user.password_hash):
         return _account(visit, old="That is not your password.")
     wanted = given.get("new", "")
@@ -72,7 +70,7 @@ def renew_password(visit: Visit, given: Fields) -> Response:
         return _account(visit, again="The two are not the same.")
     people.save_password(visit.tx, user, passwords.hash_password(wanted))
     plain = visit.request.cookies[sessions.COOKIE]
-    sessions.end_others(visit.tx, visit.identity, plain, at=site.now())
+    sessions.end_others(visit.tx, visit.identity, plain, at=visit.at)
     visit.note("password_changed", user=user.username)
     return to(visit, "account")
 
@@ -80,19 +78,17 @@ def renew_password(visit: Visit, given: Fields) -> Response:
 @form
 def make_token(visit: Visit, given: Fields) -> Response:
     """Answer POST `/account/tokens`: a token, shown once. Of one name there is one; a new one ends the old."""
-    site: Site = visit.request.app.state.site
     name, days = given.get("name", "").strip(), given.get("days", "")
     if not name or len(name) > LONGEST_NAME:
         return _account(visit, typed=given, name="What is it for? A word or two.")
     if days not in LIVES:
         return _account(visit, typed=given, days="Choose one of these.")
-    now = site.now()
     plain = api_tokens.issue_further(
         visit.tx,
         _self(visit),
         name,
-        at=now,
-        expires_at=now + timedelta(days=int(days)) if days else None,
+        at=visit.at,
+        expires_at=visit.at + timedelta(days=int(days)) if days else None,
         scope=None,
     )
     visit.note("token_created", name=name)

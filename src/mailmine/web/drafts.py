@@ -37,6 +37,11 @@ class Draft:
         """Begin with what is saved."""
         return cls(values=saved, shown=saved)
 
+    @classmethod
+    def of(cls, typed: Values, errors: Values) -> "Draft":
+        """Show what was typed again, with what is wrong with it."""
+        return cls(values=typed, shown=typed, errors=errors)
+
     @property
     def proof(self) -> str:
         """Write what the form shows, to be sent back with it."""

@@ -14,7 +14,6 @@ from mailmine.web import flow
 from mailmine.web.comments import Told
 from mailmine.web.integrations import IntegrationView, view_all
 from mailmine.web.progress import Progress
-from mailmine.web.site import Site
 from mailmine.web.visit import Visit, page
 
 CARDS = 24
@@ -52,8 +51,6 @@ class WarningView:
 @page
 def show(visit: Visit) -> Response:
     """Answer `/`."""
-    site: Site = visit.request.app.state.site
-    now = site.now()
     integrations = view_all(visit)
     boxes = [mailbox for view in integrations for mailbox in view.mailboxes]
     seen = [source.id for source in visit.sources]
@@ -66,7 +63,7 @@ def show(visit: Visit) -> Response:
         integrations=integrations,
         mailboxes=boxes,
         warnings=_warnings(visit, integrations),
-        flow=flow.draw(arrivals.by_minute(visit.tx, seen, since=flow.begins(now)), now),
+        flow=flow.draw(arrivals.by_minute(visit.tx, seen, since=flow.begins(visit.at)), visit.at),
         least_fresh=_least_fresh(boxes),
         may_make=visit.identity.may_anywhere(Permission.INTEGRATIONS_WRITE),
         cards=cards,

@@ -7,8 +7,9 @@ from mailmine.access.permissions import Permission
 from mailmine.exchange.endpoints import EWS_ONLINE_ENDS
 from mailmine.model.integration import Integration
 from mailmine.store import buckets, integrations, mailboxes, warnings
-from mailmine.sync import editing
+from mailmine.sync import editing, resume
 from mailmine.sync.configure import MailboxConfiguration
+from mailmine.sync.enabling import is_stopped
 from mailmine.web import mailbox_lines, mailbox_saving
 from mailmine.web.connection_form import kind_of
 from mailmine.web.drafts import WHOLE, Draft, Values
@@ -32,14 +33,14 @@ def show(visit: Visit) -> Response:
 
 @form
 def start(visit: Visit, _: Fields) -> Response:
-    """Answer POST `…/start`: it is read again, whatever stopped it."""
+    """Answer POST `…/start`: what a person switched off is read again; what trouble stopped is tried first (`enable`)."""
     integration = visit.integration(Permission.INTEGRATIONS_WRITE)
     has_secret = credentials.is_given(visit.tx, integration.id)
     lack = editing.lack(integration, has_secret=has_secret)
     if lack is not None:
         return _page(visit, integration, fault=LACKING[lack], status=422)
-    editing.start(visit.tx, integration, at=visit.at)
-    visit.note("integration_started", integration)
+    if not is_stopped(integration):
+        resume.start(visit.tx, integration, at=visit.at, by=visit.identity.user_id)
     return to(visit, "integration", owner=integration.project, name=integration.name)
 
 

@@ -12,6 +12,7 @@ from mailmine.sync import configure, editing
 from mailmine.sync.configure import Configuration, ConfigurationError, IntegrationConfiguration
 from mailmine.sync.credentials import welcome_new_proxy_secret, welcome_new_secrets
 from mailmine.sync.editing import Lack
+from mailmine.sync.resume import start
 from mailmine.sync.written_connection import OAUTH
 from mailmine.web import connection_form
 from mailmine.web.connection_form import CLOUDS, FIRST, NOTHING_KEPT, Kept, Kind, Read
@@ -150,7 +151,7 @@ def _keep(
     if lack is not None:
         editing.hold_up(tx, saved, LACKING[lack], at=at)
     elif not saved.enabled and editing.was_lacking(saved):
-        editing.start(tx, saved, at=at)
+        start(tx, saved, at=at, by=visit.identity.user_id)
     return integrations.get(tx, owner, name) or saved
 
 

@@ -6,10 +6,11 @@ from mailmine.access.permissions import Permission
 from mailmine.model.integration import Integration, Mailbox
 from mailmine.store import buckets, failures, folders, mailboxes, sources, strikes, warnings
 from mailmine.sync import configure, editing, recent
+from mailmine.sync.enabling import is_stopped
+from mailmine.sync.resume import enable_mailboxes
 from mailmine.web import loading, progress
 from mailmine.web.forms import Fields, form, to
 from mailmine.web.integration import CONFIRMED
-from mailmine.web.site import Site
 from mailmine.web.visit import Visit, page
 
 FAILURES = 50
@@ -25,10 +26,10 @@ def show(visit: Visit) -> Response:
 
 @form
 def start(visit: Visit, _: Fields) -> Response:
-    """Answer POST `…/start`: it is read again at once, whatever stopped it."""
+    """Answer POST `…/start`: what a person switched off is read again at once; trouble is tried first (`enable`)."""
     integration, mailbox = _changing(visit)
-    editing.start_mailbox(visit.tx, mailbox, at=visit.at)
-    visit.note("mailbox_started", integration, mailbox)
+    if not is_stopped(mailbox):
+        enable_mailboxes(visit.tx, integration, (mailbox,), at=visit.at, by=visit.identity.user_id)
     return _again(visit, integration, mailbox)
 
 
@@ -100,7 +101,6 @@ def _page(
     reasons = failures.reasons(tx, integration.id).get(mailbox.id, ())
     box = progress.of_mailbox(integration, mailbox, known, failures=reasons)
     wanted = [folder for folder in known if not box.leaves_out(folder)]
-    site: Site = visit.request.app.state.site
     return visit.render(
         "mailbox.html",
         status=status,
@@ -109,7 +109,6 @@ def _page(
         integration=integration,
         mailbox=mailbox,
         box=box,
-        may_enable=site.enabling is not None,
         loading=loading.of_folders(wanted),
         bucket=buckets.by_id(tx, mailbox.bucket_id),
         shown_by=[one for one in visit.sources if one.bucket_id == mailbox.bucket_id],

@@ -17,8 +17,8 @@ from mailmine.exchange.faults import ExchangeError
 from mailmine.exchange.remedies import Remedy, remedy_for
 from mailmine.model.integration import Connection, Filters, Integration, Mailbox
 from mailmine.store import buckets, folders, mailboxes, sources
-from mailmine.sync import editing
 from mailmine.sync.configure import MailboxConfiguration, is_address
+from mailmine.sync.resume import enable_mailboxes
 from mailmine.web import mailbox_lines, mailbox_saving
 from mailmine.web.drafts import SHOWN, WHOLE, Draft, merge, proven
 from mailmine.web.forms import Sent, sent, to, write
@@ -125,7 +125,7 @@ def _save(visit: Visit, given: Sent) -> Response:
         return _form(visit, integration, mailbox, draft.with_errors({WHOLE: fault}), rows)
     saved = _member(visit, integration, wanted.address)
     if wanted.enabled and not saved.enabled:
-        editing.start_mailbox(visit.tx, saved, at=visit.at)
+        enable_mailboxes(visit.tx, integration, (saved,), at=visit.at, by=visit.identity.user_id)
     visit.note("mailbox_changed", integration, saved)
     return _go(visit, integration, saved)
 

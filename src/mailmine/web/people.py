@@ -13,9 +13,9 @@ from mailmine.access.permissions import GlobalPermission, Permission
 from mailmine.model.ids import TokenId, UserId
 from mailmine.store import identities, projects, sessions, tokens, users
 from mailmine.store.users import User
+from mailmine.sync import editing
 from mailmine.web import rights
 from mailmine.web.forms import Fields, form, to
-from mailmine.web.site import Site
 from mailmine.web.visit import Visit, page
 
 MARK = "was"
@@ -72,6 +72,8 @@ def add(visit: Visit, given: Fields) -> Response:
     name = given.get("username", "").strip()
     if fault := _fault_of_name(visit, name):
         return _list(visit, typed=given, faults={"username": fault})
+    if refusal := editing.over_quota(visit.tx, "users", users.count(visit.tx) + 1):
+        return _list(visit, typed=given, faults={"username": refusal})
     wanted = given.get("role", "")
     project = given.get("project", "")
     password = passwords.generate()
@@ -115,7 +117,6 @@ def show_one(visit: Visit) -> Response:
 def _person(
     visit: Visit, user: User, *, secret: str = "", fault: str = "", status: int = 200
 ) -> Response:
-    site: Site = visit.request.app.state.site
     response = visit.render(
         "person.html",
         status=status,
@@ -131,7 +132,7 @@ def _person(
         kept=sorted(user.global_permissions - {str(one) for one in rights.EVERYWHERE}),
         may_run=_may_run(visit, user),
         tokens=tokens.of_user(visit.tx, user.id),
-        sessions=sessions.of_user(visit.tx, user.id, now=site.now()),
+        sessions=sessions.of_user(visit.tx, user.id, now=visit.at),
         providers=identities.of_user(visit.tx, user.id),
         mark_name=MARK,
         mark=_mark(user),

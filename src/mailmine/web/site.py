@@ -18,6 +18,7 @@ from mailmine.store.database import Database
 from mailmine.sync.enabling import Enabling
 from mailmine.web import words
 from mailmine.web.assets import Assets
+from mailmine.web.drafts import Draft
 from mailmine.web.live import Live
 
 FRAGMENT = "mailmine-fragment"
@@ -76,6 +77,7 @@ class Site:
         )
         templates.filters.update({word.__name__: word for word in FILTERS})
         templates.globals["csrf_field"] = csrf.FIELD
+        templates.globals["draft_of"] = Draft.of
         parts = (name.partition("live/") for name in templates.list_templates())
         return cls(
             database=database,

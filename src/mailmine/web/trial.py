@@ -17,7 +17,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from mailmine.access import credentials
 from mailmine.access.permissions import Permission
 from mailmine.exchange import proxy
-from mailmine.exchange.check import Name, Outcome, Step, check
+from mailmine.exchange.check import Name, Outcome, Step, check, readable
 from mailmine.model.ids import IntegrationId
 from mailmine.model.integration import Connection
 from mailmine.store import integrations, mailboxes
@@ -216,13 +216,12 @@ async def _pieces(
 
 def _go_on(site: Site, trial: Trial, steps: Sequence[Step]) -> None:
     """Let go on what trouble had stopped, where all went well."""
-    failed = {step.mailbox for step in steps if step.outcome is Outcome.FAILED}
-    read = {step.mailbox for step in steps if step.name is Name.FOLDERS} - failed
-    if None in failed or not read or trial.integration_id is None:
+    is_refused = any(one.outcome is Outcome.FAILED and one.mailbox is None for one in steps)
+    read = readable(steps)
+    if is_refused or not read or trial.integration_id is None:
         return
     with site.database.write() as tx:
         integration = integrations.by_id(tx, trial.integration_id)
         if integration is not None:
             members = mailboxes.of_integration(tx, integration.id)
-            readable = [one for one in members if one.address in read]
-            resume(tx, integration, readable, at=site.now())
+            resume(tx, integration, [one for one in members if one.address in read], at=site.now())

@@ -16,22 +16,16 @@ from sqlalchemy import select
 
 from exchange_simulator import Exchange, Message
 from mailmine.model.integration import (
-    AccessType,
-    AuthType,
     Backend,
-    Cloud,
-    Connection,
-    DisabledReason,
     Filters,
 )
-from mailmine.store import attachments, emails, failures, folders, mailboxes
+from mailmine.store import attachments, emails, failures, folders
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
 from mailmine.store.folders import FolderState
 from mailmine.store.schema import copies
 from mailmine.sync import recognition
 from mailmine.sync.settings import SyncSettings
-from mailmine.sync.switch import Trial, switch as switch_to, to_graph
 from tests.integration.sync.conftest import (
     ACCOUNT,
     APP,
@@ -395,105 +389,6 @@ async def test_a_folder_that_cannot_be_read_does_not_keep_the_others(world: Worl
     await world.sync()
     assert len(world.comments()) == 2
     assert given(world) == (0, 0)
-
-
-# -- moved only if it can be read
-
-
-async def moved(world: World, *, secret: str = PASSWORD) -> tuple[Trial, list[str]]:
-    """Move the integration to Graph, as a person does; gives how that went, and the secrets that were kept."""
-    kept: list[str] = []
-    world.backend = Backend.GRAPH
-    trial = await switch_to(
-        world.database,
-        world.integration(),
-        world.connection(),
-        secret,
-        keep_secret=lambda _, given_: kept.append(given_),
-    )
-    return trial, kept
-
-
-async def test_an_integration_is_moved_once_its_mailboxes_were_read(world: World) -> None:
-    world.exchange.mailbox(ORDERS).deliver(eml(1))
-    world.configure(ORDERS, CLAIMS)
-    await world.sync(ORDERS, CLAIMS)
-    trial, kept = await moved(world)
-    assert trial.is_well
-    assert {step.mailbox for step in trial.steps} == {None, ORDERS, CLAIMS}
-    assert kept == [PASSWORD]
-    integration = world.integration()
-    assert (integration.connection, integration.enabled) == (world.connection(), True)
-    world.exchange.mailbox(ORDERS).given.clear()
-    await world.sync(ORDERS, CLAIMS)
-    assert given(world) == (0, 0)
-    assert world.folder_of(1) == "Inbox"
-
-
-async def test_where_one_mailbox_cannot_be_read_nothing_is_changed(world: World) -> None:
-    world.configure(ORDERS, CLAIMS)
-    await world.sync(ORDERS, CLAIMS)
-    before = world.integration()
-    world.exchange.fail(code="ErrorAccessDenied", times=None, mailbox=CLAIMS, status=403)
-    trial, kept = await moved(world)
-    assert trial.unreadable == (CLAIMS,)
-    assert not trial.is_well
-    assert kept == []
-    assert world.integration() == before
-    with world.database.read() as tx:
-        assert recognition.ids_of(tx, world.mailbox().id) is None
-
-
-async def test_with_a_wrong_secret_nothing_is_changed(world: World) -> None:
-    world.configure(ORDERS, CLAIMS)
-    before = world.integration()
-    trial, kept = await moved(world, secret="wrong")
-    assert set(trial.unreadable) == {ORDERS, CLAIMS}
-    assert kept == []
-    assert world.integration() == before
-
-
-async def test_mailboxes_that_are_off_stay_off_and_are_not_tried(world: World) -> None:
-    world.configure(ORDERS, CLAIMS)
-    with world.database.write() as tx:
-        off = world.mailbox(CLAIMS).id
-        mailboxes.set_enabled(tx, off, enabled=False, reason=DisabledReason.USER)
-    trial, _ = await moved(world)
-    assert {step.mailbox for step in trial.steps} == {None, ORDERS}
-    assert not world.mailbox(CLAIMS).enabled
-    assert world.integration().connection.backend is Backend.GRAPH
-
-
-def test_graph_is_reached_the_same_way_and_signed_in_to_in_another() -> None:
-    ews = Connection(
-        endpoint="https://outlook.office365.us/EWS/Exchange.asmx",
-        auth=AuthType.SERVICE_USER,
-        username="svc@example.com",
-        access=AccessType.IMPERSONATION,
-        cloud=Cloud.GCC_HIGH,
-        proxy="http://proxy.example:3128",
-        proxy_username="svc",
-        ca_file="/etc/ca.pem",
-    )
-    graph = to_graph(
-        ews,
-        auth=AuthType.CLIENT_CERTIFICATE,
-        tenant_id=TENANT,
-        client_id=APP,
-        certificate_thumbprint="AA:BB",
-    )
-    assert graph == Connection(
-        endpoint="https://graph.microsoft.us",
-        backend=Backend.GRAPH,
-        auth=AuthType.CLIENT_CERTIFICATE,
-        tenant_id=TENANT,
-        client_id=APP,
-        certificate_thumbprint="AABB",
-        cloud=Cloud.GCC_HIGH,
-        proxy="http://proxy.example:3128",
-        proxy_username="svc",
-        ca_file="/etc/ca.pem",
-    )
 
 
 # -- whatever people do before, at and after the switch

@@ -141,7 +141,7 @@ async def test_what_is_done_is_written_down(served: Served, sign_in: SignIn) -> 
     assert integration is not None
     assert not integration.enabled
     assert [one.kind for one in reversed(latest)] == [
-        "integration_stopped", "failed_items_retried", "mailbox_stopped", "mailbox_started",
+        "integration_stopped", "failed_items_retried", "mailbox_stopped", "mailbox_enabled",
     ]  # fmt: skip
     assert {one.integration_id for one in latest} == {integration.id}
     assert latest[0].detail["mailbox"] == "service@nordwind.example"

@@ -83,7 +83,7 @@ async def test_what_is_wrong_stands_at_its_field_and_nothing_is_made(
     for name in ("", "with space", "ANN"):
         status, page = await post(ann, "/people", "/people", username=name, email="x@y.example")
         assert status == 422
-        assert page.xpath("//input[@name='username']/@aria-describedby") == ["e-username"]
+        assert page.xpath("//p[@class='fault']/@id") == ["f-username-wrong"]
         assert page.xpath("//input[@name='email']/@value") == ["x@y.example"]
     with served.database.read() as tx:
         assert users.by_username(tx, "with space") is None
@@ -191,7 +191,7 @@ async def test_a_password_is_changed_by_who_knows_it(served: Served, sign_in: Si
         status, page = await post(
             walt, "/account", "/account/password", old=old, new=new, again=again
         )
-        assert (status, page.xpath("//p[@class='fault']/@id")) == (422, [f"e-{field}"])
+        assert (status, page.xpath("//p[@class='fault']/@id")) == (422, [f"f-{field}-wrong"])
     fields = {"old": PASSWORD, "new": "other good words", "again": "other good words"}
     assert (await post(walt, "/account", "/account/password", **fields))[0] == 303
     assert passwords.is_right("other good words", now_is(served, user).password_hash)

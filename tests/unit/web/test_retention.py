@@ -19,7 +19,7 @@ async def test_limits_are_tried_out_first_and_then_set(served: Served, sign_in: 
     bucket_id = page.split("/")[-2]
     status, shown = await post(ann, page, "/retention", comments="soon")
     assert status == 422
-    assert shown.xpath("//input[@name='comments']/@aria-describedby") == ["e-comments"]
+    assert shown.xpath("//input[@name='comments']/@aria-invalid") == ["true"]
     status, shown = await post(ann, page, "/retention", comments="1", act="try")
     assert (status, len(shown.xpath("//*[@role='status']//b"))) in {(200, 3), (200, 0)}
     with served.database.read() as tx:
