@@ -354,6 +354,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     mailboxes.wake: lambda tx: mailboxes.wake(tx, MAILBOX, NOW),
     migrations.is_current: migrations.is_current,
     migrations.upgrade: migrations.upgrade,
+    migrations.version: migrations.version,
     overview.queues: overview.queues,
     overview.size: overview.size,
     overview.take: overview.take,
