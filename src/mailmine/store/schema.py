@@ -28,6 +28,7 @@ from mailmine.model import integration
 from mailmine.model.email import Metadata
 from mailmine.model.integration import Filters, FolderStatus, Trouble
 from mailmine.model.notice import Notice
+from mailmine.model.past_round import PastRound
 from mailmine.model.token_scope import TokenScope
 from mailmine.store.types import Bytes, Json, Moment, Number, Text
 
@@ -419,6 +420,15 @@ failures = Table(
     Column("next_try_at", Moment),
     PrimaryKeyConstraint("mailbox_id", "item_id"),
     Index(None, "mailbox_id", "next_try_at"),
+)
+
+rounds = Table(
+    "rounds",
+    metadata,
+    _of("mailbox_id", "mailboxes.id"),
+    Column("began_at", Moment, nullable=False),
+    Column("past", Json(PastRound), nullable=False),
+    PrimaryKeyConstraint("mailbox_id", "began_at"),
 )
 
 events = Table(
