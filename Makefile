@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help env demo test lint format types imports check bench bench-cleaning chaos constraints clean
+.PHONY: help env demo kerberos test lint format types imports check bench bench-cleaning chaos constraints clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/ -/'
@@ -22,6 +22,12 @@ env: .venv/.installed  ## the virtual environment with everything in it
 
 demo: env  ## a simulated Exchange, mailmine on it: look around in one minute
 	$(BIN)/mailmine demo
+
+.venv/.kerberos: .venv/.installed constraints-kerberos.txt
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement constraints-kerberos.txt
+	@touch $@
+
+kerberos: .venv/.kerberos  ## signing in by Kerberos, compiled: wants gcc, python3-dev and libkrb5-dev
 
 test: .venv/.strangers  ## all tests
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
@@ -57,6 +63,9 @@ constraints: env  ## locks the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra strangers --generate-hashes \
 	  --constraint constraints.txt \
 	  --no-header --no-emit-index-url --no-annotate --output-file constraints-strangers.txt pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra kerberos --generate-hashes \
+	  --constraint constraints.txt \
+	  --no-header --no-emit-index-url --no-annotate --output-file constraints-kerberos.txt pyproject.toml
 
 clean:  ## removes what was made
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache dist

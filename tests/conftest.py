@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from mailmine.store.database import Database
-from tests import object_store, postgresql
+from tests import kerberos, object_store, postgresql
 from tests.object_store import Bucket
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -57,6 +57,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if without:
         terminalreporter.section("NOT TESTED", sep="!", red=True, bold=True)
         terminalreporter.line(f"Nothing was tested on an object store: {without}.")
+    without = kerberos.missing()
+    if without:
+        terminalreporter.section("NOT TESTED", sep="!", red=True, bold=True)
+        terminalreporter.line(f"Nothing was tested with Kerberos: {without}.")
     missing = [str(path) for path in WANTED.values() if not path.exists()]
     if missing:
         terminalreporter.section("NOT TESTED", sep="!", red=True, bold=True)

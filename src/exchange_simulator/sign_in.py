@@ -1,6 +1,7 @@
 """Who asks: HTTP authentication as Exchange's web server does it, by Basic, NTLM, Negotiate or a token of Entra ID.
 
 NTLM and Negotiate let a connection in, not a request (MS-NTHT, RFC 4559): what follows on it needs no more words.
+Negotiate takes tickets of Kerberos as well where `KRB5_KTNAME` names a keytab with the key of this host's service.
 """
 
 import asyncio
@@ -135,12 +136,15 @@ class Gate:
                     )
                 answer = connection.context.step(token)
             is_complete = connection.context.complete
-        except (SpnegoError, binascii.Error, ValueError, KeyError, struct.error):
-            # KeyError and struct.error: what pyspnego makes of tokens that are none.
+        except (SpnegoError, binascii.Error, ValueError, KeyError, struct.error, AttributeError):
+            # The last three are what pyspnego makes of tokens that are none, and of tickets that are bound elsewhere.
             del self._connections[transport]
             return account and self._exchange.let_in(account, is_right=False)
         if not is_complete:
             return f"{scheme} {base64.b64encode(answer or b'').decode()}"
+        if connection.context.negotiated_protocol == "kerberos":
+            # The key distribution center has checked the password; what is left is whose ticket it is.
+            account = self._exchange.find_account(connection.context.client_principal or "")
         connection.context = None
         connection.account = account and self._exchange.let_in(account, is_right=True)
         return connection.account
