@@ -282,7 +282,12 @@ def _delimited(lines: Sequence[Line], own: list[int], *, is_first: bool) -> int 
         text = lines[at].text
         if (
             _DELIMITER.match(text)
-            or (count and _DASHES.match(text) and _is_footer(lines, own, count))
+            or (
+                count
+                and _DASHES.match(text)
+                and not _is_underline(lines, at)
+                and _is_footer(lines, own, count)
+            )
             or (count == 0 and _DASH_NAME.match(text) and not _is_item(lines, own))
         ):
             found = at
@@ -291,6 +296,12 @@ def _delimited(lines: Sequence[Line], own: list[int], *, is_first: bool) -> int 
     if found is None or (is_first and found == own[0]):
         return None
     return found
+
+
+def _is_underline(lines: Sequence[Line], at: int) -> bool:
+    """Whether a line of dashes only makes the one above it a heading: it is as long."""
+    above = lines[at - 1].text.strip() if at else ""
+    return bool(above) and abs(len(above) - len(lines[at].text.strip())) <= 1
 
 
 def _is_below_delimiter(lines: Sequence[Line], own: list[int], count: int) -> bool:

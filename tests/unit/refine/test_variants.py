@@ -176,6 +176,11 @@ def test_what_programs_append(line: str) -> None:
     assert refine(of(f"Please send two.\n\n{line}")).text == "Please send two."
 
 
+def test_a_heading_that_is_underlined() -> None:
+    text = "Steps:\n------\n1. open\n2. close\n\nSummary\n=======\nAll fine."
+    assert refine(of(text)).text == text
+
+
 def test_words_that_begin_like_the_line_of_a_device() -> None:
     text = "We ship from Rome.\nSent from the warehouse were two valves."
     assert refine(of(text)).text == text
