@@ -64,6 +64,7 @@ from mailmine.store import (
     identities,
     incidents,
     integrations,
+    links,
     mailboxes,
     migrations,
     moving,
@@ -94,6 +95,7 @@ from mailmine.store import (
 )
 from mailmine.store.database import Database, _translate
 from mailmine.store.errors import Conflict, DatabaseUnavailable, StoreError
+from mailmine.store.links import Link
 from tests import postgresql
 from tests.contract.store_world import NOW, comment, comment_id, email, seen
 
@@ -459,6 +461,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     ),
     comments.remove: lambda tx: comments.remove(tx, SOURCE, [comment_id("a")]),
     comments.remove_some: lambda tx: comments.remove_some(tx, SOURCE, limit=1),
+    comments.of_ids: lambda tx: comments.of_ids(tx, SOURCE, [comment_id("a")]),
     comments.span: lambda tx: comments.span(tx, SOURCE),
     datasets.add: lambda tx: datasets.add(
         tx,
@@ -482,6 +485,9 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     emails.remove_some: lambda tx: emails.remove_some(tx, BUCKET, limit=1),
     emails.replace_content: lambda tx: emails.replace_content(tx, KEY, email("a"), at=NOW),
     events.by_people: lambda tx: events.by_people(tx, before=None, limit=1, since=None, until=None),
+    links.move: lambda tx: links.move(tx, SOURCE, {"a": "b"}),
+    links.of: lambda tx: links.of(tx, SOURCE, ["a"]),
+    links.put: lambda tx: links.put(tx, SOURCE, {"a": Link("b")}),
     habits.of: lambda tx: habits.of(tx, BUCKET, ["ann@example.com"]),
     habits.put: lambda tx: habits.put(tx, BUCKET, {"ann@example.com": {1: 2}}),
     emails.lines_of: lambda tx: emails.lines_of(tx, BUCKET, [comment_id("a")]),

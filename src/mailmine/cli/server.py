@@ -88,6 +88,7 @@ class Server:
                 here.keyring,
                 refinery=refinery,
                 metrics_token=here.settings.metrics_token.get_secret_value(),
+                learns=here.settings.learn,
             ),
             pages,
             here.settings.root_path,

@@ -229,6 +229,20 @@ comments = Table(
     sqlite_autoincrement=True,
 )
 
+thread_links = Table(
+    "thread_links",
+    metadata,
+    _of("source_id", "sources.id"),
+    # Exchange's name of a conversation, or an email's that nothing else leads on from. See links.py.
+    Column("name", Text, nullable=False),
+    Column("leads_to", Text, nullable=False),
+    # Of Exchange's names: when the earliest email was sent, and whether the conversation began with it.
+    Column("began", Moment),
+    Column("is_beginning", Boolean, nullable=False),
+    PrimaryKeyConstraint("source_id", "name"),
+    Index(None, "source_id", "leads_to"),
+)
+
 time_index = Index("comments_time_key", comments.c.time_key, unique=True).ddl_if(dialect="sqlite")
 """In SQLite alone a time key is also the row number in the search index."""
 
