@@ -31,6 +31,7 @@ PAGES = [
     "/notifications",
     "/people",
     "/audit",
+    "/settings",
     "/sources",
     "/buckets",
     "/streams",

@@ -1,13 +1,14 @@
 """Work that is left: contents to fetch, items that could not be read, copies to look at again."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
 from sqlalchemy import Connection
 
 from mailmine.model.ids import AttachmentReference, ContentHash, EmailKey, ItemId, MailboxId
+from mailmine.model.past_round import PastRound
 from mailmine.store import (
     attachments,
     comment_attachments,
@@ -19,6 +20,7 @@ from mailmine.store import (
     mailboxes,
     orphans,
     rechecks,
+    rounds,
     strikes,
     warnings,
 )
@@ -257,3 +259,35 @@ def test_what_went_wrong_is_found_by_its_code(database: Database) -> None:
         strikes.put(tx, world.mailbox.id, value)
         strikes.put(tx, world.integration.id, replace(value, code="timed_out"))
         assert strikes.holding(tx, "failed_items") == {world.mailbox.id: value}
+
+
+def test_the_last_rounds_of_a_mailbox_are_kept(database: Database) -> None:
+    first = PastRound(
+        at=NOW,
+        took=timedelta(seconds=1.5),
+        ending="done",
+        new=3,
+        moved=1,
+        gone=0,
+        failed=0,
+        requests=4,
+        octets=5_000,
+        throttled=0.5,
+        code="http_503",
+        answers={"200": 3, "503": 1},
+    )
+    with database.write() as tx:
+        mailbox = build(tx).mailbox
+        for minute in range(rounds.MOST + 2):
+            rounds.add(tx, mailbox.id, replace(first, at=NOW + minute * MINUTE))
+        kept = rounds.of_mailbox(tx, mailbox.id)
+        assert len(kept) == rounds.MOST
+        assert kept[0] == replace(first, at=NOW + (rounds.MOST + 1) * MINUTE)
+        assert kept[-1].at == NOW + 2 * MINUTE
+        # One that is told again is one still.
+        rounds.add(tx, mailbox.id, replace(kept[0], new=4))
+        assert [one.new for one in rounds.of_mailbox(tx, mailbox.id)[:2]] == [4, 3]
+        mailboxes.remove(tx, mailbox.id)
+        assert rounds.of_mailbox(tx, mailbox.id) == ()
+        with pytest.raises(NotFound):
+            rounds.add(tx, MailboxId("nowhere"), first)
