@@ -409,6 +409,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     moving.digest: lambda tx: moving.digest(tx, lambda *_: None),
     moving.is_index_whole: moving.is_index_whole,
     moving.is_unfinished: moving.is_unfinished,
+    settings.forget: lambda tx: settings.forget(tx, [MAILBOX]),
     settings.get: lambda tx: settings.get(tx, "a"),
     settings.put: lambda tx: settings.put(tx, "a", "b"),
     sources.by_id: lambda tx: sources.by_id(tx, SOURCE),

@@ -1,7 +1,8 @@
 """Work that is left: contents to fetch, items that could not be read, copies to look at again."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import Connection
@@ -10,11 +11,14 @@ from mailmine.model.ids import AttachmentReference, ContentHash, EmailKey, ItemI
 from mailmine.model.past_round import PastRound
 from mailmine.store import (
     attachments,
+    comment_attachments,
+    comments,
     copies,
     emails,
     failures,
     integrations,
     mailboxes,
+    orphans,
     rechecks,
     rounds,
     strikes,
@@ -22,9 +26,19 @@ from mailmine.store import (
 )
 from mailmine.store.database import Database
 from mailmine.store.errors import NotFound
-from tests.contract.store_world import MINUTE, NOW, build, copy, keep
+from tests.contract.store_world import (
+    MINUTE,
+    NOW,
+    build,
+    comment,
+    comment_id,
+    copy,
+    email,
+    keep,
+)
 
 ITEM = ItemId("item")
+FAR = datetime(2999, 1, 1, tzinfo=UTC)
 
 
 def wanted(key: EmailKey, item: str = "item", index: int = 0) -> attachments.WantedAttachment:
@@ -59,6 +73,28 @@ def test_an_attachment_keeps_its_reference(database: Database) -> None:
         assert first.bucket_id == world.bucket.id
         with pytest.raises(NotFound):
             keep_attachment(tx, EmailKey(999), 0, "a")
+
+
+def test_a_content_in_the_place_of_another_leaves_an_orphan(database: Database) -> None:
+    old, new = ContentHash("a" * 64), ContentHash("b" * 64)
+    with database.write() as tx:
+        world = build(tx)
+        (key,) = keep(tx, world, "one")
+        comments.put(tx, world.source.id, [comment("one")], at=NOW)
+        for put in (
+            partial(attachments.put, tx, key, 0),
+            partial(comment_attachments.put, tx, world.source.id, comment_id("one"), 0),
+        ):
+            for content in (old, old, new):
+                before = orphans.lined_up(tx, FAR, limit=9)
+                put(name="a", content_type="text/plain", size=3, content_hash=content)
+                assert before == ()
+            assert orphans.lined_up(tx, FAR, limit=9) == (old,)
+            orphans.drop(tx, [old])
+        for raw in (old, old, new):
+            assert orphans.lined_up(tx, FAR, limit=9) == ()
+            emails.replace_content(tx, key, replace(email("one"), raw=raw), at=NOW)
+        assert orphans.lined_up(tx, FAR, limit=9) == (old,)
 
 
 def test_contents_are_fetched_in_turn(database: Database) -> None:
