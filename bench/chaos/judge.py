@@ -9,7 +9,7 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import select
 
-from bench.chaos.people import Email, People
+from bench.chaos.people import Email, People, message_id
 from bench.chaos.told import Operators
 from bench.chaos.world import PROJECT, TOWNS, Town, World
 from mailmine.exchange import Limits
@@ -251,4 +251,6 @@ class Judge:
 
 
 def _message_id(comment: Comment) -> str:
-    return str(comment.user_properties["string:Message ID"])
+    """Tell by its subject which email it is: not all have a Message-ID."""
+    subject = comment.messages[0].subject or ""
+    return message_id(int(subject.rpartition(" ")[2]))

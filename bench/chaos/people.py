@@ -13,6 +13,8 @@ from exchange_simulator.folder import Folder
 FOLDERS: Final = ("Inbox", "Done", "Inbox/Orders", "Archive/2026", "Deleted Items")
 ATTACHED: Final = 0.25
 """The part of the emails that have an attachment."""
+NAMELESS: Final = 8
+"""Of so many emails, one comes without a Message-ID."""
 
 
 @dataclass
@@ -27,8 +29,8 @@ class Email:
 
     @property
     def message_id(self) -> str:
-        """Its Message-ID."""
-        return f"<{self.number}@chaos.example>"
+        """Its Message-ID, which some keep to themselves."""
+        return message_id(self.number)
 
     def forget_gone(self) -> None:
         """Forget copies that are gone."""
@@ -37,6 +39,11 @@ class Email:
     def shown(self) -> list[str]:
         """Give the folders of the copies, as the comment shows them."""
         return [shown(one.folder) for one in self.copies if one.folder is not None]
+
+
+def message_id(number: int) -> str:
+    """Name an email."""
+    return f"<{number}@chaos.example>"
 
 
 def shown(path: str) -> str:
@@ -182,7 +189,8 @@ class People:
 
 def _raw(email: Email, boxes: Sequence[str]) -> bytes:
     message = EmailMessage()
-    message["Message-ID"] = email.message_id
+    if email.number % NAMELESS:
+        message["Message-ID"] = email.message_id
     message["From"] = "Ann <ann@chaos.example>"
     message["To"] = ", ".join(boxes)
     message["Subject"] = f"Order {email.number}"

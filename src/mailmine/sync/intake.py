@@ -164,6 +164,7 @@ def take_in(tx: Transaction, mailbox: Mailbox, delivery: Delivery, *, at: dateti
     folder = delivery.folder
     items = [prepared.item for prepared in delivery.items]
     known = emails.known(tx, mailbox.bucket_id, decide.candidates(items)) if items else {}
+    here = copies.by_items(tx, mailbox.id, [item.id for item in items]) if items else {}
     lying = copies.of_emails(tx, {email.key for email in known.values()}) if known else {}
     page = _Page()
     page.sort(
@@ -171,7 +172,7 @@ def take_in(tx: Transaction, mailbox: Mailbox, delivery: Delivery, *, at: dateti
             items,
             folder=folder.key,
             emails=known,
-            copies=copies.by_items(tx, mailbox.id, [item.id for item in items]) if items else {},
+            copies=here,
             others={
                 key: [copy for copy in some if copy.mailbox_id == mailbox.id]
                 for key, some in lying.items()
@@ -196,9 +197,10 @@ def take_in(tx: Transaction, mailbox: Mailbox, delivery: Delivery, *, at: dateti
         },
     )
     rechecks.add(tx, folder.key, rechecks.Kind.LEFT, page.left)
-    mended = _mend(tx, mailbox, delivery, page, known, at=at)
+    mended = _mend(tx, mailbox, delivery, page, known, here=here, at=at)
     if mailbox.sync_attachments:
-        read = [(keys[id_], item.id, item.email) for id_, item in (*page.placed, *mended)]
+        placed = [(keys[comment_id], item) for comment_id, item in page.placed]
+        read = [(key, item.id, item.email) for key, item in (*placed, *mended)]
         _want_attachments(tx, mailbox, [*read, *_recognised(tx, page)], at)
     _note_failures(tx, mailbox, delivery, page, at)
     return page.taken
@@ -211,24 +213,32 @@ def _mend(
     page: _Page,
     known: Mapping[CommentId, KnownEmail],
     *,
+    here: Mapping[ItemId, Copy],
     at: datetime,
-) -> list[tuple[CommentId, Item]]:
+) -> list[tuple[EmailKey, Item]]:
     """Let emails that were not kept wholly be what was read of them now; give those, to look for their attachments.
 
     Any other email stays as it was read first.
     """
-    if not known:
+    if not (known or here):
         return []
     fingerprints = {comment_id: email.fingerprint for comment_id, email in known.items()}
-    failed = failures.of_emails(tx, {email.key for email in known.values()})
     placed = {item.id for _, item in page.placed}
-    mended: list[tuple[CommentId, Item]] = []
+    # What stands in for a Message-ID is another one once there is a body: then the id of the item tells.
+    nameless = {
+        item.id: here[item.id].email_key
+        for item in (prepared.item for prepared in delivery.items)
+        if item.id in here and item.id not in placed and not item.email.message_id
+    }
+    keys = {comment_id: email.key for comment_id, email in known.items()}
+    failed = failures.of_emails(tx, {*keys.values(), *nameless.values()})
+    mended: list[tuple[EmailKey, Item]] = []
     for prepared in delivery.items:
         item = prepared.item
         comment_id, fingerprint = decide.identify(item, fingerprints)
-        if comment_id not in known or item.incomplete is not None:
+        key = nameless.get(item.id, keys.get(comment_id))
+        if key is None or item.incomplete is not None:
             continue
-        key = known[comment_id].key
         broken = failed.get(key, ())
         # That a copy was not whole is forgotten when it leaves, which may be told before where it came to.
         stored = emails.get(tx, key) if broken or item.id in placed else None
@@ -241,7 +251,7 @@ def _mend(
             uploading.show(tx, mailbox.bucket_id, made, at=at)
         for mailbox_id, item_id in broken:
             failures.resolve(tx, mailbox_id, [item_id])
-        mended.append((comment_id, item))
+        mended.append((key, item))
     return mended
 
 

@@ -496,6 +496,23 @@ async def test_an_email_that_was_kept_without_its_body_gets_it_when_it_can_be_re
     assert failed(world) == ()
 
 
+@both
+async def test_one_without_a_message_id_gets_its_body_too_when_it_can_be_read_whole(
+    world: World,
+) -> None:
+    raw = eml(1).split(b"Message-ID: ", 1)
+    message = world.exchange.mailbox(ORDERS).deliver(raw[0] + raw[1].split(b"\n", 1)[1])
+    for operation in ("GetItem", "graph:message"):
+        world.exchange.fail(operation, "ErrorItemCorrupt", message=message, times=2)
+    world.configure()
+    await world.sync()
+    retry_all(world)
+    await world.sync()
+    (after,) = world.comments()
+    assert after.messages[0].body == "Please send 1 chairs."
+    assert failed(world) == ()
+
+
 async def test_the_content_of_an_attachment_that_was_given_up_is_fetched_when_asked_for_again(
     world: World,
 ) -> None:
