@@ -38,7 +38,7 @@ LEASE: Final = 30
 PER_INTEGRATION: Final = 500
 """Mailboxes that one account reads."""
 HISTORY: Final = 1
-PASSWORD: Final = "bench"
+PASSWORD: Final = "bench"  # noqa: S105 - of the simulator
 TICKS: Final = os.sysconf("SC_CLK_TCK")
 MICRO: Final = 1e6
 SETTLE: Final = 600
@@ -203,10 +203,14 @@ def steady(here: Cluster, seconds: float) -> Iterator[Row]:
     base = _cpu(here.server.pid) - base_cpu
     yield Row(what="CPU of PostgreSQL, in cores", figure=f"{base / took:.2f}")
     yield Row(
-        what="CPU of the simulator, in cores", figure=f"{(time.process_time() - own_cpu) / took:.2f}"
+        what="CPU of the simulator, in cores",
+        figure=f"{(time.process_time() - own_cpu) / took:.2f}",
     )
     for calls, milliseconds, text in here.ask(TOP):
-        print(f"{calls / done:8.2f} {milliseconds / done:8.3f} {' '.join(str(text).split())[:150]}", file=sys.stderr)
+        print(
+            f"{calls / done:8.2f} {milliseconds / done:8.3f} {' '.join(str(text).split())[:150]}",
+            file=sys.stderr,
+        )
     yield Row(what="statements a poll", figure=f"{_statements(here) / done:.1f}")
     yield Row(
         what="memory of a worker, MiB", figure=f"{peak:.0f}", target="under 200", is_met=peak < 200
@@ -389,7 +393,9 @@ def measure(mailboxes: int, seconds: float, *, with_faults: bool) -> Iterator[Ro
             here.start()
         unread = "SELECT count(*) FROM mailboxes WHERE last_round_at IS NULL"
         took = _until(lambda: not here.number(unread)) - began
-        yield Row(what=f"seconds until {mailboxes:,} mailboxes were read first", figure=f"{took:.0f}")
+        yield Row(
+            what=f"seconds until {mailboxes:,} mailboxes were read first", figure=f"{took:.0f}"
+        )
         time.sleep(2 * INTERVAL)
         yield from steady(here, seconds)
         here.deliver(100)
