@@ -363,6 +363,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     mailboxes.wake: lambda tx: mailboxes.wake(tx, MAILBOX, NOW),
     migrations.is_current: migrations.is_current,
     migrations.upgrade: migrations.upgrade,
+    overview.schedule: lambda tx: overview.schedule(tx, now=NOW),
     overview.queues: overview.queues,
     overview.size: overview.size,
     overview.take: overview.take,
