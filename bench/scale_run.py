@@ -412,6 +412,8 @@ def main() -> None:
     arguments.add_argument("--seconds", type=float, default=60, help="of steady polling")
     arguments.add_argument("--no-faults", action="store_true", help="steady polling alone")
     given = arguments.parse_args()
+    # What was started is ended also where somebody stops it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     console = Console()
     table = Table("what", "measured", "target", "")
     is_met = True

@@ -21,6 +21,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
     update,
 )
 
@@ -143,6 +144,8 @@ _DUE_AT = case(
 """A mailbox that is being read is due again when the lease ends without having been given back."""
 
 
+_CLAIMING_SECONDS = 5
+"""So long a claim may take from one statement to the next."""
 _CLAIMING = 0x6D61696C
 """A number of our own: PostgreSQL's advisory locks have no names."""
 
@@ -192,7 +195,11 @@ def begin_claiming(tx: Connection, now: datetime) -> dict[IntegrationId, int]:
     No other process claims any until the end of `tx`: so limits over all of them hold, and none waits for a row.
     """
     if tx.dialect.name == "postgresql":  # SQLite has one writer at a time anyway
-        tx.execute(select(func.pg_advisory_xact_lock(_CLAIMING)))
+        # A process that is frozen here must not stop the others: PostgreSQL ends its transaction.
+        given_up = func.set_config(
+            "idle_in_transaction_session_timeout", str(_CLAIMING_SECONDS * 1000), true()
+        )
+        tx.execute(select(given_up, func.pg_advisory_xact_lock(_CLAIMING)))
     query = (
         select(mailboxes.c.integration_id, func.count())
         .where(mailboxes.c.lease_until > now)

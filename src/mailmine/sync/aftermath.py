@@ -93,9 +93,14 @@ def went_well(
     *,
     next_due_at: datetime,
     at: datetime,
+    had_strikes: bool = True,
 ) -> None:
-    """Write down that a round reached its end: what was wrong before is over."""
-    strikes.clear(tx, mailbox.id, integration.id)
+    """Write down that a round reached its end: what was wrong before is over.
+
+    Where nothing was when it began (`had_strikes`), nothing is cleared: what came since is not over.
+    """
+    if had_strikes:
+        strikes.clear(tx, mailbox.id, integration.id)
     if mailbox.trouble is not None:
         mailboxes.set_trouble(tx, mailbox.id, None)
         events.append(

@@ -35,6 +35,8 @@ class Claimed:
     integration: Integration
     left_by: str | None
     """The process that had it and went away without giving it back."""
+    has_strikes: bool
+    """Something went wrong with it, or with its integration, when it was last read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +100,7 @@ def claim(
             mailbox=found[mailbox_id].mailbox,
             integration=limits.known[found[mailbox_id].mailbox.integration_id],
             left_by=found[mailbox_id].left_by,
+            has_strikes=held.has_strikes(found[mailbox_id].mailbox),
         )
         for mailbox_id in wanted
         if mailbox_id in leases
@@ -174,3 +177,7 @@ class _Held:
         subjects = (mailbox.id, integration.id, exchange_of(integration.connection))
         held = (self._strikes.get(subject) for subject in subjects)
         return max((one.hold_until for one in held if one and one.hold_until), default=None)
+
+    def has_strikes(self, mailbox: Mailbox) -> bool:
+        """Tell whether something went wrong with it or its integration."""
+        return not self._strikes.keys().isdisjoint((mailbox.id, mailbox.integration_id))

@@ -37,7 +37,7 @@ from mailmine.store.presence import Presence
 from mailmine.store.workers import Worker
 from mailmine.sync import aftermath, claiming, endings, recent, schedule, versions
 from mailmine.sync.accounts import Accounts
-from mailmine.sync.claiming import Claims
+from mailmine.sync.claiming import Claimed, Claims
 from mailmine.sync.credentials import is_refusal, remember_refused, welcome_new_secrets
 from mailmine.sync.desk import Desk
 from mailmine.sync.outcomes import Outcomes
@@ -202,7 +202,7 @@ class Runner:
             if one.left_by is not None:
                 self._taken_over += 1
                 log.warning("mailbox taken over", mailbox=mailbox.address, left_by=one.left_by)
-            task = asyncio.create_task(self._watch(one.lease, mailbox, integration))
+            task = asyncio.create_task(self._watch(one))
             self._running[mailbox.id] = task
             self._of[mailbox.id] = integration.id
             task.add_done_callback(partial(self._ended, mailbox.id))
@@ -271,8 +271,9 @@ class Runner:
 
     # -- one round
 
-    async def _watch(self, lease: Lease, mailbox: Mailbox, integration: Integration) -> None:
+    async def _watch(self, one: Claimed) -> None:
         """Run a round, and keep its lease meanwhile; without the lease the round is cut off."""
+        lease, mailbox, integration = one.lease, one.mailbox, one.integration
         with (
             structlog.contextvars.bound_contextvars(
                 integration=f"{integration.project}/{integration.name}",
@@ -282,7 +283,7 @@ class Runner:
             metrics.tallied() as tally,
         ):
             begun_at, report = self._now(), Report()
-            round_ = asyncio.create_task(self._round(lease, mailbox, integration, report))
+            round_ = asyncio.create_task(self._round(one, report))
             keeper = asyncio.create_task(self._keep(lease))
             try:
                 await asyncio.wait({round_, keeper}, return_when=asyncio.FIRST_COMPLETED)
@@ -311,10 +312,9 @@ class Runner:
     def _renew(self, lease: Lease, tx: Transaction) -> Lease:
         return mailboxes.renew(tx, lease, until=self._now() + self._settings.lease)
 
-    async def _round(
-        self, lease: Lease, mailbox: Mailbox, integration: Integration, report: Report
-    ) -> None:
+    async def _round(self, one: Claimed, report: Report) -> None:
         """Run a round, and write down how it went."""
+        lease, mailbox, integration = one.lease, one.mailbox, one.integration
         started_at = self._now()
         memory = self._memories.setdefault(
             mailbox.id, Memory(outcomes=Outcomes(self._settings.warnings))
@@ -382,7 +382,13 @@ class Runner:
             else:
                 await self._desk.write(
                     lambda tx: aftermath.went_well(
-                        tx, lease, mailbox, integration, next_due_at=next_due_at, at=now
+                        tx,
+                        lease,
+                        mailbox,
+                        integration,
+                        next_due_at=next_due_at,
+                        at=now,
+                        had_strikes=one.has_strikes,
                     )
                 )
             report.ending = Ending.UNFINISHED if outcome.is_unfinished else Ending.DONE
