@@ -51,6 +51,7 @@ def main() -> int:
         f"seed {seed}: {report.steps} steps, {report.simulated} simulated, {report.emails} emails,"
         f" {report.kills} kills, {report.refused} passwords refused"
     )
+    print(f"switched to Graph in step {report.switched}")
     print(f"stopped: {dict(report.stopped)}")
     for wrong in report.wrong:
         print(f"WRONG: {wrong}")

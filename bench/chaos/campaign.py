@@ -18,6 +18,7 @@ from bench.chaos.judge import Judge
 from bench.chaos.people import People
 from bench.chaos.process import Process
 from bench.chaos.rest import is_at_rest
+from bench.chaos.switch import Switch
 from bench.chaos.told import Operators
 from bench.chaos.troubles import Troubles
 from bench.chaos.world import TOWNS, Town, World, building
@@ -47,6 +48,8 @@ class Report:
     refused: int = 0
     stopped: Counter[str] = field(default_factory=Counter)
     simulated: timedelta = timedelta()
+    switched: int | None = None
+    """The step in which an integration was switched from EWS to Graph."""
     said: list[str] = field(default_factory=list)
     """What was drawn, a line a step."""
     wrong: list[str] = field(default_factory=list)
@@ -84,6 +87,7 @@ class Campaign:
         self._judge = Judge(world, self._people, self._operators)
         self._process: Process | None = None
         self._begun = world.clock.time()
+        self._switch = Switch(seed, world, self._troubles, self._operators, self._judge)
 
     async def step(self) -> None:
         """Draw what happens, let it happen, wait until mailmine has done what is due, and look."""
@@ -91,6 +95,7 @@ class Campaign:
         chance.seed(f"{report.seed}/{report.steps}")
         report.steps += 1
         gap = chance.choice(GAPS)
+        self._switch.look()
         self._world.clock.go_on(timedelta(seconds=gap))
         self._say(f"step {report.steps}, {gap} s later")
         for line in self._troubles.mend(self._operators.is_known):
@@ -125,6 +130,8 @@ class Campaign:
             acts.append(lambda: self._troubles.begin(self._is_free))
         if chance.random() < 0.03:
             acts.append(self._add_source)
+        if self._switch.is_due(self.report.steps):
+            acts.append(self._switch_over)
         chance.shuffle(acts)
         if chance.random() < 0.1:
             self._operators.inbox.losing = chance.randint(1, 3)
@@ -174,6 +181,9 @@ class Campaign:
         self._chance.seed(f"{self.report.seed}/end")
         self._operators.inbox.losing = 0
         await self._settle()
+        if not self._switch.is_done:
+            self._say(self._switch_over())
+            await self._settle()
         self._blame_all(self._judge.at_the_end(is_final=False))
         with self._world.database.write() as tx:
             for box in mailboxes.list_all(tx):
@@ -230,6 +240,12 @@ class Campaign:
             and not self._troubles.is_broken(subject)
             and not self._troubles.is_broken(town.name)
         )
+
+    def _switch_over(self) -> str:
+        said = self._switch.do()
+        if self._switch.is_done:
+            self.report.switched = self.report.steps
+        return said
 
     def _add_source(self) -> str:
         town = self._chance.choice(TOWNS)

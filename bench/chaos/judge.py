@@ -46,6 +46,8 @@ class Judge:
         self._people = people
         self._operators = operators
         self._shown: dict[str, set[str]] = {}
+        self._before: dict[str, dict[str, str]] = {}
+        """By the name of a town that was switched: the comment of each Message-ID before."""
         self._read: dict[Updates, dict[str, list[Any]]] = {each: {} for each in Updates}
 
     # -- while it runs
@@ -82,6 +84,12 @@ class Judge:
             if gone := self._shown.get(name, set()) - shown:
                 yield f"comments of {name} are gone: {sorted(gone)}"
             self._shown[name] = shown
+
+    def remember(self, town: Town) -> None:
+        """Note which comments there are, before the town is read another way."""
+        self._before[town.name] = {
+            _message_id(one): one.id for one in self._page(self._world.sources()[town.name])
+        }
 
     def read_on(self, updates: Updates, size: int, *, is_kept: bool) -> None:
         """Read a stream on, as a client does; one that dies before it says that it is done reads the same again."""
@@ -165,12 +173,17 @@ class Judge:
     def _comments(self, town: Town, *, is_final: bool) -> Iterator[str]:
         shown: dict[str, Comment] = {}
         for comment in self._page(self._world.sources()[town.name]):
-            message_id = str(comment.user_properties["string:Message ID"])
+            message_id = _message_id(comment)
             if message_id in shown:
                 yield f"{message_id} is doubled"
             shown[message_id] = comment
             if message_id not in self._people.emails:
                 yield f"{message_id} was never delivered"
+        for message_id, comment_id in self._before.get(town.name, {}).items():
+            if message_id not in shown:
+                yield f"{message_id} was lost by the switch"
+            elif shown[message_id].id != comment_id:
+                yield f"{message_id} has another comment since the switch"
         lying = {
             id_: one for id_, one in self._people.emails.items() if one.town is town and one.copies
         }
@@ -235,3 +248,7 @@ class Judge:
     def _first_sources(self) -> list[SourceId]:
         known = self._world.sources()
         return [known[town.name] for town in TOWNS]
+
+
+def _message_id(comment: Comment) -> str:
+    return str(comment.user_properties["string:Message ID"])

@@ -8,7 +8,7 @@ from itertools import count
 from typing import Final
 
 from bench.chaos.people import People
-from bench.chaos.world import APP, TOWNS, Town, World
+from bench.chaos.world import TOWNS, Town, World
 from mailmine.model.integration import AccessType
 
 EWS_OPERATIONS: Final = (None, "FindFolder", "GetFolder", "SyncFolderItems", "GetItem")
@@ -93,7 +93,7 @@ class Troubles:
     def _throttle(self) -> str:
         town, times = self._chance.choice(TOWNS), self._times()
         box, pause = self._some_box(town), self._chance.choice((None, 1, 30, 300))
-        if town.is_graph:
+        if self._world.is_graph(town):
             self._world.exchange.throttle_graph(times=times, retry_after=pause, mailbox=box)
         else:
             self._world.exchange.throttle(times=times, back_off=pause, mailbox=box)
@@ -102,7 +102,7 @@ class Troubles:
     def _fail(self) -> str:
         town, times = self._chance.choice(TOWNS), self._times()
         box = self._some_box(town)
-        if town.is_graph:
+        if self._world.is_graph(town):
             operation: str | None = self._chance.choice(GRAPH_OPERATIONS)
             code, status = "UnknownError", self._chance.choice(STATUSES)
             self._world.exchange.fail(operation, code, times=times, mailbox=box, status=status)
@@ -138,7 +138,7 @@ class Troubles:
         if email is None:
             return ""
         message = email.copies[0]
-        if town.is_graph:
+        if self._world.is_graph(town):
             for operation in ("graph:messages/delta", "graph:message"):
                 self._world.exchange.fail(operation, "UnknownError", message=message, times=times)
         else:
@@ -161,7 +161,7 @@ class Troubles:
             return ""
         with self._world.exchange.lock:
             if box is None:
-                self._world.exchange.ages[town.account] += 1
+                self._world.exchange.ages[self._world.signs_in(town)] += 1
             words, mend = self._break(town, box, draw)
         until = self._world.clock.time() + timedelta(minutes=minutes)
         self.lasting.append(Lasting(words=words, town=town, box=box, until=until, mend=mend))
@@ -179,13 +179,19 @@ class Troubles:
                 said.append(f"mended: {one.words}")
         return said
 
+    def forget_account(self, town: Town) -> None:
+        """Let it not matter any more what is wrong with whom a town was read as before."""
+        for one in self.lasting:
+            if one.town is town and one.box is None:
+                one.is_mended = True
+
     def is_broken(self, subject: str) -> bool:
         """Tell whether something is still wrong with a mailbox or an integration."""
         return any(one.subject == subject and not one.is_mended for one in self.lasting)
 
     def _break(self, town: Town, box: str | None, draw: float) -> tuple[str, Callable[[], None]]:
         if box is None:
-            if town.is_graph and draw < 0.3:
+            if self._world.is_graph(town) and draw < 0.3:
                 return self._withdraw_consent(town)
             return self._change_secret(town, is_put_back=draw > 0.7)
         if draw < 0.5:
@@ -198,8 +204,8 @@ class Troubles:
         old, new = self._world.secrets[integration.id], f"{town.name} {next(self._secrets)}"
 
         def put(secret: str) -> None:
-            if town.is_graph:
-                exchange.applications[APP].secret = secret
+            if self._world.is_graph(town):
+                exchange.applications[town.application].secret = secret
             else:
                 exchange.account(town.account, password=secret)
 
@@ -215,7 +221,7 @@ class Troubles:
         return f"{town.name} has another password{' by mistake' * is_put_back}", mend
 
     def _withdraw_consent(self, town: Town) -> tuple[str, Callable[[], None]]:
-        application = self._world.exchange.applications[APP]
+        application = self._world.exchange.applications[town.application]
         application.has_consent = False
         self._world.exchange.revoke_tokens()
 
@@ -231,16 +237,13 @@ class Troubles:
     def _forbid(self, town: Town, box: str) -> tuple[str, Callable[[], None]]:
         """Take the right to read a mailbox."""
         exchange = self._world.exchange
-        if not town.is_graph and town.access is AccessType.DELEGATE:
+        if town.access is AccessType.DELEGATE:
             exchange.revoke(town.account, mailbox=box)
 
-            def mend() -> None:
+        def mend() -> None:
+            if town.access is AccessType.DELEGATE:
                 exchange.grant(town.account, mailbox=box)
-        else:
-            self._let_read(town)
-
-            def mend() -> None:
-                self._let_read(town, mended=box)
+            self._let_read(town, mended=box)
 
         self._let_read(town, forbidden=box)
         return f"{box} may not be read", mend
@@ -248,13 +251,12 @@ class Troubles:
     def _let_read(
         self, town: Town, *, forbidden: str | None = None, mended: str | None = None
     ) -> None:
-        """Let the application, or who acts for others, read all mailboxes that are not forbidden."""
+        """Let the application, and who acts for others, read all mailboxes that are not forbidden."""
         not_these = {
             one.box for one in self.lasting if not one.is_mended and "may not" in one.words
         }
         not_these = (not_these | {forbidden}) - {mended}
         allowed = [box for box in town.mailboxes if box not in not_these]
-        if town.is_graph:
-            self._world.exchange.applications[APP].only = frozenset(allowed)
-        elif town.access is AccessType.IMPERSONATION:
+        self._world.exchange.applications[town.application].only = frozenset(allowed)
+        if town.access is AccessType.IMPERSONATION:
             self._world.exchange.allow_impersonation(town.account, of=allowed)

@@ -27,7 +27,6 @@ from mailmine.sync.configure import (
 PROJECT: Final = "chaos"
 ROOM: Final = f"{PROJECT}/webhook"
 TENANT: Final = "contoso.example"
-APP: Final = "6731de76-14a6-49ae-97bc-6eba6914391e"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,16 +35,14 @@ class Town:
 
     name: str
     account: str
-    """Who signs in; of Graph the application."""
+    """Who signs in to EWS."""
+    application: str
+    """Who signs in to Graph."""
     backend: Backend
+    """How it is read at first."""
     access: AccessType
     mailboxes: tuple[str, ...]
     sync_attachments: bool
-
-    @property
-    def is_graph(self) -> bool:
-        """Whether it is read by Graph."""
-        return self.backend is Backend.GRAPH
 
 
 def _boxes(name: str, count: int) -> tuple[str, ...]:
@@ -56,6 +53,7 @@ TOWNS: Final = (
     Town(
         name="delegate",
         account="svc-delegate@example.com",
+        application="0d1c9a3e-5b7f-4f0a-9d57-3c1f0e8a6b21",
         backend=Backend.EWS,
         access=AccessType.DELEGATE,
         mailboxes=_boxes("d", 7),
@@ -64,6 +62,7 @@ TOWNS: Final = (
     Town(
         name="acting",
         account="svc-acting@example.com",
+        application="a27e4b16-93c8-4d25-8f6b-51d0c7e9f384",
         backend=Backend.EWS,
         access=AccessType.IMPERSONATION,
         mailboxes=_boxes("a", 6),
@@ -71,7 +70,8 @@ TOWNS: Final = (
     ),
     Town(
         name="graph",
-        account=APP,
+        account="svc-graph@example.com",
+        application="6731de76-14a6-49ae-97bc-6eba6914391e",
         backend=Backend.GRAPH,
         access=AccessType.DELEGATE,
         mailboxes=_boxes("g", 7),
@@ -131,6 +131,16 @@ class World:
     secrets: dict[IntegrationId, str] = field(default_factory=dict)
     """What mailmine was told to sign in with."""
     kills: list[datetime] = field(default_factory=list)
+    switched: set[str] = field(default_factory=set)
+    """The towns that are read by Graph, and were by EWS."""
+
+    def is_graph(self, town: Town) -> bool:
+        """Tell whether a town is read by Graph now."""
+        return town.backend is Backend.GRAPH or town.name in self.switched
+
+    def signs_in(self, town: Town) -> str:
+        """Name the account or the application that a town is read as now."""
+        return town.application if self.is_graph(town) else town.account
 
     def secret_of(self, integration: Integration) -> str:
         """Give the password of an integration."""
@@ -148,28 +158,9 @@ class World:
 
     def configure(self) -> None:
         """Configure all towns, and two streams over their sources."""
-        configuration = Configuration(
-            integrations=tuple(
-                IntegrationConfiguration(
-                    project=PROJECT,
-                    name=town.name,
-                    connection=self._connection(town),
-                    mailboxes=tuple(
-                        MailboxConfiguration(
-                            address=address,
-                            project=PROJECT,
-                            bucket=town.name,
-                            sync_attachments=town.sync_attachments,
-                        )
-                        for address in town.mailboxes
-                    ),
-                )
-                for town in TOWNS
-            )
-        )
         at = self.clock.time()
         with self.database.write() as tx:
-            apply(tx, configuration, at=at)
+            apply(tx, self._configuration(*TOWNS), at=at)
             settings.put(tx, "notify.event", "0")
             dataset = datasets.add(
                 tx,
@@ -197,16 +188,52 @@ class World:
                     at=at,
                 )
         for town in TOWNS:
-            self.secrets[self.integration(town).id] = first_secret(town)
+            self.secrets[self.integration(town).id] = first_secret(self.signs_in(town))
+
+    def switch(self, town: Town, *, is_known_off: bool) -> bool | None:
+        """Let a town be read by Graph from now on; tell whether it was stopped.
+
+        None, and nothing is done, where it was stopped and people do not know of it.
+        """
+        with self.database.write() as tx:
+            integration = integrations.get(tx, PROJECT, town.name)
+            assert integration is not None
+            if not integration.enabled and not is_known_off:
+                return None
+            self.switched.add(town.name)
+            apply(tx, self._configuration(town), at=self.clock.time())
+            self.secrets[integration.id] = first_secret(town.application)
+        return not integration.enabled
+
+    def _configuration(self, *towns: Town) -> Configuration:
+        return Configuration(
+            integrations=tuple(
+                IntegrationConfiguration(
+                    project=PROJECT,
+                    name=town.name,
+                    connection=self._connection(town),
+                    mailboxes=tuple(
+                        MailboxConfiguration(
+                            address=address,
+                            project=PROJECT,
+                            bucket=town.name,
+                            sync_attachments=town.sync_attachments,
+                        )
+                        for address in town.mailboxes
+                    ),
+                )
+                for town in towns
+            )
+        )
 
     def _connection(self, town: Town) -> Connection:
-        if town.is_graph:
+        if self.is_graph(town):
             return Connection(
                 endpoint=self.address,
                 backend=Backend.GRAPH,
                 auth=AuthType.CLIENT_SECRET,
                 tenant_id=TENANT,
-                client_id=APP,
+                client_id=town.application,
                 authority=self.address,
                 plain_http=True,
             )
@@ -218,9 +245,9 @@ class World:
         )
 
 
-def first_secret(town: Town) -> str:
-    """Give the password that a town begins with."""
-    return f"{town.name} 0"
+def first_secret(account: str) -> str:
+    """Give what an account or an application signs in with at first."""
+    return f"{account} 0"
 
 
 @contextmanager
@@ -230,13 +257,12 @@ def building(folder: Path) -> Iterator[World]:
     exchange = CountingExchange(folder, clock)
     exchange.streaming_minute = 0.2
     for town in TOWNS:
-        if town.is_graph:
-            exchange.application(APP, tenant=TENANT, secret=first_secret(town))
-        else:
-            exchange.account(town.account, password=first_secret(town))
+        secret = first_secret(town.application)
+        exchange.application(town.application, tenant=TENANT, secret=secret)
+        exchange.account(town.account, password=first_secret(town.account))
         for address in town.mailboxes:
             exchange.mailbox(address)
-            if not town.is_graph and town.access is AccessType.DELEGATE:
+            if town.access is AccessType.DELEGATE:
                 exchange.grant(town.account, mailbox=address)
         if town.access is AccessType.IMPERSONATION:
             exchange.allow_impersonation(town.account, of=list(town.mailboxes))

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from mailmine.store import comments, datasets, sources, streams
 from tests.browser import seed
 from tests.browser.server import Served, serving_company
 from tests.conftest import CHROMIUM
@@ -25,6 +27,45 @@ OPTIONS = [
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with serving_company(tmp_path_factory.mktemp("pages")) as served:
         yield served
+
+
+@pytest.fixture(scope="module")
+def streaming(served: Served) -> Served:
+    """Let a program have a stream, and have marked a comment for a person."""
+    at = datetime.now(UTC)
+    with served.database.write() as tx:
+        orders = sources.get(tx, "nordwind", "orders")
+        assert orders is not None
+        made = datasets.add(
+            tx,
+            orders.project_id,
+            "all",
+            title="All mail",
+            description="",
+            has_sentiment=False,
+            model_family="english",
+            flags=(),
+            definitions={},
+            source_ids=(orders.id,),
+            at=at,
+        )
+        stream = streams.add(
+            tx,
+            made.id,
+            "robot",
+            title="Robot",
+            description="",
+            comment_filter={"messages": {"from": {"domain_one_of": ["baltik-logistyka.example"]}}},
+            model=None,
+            updates=streams.Updates.TEXT,
+            at=at,
+        )
+        (one,) = comments.page(
+            tx, orders.id, newest_first=True, after=None, limit=1, since=None, until=None
+        )
+        uid = f"{orders.id}.{one.comment.id}"
+        streams.tag_exceptions(tx, stream.id, {uid: "No <b>order</b> number"}, at=at)
+    return served
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from mailmine.model.integration import Connection
 from mailmine.store.database import Database
 from mailmine.sync.enabling import Enabling
 from mailmine.web.app import create
+from mailmine.web.setup import Setup
 from tests.browser import seed
 
 PATIENCE = 20.0
@@ -81,7 +82,7 @@ async def _try_out(connection: Connection, secret: str, boxes: Sequence[str]) ->
 
 
 @contextmanager
-def serving_company(folder: Path) -> Iterator[Served]:
+def serving_company(folder: Path, *, setup: Setup | None = None) -> Iterator[Served]:
     """Serve the pages of the seeded company, whose database lies in `folder`."""
     database = Database.open(f"sqlite:///{folder / 'mailmine.db'}")
     database.migrate()
@@ -90,6 +91,6 @@ def serving_company(folder: Path) -> Iterator[Served]:
         database, lambda _: "", lambda integration: integration.connection, try_out=_try_out
     )
     keyring = Keyring.generate()
-    with serving(create(database, keyring, enabling=enabling)) as address:
+    with serving(create(database, keyring, enabling=enabling, setup=setup)) as address:
         yield Served(address, company, database, keyring)
     database.close()

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
+from mailmine.store import buckets
 from tests.browser.conftest import Meet
-from tests.browser.test_pages import EXCHANGE, PAGES
+from tests.browser.server import Served
+from tests.browser.test_pages import EXCHANGE, ORDERS, PAGES
 from tests.npm import packages
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -68,3 +70,32 @@ def test_nothing_serious_where_something_is_wrong(meet: Meet, look: Look, scheme
     assert look(ann.page) == []
     # Chromium writes down the status of a form that is refused.
     ann.complaints = [one for one in ann.complaints if "status of 422" not in one]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_serious_on_streams_and_where_things_are_kept(
+    meet: Meet, look: Look, streaming: Served, scheme: str
+) -> None:
+    with streaming.database.read() as tx:
+        bucket_id = buckets.list_all(tx)[0].id
+    ann = meet(color_scheme=scheme, reduced_motion="reduce")
+    ann.sign_in()
+    for page in (
+        "/streams",
+        "/streams/new",
+        "/streams/nordwind/all/new",
+        "/streams/nordwind/all/streams/robot",
+        f"/buckets/{bucket_id}/retention",
+        "/settings",
+        "/notifications",
+        f"{ORDERS}?hour=thu+10",
+        f"{ORDERS}/settings",
+    ):
+        ann.page.goto(page)
+        for summary in ann.page.locator("main summary:visible").all():
+            summary.click()
+        assert look(ann.page) == [], page
+    ann.page.goto("/notifications")
+    ann.page.get_by_role("button", name="Send a test message").first.click()
+    ann.page.locator("#outcome").wait_for()
+    assert look(ann.page) == []

@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 from mailmine.model.comment import Comment, Message
 from mailmine.model.ids import CommentId
 from mailmine.refine import VERSION
-from mailmine.store import comments, datasets, fills, projects, sources, streams
+from mailmine.store import comments, datasets, fills, projects, sources
 from mailmine.store.comments import NewComment
 from tests.browser import hostile
 from tests.browser.conftest import Meet, Person
@@ -24,45 +24,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 ORDERS = "/sources/nordwind/orders"
 WEBER = f"{ORDERS}?domain=weber-soehne.example"
-
-
-@pytest.fixture(scope="module")
-def streaming(served: Served) -> Served:
-    """Let a program have a stream, and have marked a comment for a person."""
-    at = datetime.now(UTC)
-    with served.database.write() as tx:
-        orders = sources.get(tx, "nordwind", "orders")
-        assert orders is not None
-        made = datasets.add(
-            tx,
-            orders.project_id,
-            "all",
-            title="All mail",
-            description="",
-            has_sentiment=False,
-            model_family="english",
-            flags=(),
-            definitions={},
-            source_ids=(orders.id,),
-            at=at,
-        )
-        stream = streams.add(
-            tx,
-            made.id,
-            "robot",
-            title="Robot",
-            description="",
-            comment_filter={"messages": {"from": {"domain_one_of": ["baltik-logistyka.example"]}}},
-            model=None,
-            updates=streams.Updates.TEXT,
-            at=at,
-        )
-        (one,) = comments.page(
-            tx, orders.id, newest_first=True, after=None, limit=1, since=None, until=None
-        )
-        uid = f"{orders.id}.{one.comment.id}"
-        streams.tag_exceptions(tx, stream.id, {uid: "No <b>order</b> number"}, at=at)
-    return served
 
 
 @pytest.fixture

@@ -32,6 +32,7 @@ PAGES = [
     "/people",
     "/audit",
     "/cluster",
+    "/settings",
     "/sources",
     "/buckets",
     "/streams",

@@ -14,10 +14,12 @@ from mailmine.store import (
     integrations,
     mailboxes,
     projects,
+    settings,
     sources,
 )
 from mailmine.store.database import Database
 from mailmine.store.errors import NotFound
+from mailmine.store.settings import About
 from tests.contract.store_world import MINUTE, NOW, build, comment, copy, keep
 
 TROUBLE = Trouble(code="http_401", message="The password is wrong: enter it anew.", since=NOW)
@@ -129,6 +131,23 @@ def test_what_a_person_switched_off_follows_the_configuration(database: Database
         on = integrations.save(tx, *name, title="", connection=connection, enabled=True)
     assert (off.enabled, off.disabled_reason) == (False, DisabledReason.USER)
     assert (on.enabled, on.disabled_reason) == (True, None)
+
+
+def test_what_is_removed_takes_its_settings_with_it(database: Database) -> None:
+    with database.write() as tx:
+        world = build(tx)
+        other = mailboxes.save(
+            tx, world.integration.id, "other@acme.example", bucket_id=world.bucket.id
+        )
+        things = (world.mailbox.id, other.id, world.integration.id)
+        names = [[settings.name(about, one) for about in About] for one in things]
+        for name in sum(names, ["unrelated"]):
+            settings.put(tx, name, "1")
+        mailboxes.remove(tx, world.mailbox.id)
+        assert [any(settings.get(tx, name) for name in of) for of in names] == [False, True, True]
+        integrations.remove(tx, world.integration.id)
+        assert [any(settings.get(tx, name) for name in of) for of in names] == [False] * 3
+        assert settings.get(tx, "unrelated") == "1"
 
 
 def test_a_removed_mailbox_leaves_its_emails_and_comments(database: Database) -> None:

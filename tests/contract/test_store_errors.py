@@ -11,6 +11,7 @@ import sqlite3
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ from mailmine.model.ids import (
     UserId,
 )
 from mailmine.model.notice import PersonalChannel, Topic
+from mailmine.model.past_round import PastRound
 from mailmine.store import (
     arrivals,
     attachments,
@@ -62,6 +64,7 @@ from mailmine.store import (
     identities,
     incidents,
     integrations,
+    links,
     mailboxes,
     migrations,
     moving,
@@ -72,6 +75,7 @@ from mailmine.store import (
     quotas,
     rechecks,
     retentions,
+    rounds,
     search,
     search_index,
     secrets,
@@ -92,6 +96,7 @@ from mailmine.store import (
 )
 from mailmine.store.database import Database, _translate
 from mailmine.store.errors import Conflict, DatabaseUnavailable, StoreError
+from mailmine.store.links import Link
 from tests import postgresql
 from tests.contract.store_world import NOW, comment, comment_id, email, seen
 
@@ -138,6 +143,20 @@ FILE: dict[str, Any] = {
     "size": 1,
     "content_hash": ContentHash("0"),
 }
+ROUND = PastRound(
+    at=NOW,
+    took=timedelta(seconds=1),
+    ending="done",
+    new=1,
+    moved=0,
+    gone=0,
+    failed=0,
+    requests=1,
+    octets=1,
+    throttled=0.0,
+    code=None,
+    answers={"200": 1},
+)
 PULSE = pulse.Pulse(comment=0, copy=0, event=0, round_at=None, sources=frozenset())
 WORKER = workers.Worker(id="w", host="h", pid=1, version="1", since=NOW, seen_at=NOW, taken_over=0)
 STRIKES = strikes.Strikes(code="c", times=1, since=NOW, last_at=NOW, hold_until=None)
@@ -363,6 +382,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     mailboxes.wake: lambda tx: mailboxes.wake(tx, MAILBOX, NOW),
     migrations.is_current: migrations.is_current,
     migrations.upgrade: migrations.upgrade,
+    migrations.version: migrations.version,
     overview.schedule: lambda tx: overview.schedule(tx, now=NOW),
     overview.queues: overview.queues,
     overview.size: overview.size,
@@ -378,6 +398,8 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     rechecks.drop_all: lambda tx: rechecks.drop_all(tx, FOLDER, rechecks.Kind.LEFT),
     rechecks.pending: lambda tx: rechecks.pending(tx, MAILBOX),
     rechecks.take: lambda tx: rechecks.take(tx, FOLDER, rechecks.Kind.PLACE, limit=1),
+    rounds.add: lambda tx: rounds.add(tx, MAILBOX, ROUND),
+    rounds.of_mailbox: lambda tx: rounds.of_mailbox(tx, MAILBOX),
     search.find: lambda tx: search.find(tx, SOURCE, "word", before=None, limit=1),
     search_index.add: lambda tx: search_index.add(tx, SOURCE, [(1, comment("a").comment)]),
     search_index.remove: lambda tx: search_index.remove(tx, SOURCE, [(1, comment("a").comment)]),
@@ -397,6 +419,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     moving.digest: lambda tx: moving.digest(tx, lambda *_: None),
     moving.is_index_whole: moving.is_index_whole,
     moving.is_unfinished: moving.is_unfinished,
+    settings.forget: lambda tx: settings.forget(tx, [MAILBOX]),
     settings.get: lambda tx: settings.get(tx, "a"),
     settings.put: lambda tx: settings.put(tx, "a", "b"),
     sources.by_id: lambda tx: sources.by_id(tx, SOURCE),
@@ -454,6 +477,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     ),
     comments.remove: lambda tx: comments.remove(tx, SOURCE, [comment_id("a")]),
     comments.remove_some: lambda tx: comments.remove_some(tx, SOURCE, limit=1),
+    comments.of_ids: lambda tx: comments.of_ids(tx, SOURCE, [comment_id("a")]),
     comments.span: lambda tx: comments.span(tx, SOURCE),
     datasets.add: lambda tx: datasets.add(
         tx,
@@ -477,6 +501,9 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     emails.remove_some: lambda tx: emails.remove_some(tx, BUCKET, limit=1),
     emails.replace_content: lambda tx: emails.replace_content(tx, KEY, email("a"), at=NOW),
     events.by_people: lambda tx: events.by_people(tx, before=None, limit=1, since=None, until=None),
+    links.move: lambda tx: links.move(tx, SOURCE, {"a": "b"}),
+    links.of: lambda tx: links.of(tx, SOURCE, ["a"]),
+    links.put: lambda tx: links.put(tx, SOURCE, {"a": Link("b")}),
     habits.of: lambda tx: habits.of(tx, BUCKET, ["ann@example.com"]),
     habits.put: lambda tx: habits.put(tx, BUCKET, {"ann@example.com": {1: 2}}),
     emails.lines_of: lambda tx: emails.lines_of(tx, BUCKET, [comment_id("a")]),

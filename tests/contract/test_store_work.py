@@ -1,27 +1,44 @@
 """Work that is left: contents to fetch, items that could not be read, copies to look at again."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import Connection
 
 from mailmine.model.ids import AttachmentReference, ContentHash, EmailKey, ItemId, MailboxId
+from mailmine.model.past_round import PastRound
 from mailmine.store import (
     attachments,
+    comment_attachments,
+    comments,
     copies,
     emails,
     failures,
     integrations,
     mailboxes,
+    orphans,
     rechecks,
+    rounds,
     strikes,
     warnings,
 )
 from mailmine.store.database import Database
 from mailmine.store.errors import NotFound
-from tests.contract.store_world import MINUTE, NOW, build, copy, keep
+from tests.contract.store_world import (
+    MINUTE,
+    NOW,
+    build,
+    comment,
+    comment_id,
+    copy,
+    email,
+    keep,
+)
 
 ITEM = ItemId("item")
+FAR = datetime(2999, 1, 1, tzinfo=UTC)
 
 
 def wanted(key: EmailKey, item: str = "item", index: int = 0) -> attachments.WantedAttachment:
@@ -56,6 +73,28 @@ def test_an_attachment_keeps_its_reference(database: Database) -> None:
         assert first.bucket_id == world.bucket.id
         with pytest.raises(NotFound):
             keep_attachment(tx, EmailKey(999), 0, "a")
+
+
+def test_a_content_in_the_place_of_another_leaves_an_orphan(database: Database) -> None:
+    old, new = ContentHash("a" * 64), ContentHash("b" * 64)
+    with database.write() as tx:
+        world = build(tx)
+        (key,) = keep(tx, world, "one")
+        comments.put(tx, world.source.id, [comment("one")], at=NOW)
+        for put in (
+            partial(attachments.put, tx, key, 0),
+            partial(comment_attachments.put, tx, world.source.id, comment_id("one"), 0),
+        ):
+            for content in (old, old, new):
+                before = orphans.lined_up(tx, FAR, limit=9)
+                put(name="a", content_type="text/plain", size=3, content_hash=content)
+                assert before == ()
+            assert orphans.lined_up(tx, FAR, limit=9) == (old,)
+            orphans.drop(tx, [old])
+        for raw in (old, old, new):
+            assert orphans.lined_up(tx, FAR, limit=9) == ()
+            emails.replace_content(tx, key, replace(email("one"), raw=raw), at=NOW)
+        assert orphans.lined_up(tx, FAR, limit=9) == (old,)
 
 
 def test_contents_are_fetched_in_turn(database: Database) -> None:
@@ -220,3 +259,35 @@ def test_what_went_wrong_is_found_by_its_code(database: Database) -> None:
         strikes.put(tx, world.mailbox.id, value)
         strikes.put(tx, world.integration.id, replace(value, code="timed_out"))
         assert strikes.holding(tx, "failed_items") == {world.mailbox.id: value}
+
+
+def test_the_last_rounds_of_a_mailbox_are_kept(database: Database) -> None:
+    first = PastRound(
+        at=NOW,
+        took=timedelta(seconds=1.5),
+        ending="done",
+        new=3,
+        moved=1,
+        gone=0,
+        failed=0,
+        requests=4,
+        octets=5_000,
+        throttled=0.5,
+        code="http_503",
+        answers={"200": 3, "503": 1},
+    )
+    with database.write() as tx:
+        mailbox = build(tx).mailbox
+        for minute in range(rounds.MOST + 2):
+            rounds.add(tx, mailbox.id, replace(first, at=NOW + minute * MINUTE))
+        kept = rounds.of_mailbox(tx, mailbox.id)
+        assert len(kept) == rounds.MOST
+        assert kept[0] == replace(first, at=NOW + (rounds.MOST + 1) * MINUTE)
+        assert kept[-1].at == NOW + 2 * MINUTE
+        # One that is told again is one still.
+        rounds.add(tx, mailbox.id, replace(kept[0], new=4))
+        assert [one.new for one in rounds.of_mailbox(tx, mailbox.id)[:2]] == [4, 3]
+        mailboxes.remove(tx, mailbox.id)
+        assert rounds.of_mailbox(tx, mailbox.id) == ()
+        with pytest.raises(NotFound):
+            rounds.add(tx, MailboxId("nowhere"), first)

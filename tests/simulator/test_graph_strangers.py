@@ -88,6 +88,39 @@ def test_o365_reads_all_folders_messages_and_attachments(microsoft: Mailbox) -> 
     assert len(contents) == 7
 
 
+@pytest.mark.usefixtures("microsoft")
+@pytest.mark.filterwarnings("ignore")  # its own, on import
+def test_o365_searches() -> None:
+    o365 = pytest.importorskip("O365")
+    account = o365.Account((APP, SECRET), auth_flow_type="credentials", tenant_id=TENANT)
+    assert account.authenticate()
+    mailbox = account.mailbox(resource=ORDERS)
+
+    def subjects(words: str) -> set[str]:
+        query = mailbox.new_query().search(words)
+        return {message.subject for message in mailbox.get_messages(limit=None, query=query)}
+
+    everything = {message.subject for message in mailbox.get_messages(limit=None)}
+    assert subjects("chairs") == everything
+    assert subjects("subject:34") == {"Order 34"}
+    assert subjects("subject:chairs") == set()
+    assert subjects("hairs") == set()
+    assert subjects("chairs from:nobody@example.com") == set()
+
+
+def test_folders_come_with_those_below_them(mailbox: tuple[str, Mailbox]) -> None:
+    address, _ = mailbox
+    form = {"grant_type": "client_credentials", "client_id": APP, "client_secret": SECRET}
+    form["scope"] = "https://graph.microsoft.com/.default"
+    token = requests.post(f"{address}/{TENANT}/oauth2/v2.0/token", data=form, timeout=30).json()
+    headers = {"Authorization": f"Bearer {token['access_token']}"}
+    url = f"{address}/v1.0/users/{ORDERS}/mailFolders?$expand=childFolders&$select=displayName"
+    found = requests.get(url, headers=headers, timeout=30).json()["value"]
+    below = {one["displayName"]: one["childFolders"] for one in found}
+    assert [one["displayName"] for one in below["Inbox"]] == ["Work"]
+    assert below["Drafts"] == []
+
+
 @pytest.mark.filterwarnings("ignore")  # its own, on import
 def test_msgraph_sdk_follows_the_delta_of_each_folder(
     mailbox: tuple[str, Mailbox], microsoft: Mailbox

@@ -8,7 +8,7 @@ import msgspec
 
 from exchange_simulator.graph.caller import Caller
 from exchange_simulator.graph.errors import GraphError
-from exchange_simulator.graph.query import MOST, read_filter
+from exchange_simulator.graph.query import MOST, Test, read_filter, read_search
 
 Row = TypeVar("Row")
 
@@ -23,12 +23,16 @@ def collection(
 ) -> bytes:
     """Answer with a page of `rows`: filtered, sorted and cut as the query says. `get` reads a property of a row."""
     query = caller.query
-    if query.get("search"):
-        raise GraphError(400, "UnsupportedQueryOption", "$search is not simulated.")
     found = list(rows)
+    if text := query.get("search"):
+        if query.get("filter") or query.get("orderby"):
+            # As Exchange answers: a search has an order of its own.
+            raise GraphError(
+                400, "SearchWithFilter", "$search cannot be used with $filter or $orderby."
+            )
+        found = _chosen(found, read_search(text), get)
     if text := query.get("filter"):
-        test = read_filter(text)
-        found = [row for row in found if test(lambda name, row=row: get(row, name))]  # type: ignore[misc]
+        found = _chosen(found, read_filter(text), get)
     if text := query.get("orderby"):
         for part in reversed(text.split(",")):
             name, _, direction = part.strip().partition(" ")
@@ -50,6 +54,10 @@ def collection(
         next_link=link,
         count=len(found) if (query.get("count") or "").lower() == "true" else None,
     )
+
+
+def _chosen(rows: Sequence[Row], test: Test, get: Callable[[Row, str], Any]) -> list[Row]:
+    return [row for row in rows if test(lambda name, row=row: get(row, name))]  # type: ignore[misc]
 
 
 def options(given: dict[str, str]) -> str:

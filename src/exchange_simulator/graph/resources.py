@@ -224,6 +224,11 @@ def folder(mailbox: Mailbox, found: Folder, query: Query) -> bytes:
     names = query.select or FOLDER
     shown: dict[str, Any] = {"id": folder_id(mailbox, found)}
     shown |= {name: values[name] for name in names if name in values}
+    if "childfolders" in (query.get("expand") or "").lower():
+        inner = Query(prefer=query.prefer)
+        shown["childFolders"] = [
+            msgspec.Raw(folder(mailbox, child, inner)) for child in found.children if is_mail(child)
+        ]
     return _encode(shown)
 
 

@@ -19,6 +19,7 @@ from mailmine.store import integrations, secrets as stored
 
 ACCOUNT: Final = ""
 PROXY: Final = "proxy"
+_KIND: Final = "integration"
 
 
 def of(
@@ -113,9 +114,15 @@ def take_out_of_addresses(tx: Transaction, keyring: Keyring, *, at: datetime) ->
         integrations.set_connection(tx, integration.id, apart)
 
 
+def integration_of(name: str) -> IntegrationId:
+    """Tell of which integration a secret of this name is; empty where it is of none."""
+    kind, _, rest = name.partition("/")
+    return IntegrationId(rest.partition("/")[0] if kind == _KIND else "")
+
+
 def _proxy_of(connection: Connection) -> tuple[str | None, str]:
     return connection.proxy, connection.proxy_username
 
 
 def _name(integration_id: IntegrationId, name: str) -> str:
-    return f"integration/{integration_id}" + (f"/{name}" if name else "")
+    return f"{_KIND}/{integration_id}" + (f"/{name}" if name else "")

@@ -46,12 +46,13 @@ class Keyring:
 
         Raises SecretsError if there is something else in their place.
         """
+        place = place_of(folder)
         if written := os.environ.get(ENVIRONMENT):
-            return cls.parse(written, f"the environment variable {ENVIRONMENT}")
+            return cls.parse(written, place)
         path = folder / FILE
         try:
             _make(path)
-            return cls.parse(path.read_text(encoding="ascii"), f"the file {path}")
+            return cls.parse(path.read_text(encoding="ascii"), place)
         except (OSError, UnicodeDecodeError) as error:
             raise SecretsError(f"The key of all secrets cannot be read: {error}") from error
 
@@ -108,6 +109,13 @@ class Keyring:
             raise SecretsError(
                 f"The secret {name} was changed in the database. Enter it again."
             ) from error
+
+
+def place_of(folder: Path) -> str:
+    """Tell a person where the keys of the installation in `folder` are."""
+    if os.environ.get(ENVIRONMENT):
+        return f"the environment variable {ENVIRONMENT}"
+    return f"the file {folder / FILE}"
 
 
 def put(tx: Transaction, keyring: Keyring, name: str, text: str, *, at: datetime) -> None:

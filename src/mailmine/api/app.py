@@ -78,11 +78,13 @@ def create(
     clock: Callable[[], datetime] = utc_now,
     metrics_token: str = "",
     try_out: TryOut = check,
+    learns: bool = True,
 ) -> FastAPI:
     """Make the application. Where clients see it under a path prefix, it is mounted there.
 
     `refinery` refines what clients upload; without, that is done in this process. Without a `metrics_token` metrics are
-    for this machine alone. `try_out` tries what trouble stopped before it is switched on.
+    for this machine alone. `try_out` tries what trouble stopped before it is switched on. `learns`: whether emails are also
+    refined by what those of their bucket have in common.
     """
     readiness = Readiness(database, blobs, clock)
     app = _bare(
@@ -95,6 +97,7 @@ def create(
             readiness,
             enabling.of(database, keyring, try_out=try_out, now=clock),
             metrics_token,
+            learns=learns,
         )
     )
     app.state.describe = describe

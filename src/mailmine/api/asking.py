@@ -39,6 +39,8 @@ class Services:
     metrics_token: str = field(repr=False)
     """What whoever asks for metrics sends; empty where only this machine may."""
     known: Known = field(default_factory=Known)
+    learns: bool = True
+    """Whether emails are also refined by what those of their bucket have in common."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from mailmine.api.checking import PIECE_OF_EMAILS, pieces
 from mailmine.api.errors import BadRequestError, InvalidError, NotFoundError, TakenError
 from mailmine.api.flat import FlatRoute
 from mailmine.api.queries import asks
-from mailmine.api.refining import refined
+from mailmine.api.refining import refined, remembering
 from mailmine.api.spool import Spool
 from mailmine.api.uploads import CommentsBody, DocumentsBody
 from mailmine.model.comment import Comment
@@ -31,6 +31,7 @@ from mailmine.refine import Refined, identity
 from mailmine.store import comment_attachments, comments
 from mailmine.store.comments import Counts, NewComment
 from mailmine.sync import uploading
+from mailmine.sync.refinery import Refinery
 
 router = APIRouter(tags=["comments"])
 often = APIRouter(tags=["comments"], route_class=FlatRoute)
@@ -196,16 +197,20 @@ async def sync_raw_emails(
     *,
     no_charge: Charge = False,
 ) -> Response:
-    """Make comments of raw emails, all or none, without keeping the emails."""
+    """Make comments of raw emails, all or none, without keeping the emails.
+
+    They are refined by what is known in the bucket of the source, and not learned from: they are no part of it.
+    """
     del no_charge
     sources.check_tag(wanted.transform_tag)
     overriding = frozenset(wanted.override_user_properties or ())
 
-    def check() -> SourceId:
+    def check() -> tuple[SourceId, Refinery]:
         with data.read() as tx:
-            return sources.find(tx, source, asker).id
+            found = sources.find(tx, source, asker)
+        return found.id, remembering(services(request), data, found.bucket_id)
 
-    source_id = await run_in_threadpool(check)
+    source_id, refinery = await run_in_threadpool(check)
     counts = Counts(new=0, updated=0, unchanged=0)
     shown: list[orjson.Fragment] = []
 
@@ -222,7 +227,6 @@ async def sync_raw_emails(
     with Spool(NewComment) as spool:
         read = pieces(wanted.documents, uploads.Document, "documents", PIECE_OF_EMAILS)
         with_email = ([(one, one.raw_email.email()) for one in piece] for piece in read)
-        refinery = services(request).refinery
         async for piece in refined(with_email, itemgetter(1), refinery, field="documents"):
             spool.add([_made_of(*one, words, overriding) for one, words in piece])
         await run_in_threadpool(write, spool)

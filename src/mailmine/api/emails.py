@@ -16,7 +16,7 @@ from mailmine.api.answers import ok
 from mailmine.api.asking import Asker, Data, services
 from mailmine.api.bodies import BULK, takes
 from mailmine.api.checking import PIECE_OF_EMAILS, pieces
-from mailmine.api.refining import refined
+from mailmine.api.refining import refined, remembering
 from mailmine.api.spool import Spool
 from mailmine.api.uploads import EmailsBody, NewEmail, utc
 from mailmine.model.email import Metadata
@@ -29,6 +29,7 @@ from mailmine.store.blobs import Blobs
 from mailmine.store.emails import StoredEmail
 from mailmine.store.errors import BlobMissing
 from mailmine.sync import decide, uploading
+from mailmine.sync.refinery import Refinery
 from mailmine.sync.uploading import Uploaded
 
 router = APIRouter(prefix="/api/_private/buckets", tags=["emails"])
@@ -55,11 +56,12 @@ async def put(
     del no_charge
     blobs = services(request).blobs
 
-    def check() -> None:
+    def check() -> Refinery:
         with data.read() as tx:
-            buckets.find(tx, bucket, asker)
+            found = buckets.find(tx, bucket, asker)
+        return remembering(services(request), data, found.id)
 
-    await run_in_threadpool(check)
+    refinery = await run_in_threadpool(check)
 
     def write(spool: Spool[Uploaded]) -> None:
         with data.write() as tx:
@@ -70,7 +72,6 @@ async def put(
 
     with Spool(Uploaded) as spool:
         read = map(_understood, pieces(wanted.emails, NewEmail, "emails", PIECE_OF_EMAILS))
-        refinery = services(request).refinery
         async for piece in refined(read, attrgetter("parsed.email"), refinery, field="emails"):
             spool.add([await _kept(one, words, blobs) for one, words in piece])
         await run_in_threadpool(write, spool)

@@ -5,17 +5,34 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import TypeVar
 
+from sqlalchemy import Connection as Transaction
 from starlette.concurrency import run_in_threadpool
 
+from mailmine.api.asking import Services
 from mailmine.api.errors import InvalidError
 from mailmine.model.email import Email
-from mailmine.refine import Refined
+from mailmine.model.ids import BucketId
+from mailmine.refine import Known, Refined
+from mailmine.store.database import Database
+from mailmine.sync.learning import Remembering
 from mailmine.sync.refinery import Refinery
 
 AHEAD = 2
 """Pieces that are being refined while the next one is read."""
 
 T = TypeVar("T")
+
+
+def remembering(services: Services, data: Database, bucket_id: BucketId | None) -> Refinery:
+    """Give what refines emails by what is known in their bucket, where anything is to be learned there."""
+    if bucket_id is None or not services.learns:
+        return services.refinery
+
+    def find(act: Callable[[Transaction], list[Known]]) -> list[Known]:
+        with data.read() as tx:
+            return act(tx)
+
+    return Remembering(services.refinery, bucket_id, read=lambda act: run_in_threadpool(find, act))
 
 
 async def refined(

@@ -14,12 +14,10 @@ from mailmine.cli.installation import opened
 from mailmine.cli.options import Data, DatabaseUrl, settings
 from mailmine.cli.user import find
 from mailmine.model.notice import PersonalChannel, Topic
-from mailmine.notify import audience, words
-from mailmine.notify.channel import Channel, Message, NotDelivered
-from mailmine.notify.words import Letter
+from mailmine.notify import audience, trial, words
+from mailmine.notify.channel import Channel
 from mailmine.store import deliveries, subscriptions
 from mailmine.store.deliveries import State
-from mailmine.store.types import new_id
 
 app = typer.Typer(help="Who is told when something stops.", no_args_is_help=True)
 
@@ -48,15 +46,12 @@ def try_out(
         tried[f"email to {address}"] = channels.email, address
     for name, (_, channel) in channels.rooms.items():
         tried[name] = channel, ""
-    letter = Letter(
-        title="A test message of mailmine",
-        text=f"Asked for by `mailmine notify test --to {user.username}`. Nothing is wrong.",
-        link=given.public_url,
+    letter = trial.letter(
+        f"`mailmine notify test --to {user.username}`", public_url=given.public_url
     )
     failed = 0
     for name, (channel, address_or_none) in tried.items():
-        message = Message(delivery=new_id(), letter=letter, notices=(), to=address_or_none)
-        why = asyncio.run(_try(channel, message))
+        why = asyncio.run(trial.send(channel, letter, to=address_or_none))
         failed += why is not None
         said = (
             f"[green]ok[/]  {escape(name)}"
@@ -66,14 +61,6 @@ def try_out(
         console.print(said, highlight=False, soft_wrap=True)
     if failed:
         raise Failed(f"{failed} of {len(tried)} channels did not take the message: see above")
-
-
-async def _try(channel: Channel, message: Message) -> str | None:
-    try:
-        await channel.send(message)
-    except NotDelivered as error:
-        return str(error)
-    return None
 
 
 @app.command()

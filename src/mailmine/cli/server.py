@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mailmine.access import first
 from mailmine.access.first import FirstAdministrator
+from mailmine.access.secrets import place_of
 from mailmine.api import app as api
 from mailmine.cli import listening, notifications, single_sign_on
 from mailmine.cli.installation import Installation
@@ -17,6 +18,7 @@ from mailmine.cli.syncing import Syncing
 from mailmine.sync.enabling import Enabling
 from mailmine.sync.refinery import Apart
 from mailmine.web import app as web
+from mailmine.web.setup import Setup
 
 THREADS = {"sqlite": 3, "postgresql": 16}
 """Requests that are worked on at once. SQLite works in the thread that asks, so that more of them only wait for each
@@ -67,7 +69,16 @@ class Server:
         if here.blobs.folder is None:
             await here.blobs.check()  # a wrong address or right is told now, not by the first email
         pages = web.create(
-            here.database, here.keyring, provider=self._provider, enabling=self._enabling
+            here.database,
+            here.keyring,
+            provider=self._provider,
+            enabling=self._enabling,
+            setup=Setup(
+                public_url=here.settings.public_url,
+                blobs=here.settings.blob_place,
+                key=place_of(here.settings.data.resolve()),
+                channels=self._channels,
+            ),
         )
         refinery = Apart()
         front = Front(
@@ -77,6 +88,7 @@ class Server:
                 here.keyring,
                 refinery=refinery,
                 metrics_token=here.settings.metrics_token.get_secret_value(),
+                learns=here.settings.learn,
             ),
             pages,
             here.settings.root_path,

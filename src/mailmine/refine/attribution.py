@@ -127,8 +127,9 @@ def find(lines: Sequence[Line], at: int) -> tuple[int, int, bool] | None:
             break
         quoted = quote_follows(lines, end + 1)
         if piece and is_attribution(joined, quoted=quoted):
-            if not opens and any(
-                _begins_later(lines, later, end, quoted=quoted) for later in range(at + 1, end + 1)
+            begins = _begins_anew if opens else _begins_later
+            if not spans_blanks and any(
+                begins(lines, later, end, quoted=quoted) for later in range(at + 1, end + 1)
             ):
                 return None
             return at, end + 1, quoted
@@ -142,6 +143,17 @@ def _begins_later(lines: Sequence[Line], start: int, end: int, *, quoted: bool) 
         return False
     return bool(labels.starts().match(shorter)) or (
         "@" in shorter and bool(labels.wrote().search(shorter))
+    )
+
+
+def _begins_anew(lines: Sequence[Line], start: int, end: int, *, quoted: bool) -> bool:
+    """Whether a later line begins with a date of its own, so that the one above only looks like it."""
+    text = lines[start].text[:MAX_CHECKED].strip(EDGE)
+    return (
+        text[:1].isalpha()
+        and bool(labels.starts().match(text))
+        and bool(_DATE.search(text))
+        and _begins_later(lines, start, end, quoted=quoted)
     )
 
 

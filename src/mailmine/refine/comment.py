@@ -37,7 +37,7 @@ PLACE = frozenset(
         "string:Sensitivity",
         "string:Categories",
         "string:Received At",
-        "string:Conversation ID",
+        thread.CONVERSATION,
         "string:Conversation Topic",
         "number:Size",
     }
@@ -103,7 +103,7 @@ def place(metadata: Metadata, mailbox: str) -> dict[str, str | int | float]:
             "string:Sensitivity": metadata.sensitivity,
             "string:Categories": ", ".join(metadata.categories),
             "string:Received At": received.isoformat() if received else None,
-            "string:Conversation ID": metadata.conversation_id,
+            thread.CONVERSATION: metadata.conversation_id,
             "string:Conversation Topic": metadata.conversation_topic,
             "number:Size": metadata.size,
         }
@@ -139,7 +139,9 @@ def _of_email(email: Email, refined: Refined) -> dict[str, str | int | float | N
         "string:Has Attachments": _yes(yes=bool(email.attachments)),
         "string:Shows Forwarded": "Yes" if refined.shows_forwarded else None,
         "string:Protection": protection(email),
-        "string:Email Kind": nature.kind(email),
+        thread.KIND: nature.kind(email),
+        # Where Exchange tells it of the copy, that counts.
+        thread.CONVERSATION: thread.of_index(headers.get("thread-index", "")),
         "string:Automatic": nature.automatic(email, headers),
         "string:Bulk": "Yes" if nature.is_bulk(headers) else None,
     }

@@ -3,12 +3,21 @@
 import re
 from dataclasses import dataclass
 from enum import Enum, auto
+from itertools import islice
+
+from mailmine.refine import labels
 
 MAX_LINES = 50_000
 """Lines that are looked at; the rest of a longer text follows its last line."""
 
 MAX_TEXT = 3_000_000
 """Characters of a plain-text body that are looked at; a comment holds far fewer."""
+
+_INITIALS = re.compile(r"^[ \t]{0,2}([^\W\d_]{1,4})>", re.MULTILINE)
+"""Whose words a line quotes, as The Bat! writes it: `AS> Is it there?`."""
+
+_MAX_INITIALS = 200
+"""Lines that begin like this and are looked at."""
 
 _QUOTE_PREFIX = re.compile(r"[ \t]{0,8}>(?:[ \t]{0,2}>)*[ \t]?")
 
@@ -45,13 +54,33 @@ def of_text(text: str) -> list[Line]:
     """Split a plain-text body."""
     lines: list[Line] = []
     above = ""
+    quoting = _quoting(text[:MAX_TEXT])
     for raw in text[:MAX_TEXT].split("\n", MAX_LINES):
         line = Line(raw, raw)
+        if quoting is not None and (prefix := quoting.match(raw)):
+            lines.append(Line(raw[prefix.end() :], raw, prefix[0].count(">")))
+            continue
         if ">" in raw[:9] and (prefix := _QUOTE_PREFIX.match(raw)) and not _is_tail(above, raw):
             line = Line(raw[prefix.end() :], raw, prefix[0].count(">"))
         lines.append(line)
         above = raw if raw and not line.depth else ""
     return lines
+
+
+def _quoting(text: str) -> re.Pattern[str] | None:
+    """Match the beginning of lines that are quoted with somebody's initials, where an attribution announces them.
+
+    Nothing else tells them from what stands behind a prompt (`SQL> select …`).
+    """
+    found: set[str] = set()
+    for line in islice(_INITIALS.finditer(text), _MAX_INITIALS):
+        if line[1].isupper() and line[1] not in found:
+            above = text[max(0, line.start() - 200) : line.start()].rstrip()
+            if above.endswith(":") and labels.wrote().search(above[-90:]):
+                found.add(line[1])
+    if not found:
+        return None
+    return re.compile(rf"[ \t]{{0,2}}(?:{'|'.join(sorted(found))})>+(?:[ \t]{{0,2}}>)*[ \t]?")
 
 
 def _is_tail(above: str, raw: str) -> bool:

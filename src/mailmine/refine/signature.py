@@ -28,6 +28,9 @@ _LONGEST_DEVICE = 120
 MAX_FOOTER = 4
 """Lines below a line of dashes that need no other proof."""
 
+MAX_NAME = 200
+"""Characters of a sender's name that are looked at."""
+
 MAX_NAMES = 3
 """Lines below a closing that may say who closes: a name, what he is."""
 
@@ -77,6 +80,15 @@ _PLACE = re.compile(
 
 _ENTRY = re.compile(r"[\w .#/-]{2,40}?[ \t]*:[ \t]")
 """`Request ID : 4711`: a line of data."""
+
+_BESIDE_NAME = re.compile(r"\s*[(\[|/].*|\s+[-\u2013]\s.*|\s+(?:via|c/o)\s.*", re.DOTALL)
+"""What mail systems put behind a name: the company, the list."""
+
+_TITLES = re.compile(r"(?:[^\W\d_]{1,5}\.[ -]{0,2}){0,5}")
+"""`i.A. `, `Dr. `, `Dipl.-Ing. ` before it."""
+
+_PARTED = re.compile("[|\u2022\u00b7\u25aa]")
+"""Between the parts of a signature on one line."""
 
 _NAME = re.compile(r"[^\W\d_a-z][\w.'&|,()-]*(?: [\w.'&|,()/-]+){0,7}$")
 _SENTENCE_END = re.compile(r"[.!?;]$")
@@ -270,7 +282,12 @@ def _delimited(lines: Sequence[Line], own: list[int], *, is_first: bool) -> int 
         text = lines[at].text
         if (
             _DELIMITER.match(text)
-            or (count and _DASHES.match(text) and _is_footer(lines, own, count))
+            or (
+                count
+                and _DASHES.match(text)
+                and not _is_underline(lines, at)
+                and _is_footer(lines, own, count)
+            )
             or (count == 0 and _DASH_NAME.match(text) and not _is_item(lines, own))
         ):
             found = at
@@ -279,6 +296,12 @@ def _delimited(lines: Sequence[Line], own: list[int], *, is_first: bool) -> int 
     if found is None or (is_first and found == own[0]):
         return None
     return found
+
+
+def _is_underline(lines: Sequence[Line], at: int) -> bool:
+    """Whether a line of dashes only makes the one above it a heading: it is as long."""
+    above = lines[at - 1].text.strip() if at else ""
+    return bool(above) and abs(len(above) - len(lines[at].text.strip())) <= 1
 
 
 def _is_below_delimiter(lines: Sequence[Line], own: list[int], count: int) -> bool:
@@ -311,16 +334,27 @@ def _is_item(lines: Sequence[Line], own: list[int]) -> bool:
 
 def _named(lines: Sequence[Line], own: list[int], sender: Address | None) -> int | None:
     """Find the line that is nothing but the sender's full name, near the end."""
-    name = " ".join(sender.name.lower().split()) if sender else ""
-    if " " not in name:
+    name = _full_name(sender)
+    if not name:
         return None
     for at in reversed(own[1:][-MAX_LINES:]):
         text = lines[at].text
         if len(text) > MAX_LINE:
             return None
-        if text.strip(" ,.*_").lower() == name:
+        text = text.strip(" ,.*_").lower()
+        if text.endswith(name) and _TITLES.fullmatch(text, 0, len(text) - len(name)):
             return at
     return None
+
+
+def _full_name(sender: Address | None) -> str:
+    """Give the sender's name as he signs, in lower case: `Smith, Ann (Example Ltd)` is Ann Smith; empty for one word."""
+    name = _BESIDE_NAME.sub("", sender.name[:MAX_NAME]) if sender else ""
+    last, comma, first = name.partition(",")
+    if comma and "," not in first:
+        name = f"{first} {last}"
+    name = " ".join(name.lower().split())
+    return name if " " in name else ""
 
 
 def _contact_block(lines: Sequence[Line], own: list[int], sender: Address | None) -> int | None:
@@ -382,6 +416,7 @@ def _fits(text: str) -> bool:
     if len(text) > MAX_LINE:
         return False
     if _is_contact(text):
+        text = _PARTED.sub(" ", text)
         return len(text.split()) <= (MAX_WORDS // 2 if text.endswith(".") else MAX_WORDS + 3)
     if _PLACE.search(text) or (_POSTAL_CODE.search(text) and "," in text):
         return len(text.split()) <= MAX_WORDS + 3

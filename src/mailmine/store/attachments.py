@@ -49,9 +49,11 @@ def put(
 ) -> StoredAttachment:
     """Keep what an attachment is called and where its content lies.
 
-    The reference is random and made once: putting the attachment again keeps it. Raises NotFound
-    if there is no such email.
+    The reference is random and made once: putting the attachment again keeps it, and the content that it had
+    may be an orphan then. Raises NotFound if there is no such email.
     """
+    mine = (attachments.c.email_key == email_key) & (attachments.c.index == index)
+    held = tx.execute(select(attachments.c.content_hash).where(mine)).scalar_one_or_none()
     change = ("name", "content_type", "size", "content_hash")
     tx.execute(
         upsert(tx, attachments, key=("email_key", "index"), change=change).values(
@@ -64,7 +66,8 @@ def put(
             content_hash=content_hash,
         )
     )
-    mine = (attachments.c.email_key == email_key) & (attachments.c.index == index)
+    if held is not None and held != content_hash:
+        orphans.add(tx, {held})
     return StoredAttachment(**tx.execute(_rows().where(mine)).one()._asdict())
 
 

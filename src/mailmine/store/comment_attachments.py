@@ -39,7 +39,16 @@ def put(
     size: int,
     content_hash: ContentHash,
 ) -> CommentContent:
-    """Keep where a content lies. The reference is made once; a content that is put again keeps it."""
+    """Keep where a content lies. The reference is made once; a content that is put again keeps it.
+
+    The content that was there before may be an orphan then.
+    """
+    mine = (
+        (table.c.source_id == source_id)
+        & (table.c.comment_id == comment_id)
+        & (table.c.index == index)
+    )
+    held = tx.execute(select(table.c.content_hash).where(mine)).scalar_one_or_none()
     change = ("name", "content_type", "size", "content_hash")
     tx.execute(
         upsert(tx, table, key=("source_id", "comment_id", "index"), change=change).values(
@@ -53,11 +62,8 @@ def put(
             content_hash=content_hash,
         )
     )
-    mine = (
-        (table.c.source_id == source_id)
-        & (table.c.comment_id == comment_id)
-        & (table.c.index == index)
-    )
+    if held is not None and held != content_hash:
+        orphans.add(tx, {held})
     return CommentContent(**tx.execute(select(table).where(mine)).one()._asdict())
 
 

@@ -144,6 +144,16 @@ def get(tx: Connection, source_id: SourceId, comment_id: CommentId) -> StoredCom
     return None if row is None else StoredComment(**row._asdict())
 
 
+def of_ids(
+    tx: Connection, source_id: SourceId, ids: Collection[CommentId]
+) -> tuple[StoredComment, ...]:
+    """List those of these comments that a source has."""
+    if not ids:
+        return ()
+    mine = (comments.c.source_id == source_id) & comments.c.comment_id.in_(ids)
+    return stored(tx.execute(select(*COLUMNS).where(mine)))
+
+
 def by_keys(
     tx: Connection, source_id: SourceId, keys: Collection[int]
 ) -> tuple[StoredComment, ...]:

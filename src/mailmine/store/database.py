@@ -7,7 +7,7 @@ power cut. At some hundred rows a commit that costs nothing (spec/performance.md
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Literal, cast
 
@@ -84,10 +84,33 @@ class Database:
             return is_current(tx)
 
     @property
+    def place(self) -> str:
+        """Tell a person where the database is; names no user and no password."""
+        url = make_url(self.url)
+        if self.path is not None:
+            return str(self.path)
+        return f"{url.database or ''} at {url.host or 'this machine'}"
+
+    @property
     def path(self) -> Path | None:
         """The file of an SQLite database."""
         name = make_url(self.url).database
         return Path(name) if self.dialect == "sqlite" and name else None
+
+    def copy_to(self, file: Path) -> None:
+        """Write one moment of an SQLite database into an empty file; others go on reading and writing.
+
+        Raises DatabaseUnavailable, also where there is no room.
+        """
+        if self.path is None:
+            raise DatabaseUnavailable("Only a database of SQLite is copied: use pg_dump.")
+        with (
+            _wrapped(),
+            closing(sqlite3.connect(self.path, timeout=self._patience)) as ours,
+            closing(sqlite3.connect(file)) as copy,
+        ):
+            # All pages at once: a copy made in steps begins anew whenever another process wrote.
+            ours.backup(copy)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

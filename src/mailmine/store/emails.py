@@ -163,7 +163,10 @@ def scan(
 
 
 def replace_content(tx: Connection, key: EmailKey, new: NewEmail, *, at: datetime) -> None:
-    """Let an email that a client put once more say what it says now."""
+    """Let an email that a client put once more say what it says now; its MIME before that may be an orphan then."""
+    held = tx.execute(select(emails.c.raw).where(emails.c.key == key)).scalar_one_or_none()
+    if held is not None and held != new.raw:
+        orphans.add(tx, {held})
     tx.execute(
         update(emails)
         .where(emails.c.key == key)

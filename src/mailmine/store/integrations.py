@@ -9,8 +9,9 @@ from sqlalchemy import Connection as Transaction, Row, Select, delete, select, u
 
 from mailmine.model.ids import IntegrationId, ProjectId
 from mailmine.model.integration import Connection, DisabledReason, Integration, Trouble
+from mailmine.store import settings
 from mailmine.store.errors import NotFound
-from mailmine.store.schema import integrations, projects
+from mailmine.store.schema import integrations, mailboxes, projects
 from mailmine.store.switch import switched
 from mailmine.store.types import new_id
 from mailmine.store.upsert import upsert
@@ -76,7 +77,9 @@ def set_enabled(
 
 
 def remove(tx: Transaction, integration_id: IntegrationId) -> None:
-    """Forget an integration with its mailboxes, their folders and copies; emails and comments stay."""
+    """Forget an integration with its mailboxes, their folders, copies and settings; emails and comments stay."""
+    mine = select(mailboxes.c.id).where(mailboxes.c.integration_id == integration_id)
+    settings.forget(tx, [integration_id, *tx.execute(mine).scalars()])
     tx.execute(delete(integrations).where(integrations.c.id == integration_id))
 
 

@@ -27,6 +27,7 @@ from sqlalchemy import (
 
 from mailmine.model.ids import BucketId, IntegrationId, MailboxId
 from mailmine.model.integration import DisabledReason, Filters, Mailbox, Trouble
+from mailmine.store import settings
 from mailmine.store.errors import LeaseLost, NotFound
 from mailmine.store.schema import integrations, mailboxes
 from mailmine.store.switch import switched
@@ -116,7 +117,8 @@ def set_trouble(tx: Connection, mailbox_id: MailboxId, trouble: Trouble | None) 
 
 
 def remove(tx: Connection, mailbox_id: MailboxId) -> None:
-    """Forget a mailbox with its folders and copies; emails and comments stay."""
+    """Forget a mailbox with its folders, copies and settings; emails and comments stay."""
+    settings.forget(tx, [mailbox_id])
     tx.execute(delete(mailboxes).where(mailboxes.c.id == mailbox_id))
 
 

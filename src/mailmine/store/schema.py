@@ -28,6 +28,7 @@ from mailmine.model import integration
 from mailmine.model.email import Metadata
 from mailmine.model.integration import Filters, FolderStatus, Trouble
 from mailmine.model.notice import Notice
+from mailmine.model.past_round import PastRound
 from mailmine.model.token_scope import TokenScope
 from mailmine.store.types import Bytes, Json, Moment, Number, Text
 
@@ -248,6 +249,20 @@ comments = Table(
     sqlite_autoincrement=True,
 )
 
+thread_links = Table(
+    "thread_links",
+    metadata,
+    _of("source_id", "sources.id"),
+    # Exchange's name of a conversation, or an email's that nothing else leads on from. See links.py.
+    Column("name", Text, nullable=False),
+    Column("leads_to", Text, nullable=False),
+    # Of Exchange's names: when the earliest email was sent, and whether the conversation began with it.
+    Column("began", Moment),
+    Column("is_beginning", Boolean, nullable=False),
+    PrimaryKeyConstraint("source_id", "name"),
+    Index(None, "source_id", "leads_to"),
+)
+
 time_index = Index("comments_time_key", comments.c.time_key, unique=True).ddl_if(dialect="sqlite")
 """In SQLite alone a time key is also the row number in the search index."""
 
@@ -439,6 +454,15 @@ failures = Table(
     Column("next_try_at", Moment),
     PrimaryKeyConstraint("mailbox_id", "item_id"),
     Index(None, "mailbox_id", "next_try_at"),
+)
+
+rounds = Table(
+    "rounds",
+    metadata,
+    _of("mailbox_id", "mailboxes.id"),
+    Column("began_at", Moment, nullable=False),
+    Column("past", Json(PastRound), nullable=False),
+    PrimaryKeyConstraint("mailbox_id", "began_at"),
 )
 
 events = Table(

@@ -1,9 +1,35 @@
 """Settings that the server keeps for itself, by name."""
 
-from sqlalchemy import Connection, select, update
+from collections.abc import Collection
+from enum import StrEnum
 
+from sqlalchemy import Connection, bindparam, delete, select, update
+
+from mailmine.model.ids import IntegrationId, MailboxId
 from mailmine.store.schema import settings
 from mailmine.store.upsert import insert, upsert
+
+
+class About(StrEnum):
+    """What is kept about a mailbox or an integration, until that is removed."""
+
+    IDS_OF = "ids_of"
+    EWS_VERSION = "ews_version"
+    RETRIED_AT = "retried_at"
+    PASSWORD_ENDS = "password_ends"  # noqa: S105
+    REFUSED_SECRET = "refused_secret"  # noqa: S105
+
+
+def name(about: About, thing: MailboxId | IntegrationId) -> str:
+    """Name a setting about a mailbox or an integration."""
+    return f"{about}:{thing}"
+
+
+def forget(tx: Connection, things: Collection[MailboxId | IntegrationId]) -> None:
+    """Forget all settings about these, in the transaction that removes them."""
+    gone = [{"gone": name(about, thing)} for thing in things for about in About]
+    if gone:
+        tx.execute(delete(settings).where(settings.c.name == bindparam("gone")), gone)
 
 
 def get(tx: Connection, name: str) -> str | None:

@@ -10,6 +10,7 @@ from mailmine.exchange.faults import Code
 from mailmine.model.ids import IntegrationId
 from mailmine.model.integration import DisabledReason, Integration
 from mailmine.store import integrations, mailboxes, settings
+from mailmine.store.settings import About
 from mailmine.sync.resume import resume
 
 
@@ -62,4 +63,4 @@ _OF_PROXIES = frozenset({"http_407", Code.PROXY_FAILED})
 
 
 def _name(integration_id: IntegrationId) -> str:
-    return f"refused_secret:{integration_id}"
+    return settings.name(About.REFUSED_SECRET, integration_id)

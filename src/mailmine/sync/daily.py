@@ -14,6 +14,7 @@ from mailmine.repeating import repeat
 from mailmine.store import integrations, mailboxes, settings
 from mailmine.store.database import Database
 from mailmine.store.errors import StoreError
+from mailmine.store.settings import About
 from mailmine.sync import patience
 from mailmine.sync.enabling import Enabling
 from mailmine.sync.round import utc_now
@@ -81,4 +82,4 @@ def _is_due(tx: Transaction, box: Mailbox, now: datetime) -> bool:
 
 
 def _name(mailbox_id: MailboxId) -> str:
-    return f"retried_at:{mailbox_id}"
+    return settings.name(About.RETRIED_AT, mailbox_id)

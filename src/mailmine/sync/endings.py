@@ -9,6 +9,7 @@ from sqlalchemy import Connection as Transaction
 
 from mailmine.model.ids import IntegrationId
 from mailmine.store import settings
+from mailmine.store.settings import About
 
 _CERTIFICATE: Final = re.compile(
     r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL
@@ -42,4 +43,4 @@ def end_of_password(tx: Transaction, integration_id: IntegrationId) -> datetime 
 
 
 def _name(integration_id: IntegrationId) -> str:
-    return f"password_ends:{integration_id}"
+    return settings.name(About.PASSWORD_ENDS, integration_id)

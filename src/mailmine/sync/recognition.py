@@ -20,6 +20,7 @@ from mailmine.model.integration import Backend, Mailbox
 from mailmine.refine import identity
 from mailmine.store import attachments, copies, emails, failures, folders, rechecks, settings
 from mailmine.store.copies import Copy
+from mailmine.store.settings import About
 from mailmine.sync import decide
 from mailmine.sync.decide import KnownCopy
 
@@ -130,4 +131,4 @@ def _keep(tx: Transaction, mailbox_id: MailboxId, ids: Ids) -> None:
 
 
 def _name(mailbox_id: MailboxId) -> str:
-    return f"ids_of:{mailbox_id}"
+    return settings.name(About.IDS_OF, mailbox_id)

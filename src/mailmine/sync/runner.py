@@ -28,6 +28,7 @@ from mailmine.exchange.faults import ExchangeError, Fault
 from mailmine.exchange.reader import Account, Reader
 from mailmine.model.ids import IntegrationId, MailboxId
 from mailmine.model.integration import Connection, Integration, Mailbox
+from mailmine.model.past_round import PastRound
 from mailmine.store import mailboxes, workers
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
@@ -41,6 +42,7 @@ from mailmine.sync.claiming import Claimed, Claims
 from mailmine.sync.credentials import is_refusal, remember_refused, welcome_new_secrets
 from mailmine.sync.desk import Desk
 from mailmine.sync.outcomes import Outcomes
+from mailmine.sync.recent import Recent
 from mailmine.sync.refinery import Here, Refinery, RefineryBroken
 from mailmine.sync.report import Ending, Report
 from mailmine.sync.round import Memory, Round, utc_now
@@ -55,6 +57,8 @@ TOGETHER = 0.02
 FORGOTTEN = timedelta(hours=1)
 """So long a process that went away without a word is still shown."""
 AFTER_STORE_ERROR = timedelta(seconds=5)
+_NOT_OURS = (Ending.NOT_STORED, Ending.TAKEN_OVER)
+"""Rounds of which nothing more is written: it cannot be, or the mailbox is another's now."""
 
 
 class Runs(Protocol):
@@ -107,6 +111,7 @@ class Runner:
         self._hinted: set[MailboxId] = set()
         self._hinted_at: dict[MailboxId, datetime] = {}
         self._memories: dict[MailboxId, Memory] = {}
+        self._recent = Recent()
         self._running: dict[MailboxId, asyncio.Task[None]] = {}
         self._of: dict[MailboxId, IntegrationId] = {}
         self._wake = asyncio.Event()
@@ -299,10 +304,18 @@ class Runner:
                             report.ending, report.error = Ending.NOT_STORED, str(result)
                 took = self._now() - begun_at
                 report.tell(log, tally, took)
-                recent.note(mailbox.id, report, tally, at=begun_at, took=took)
+                if report.ending not in _NOT_OURS:
+                    past = recent.past(report, tally, at=begun_at, took=took)
+                    await self._remember(mailbox.id, past)
             for result in results:
                 if not isinstance(result, StoreError | asyncio.CancelledError | None):
                     raise result
+
+    async def _remember(self, mailbox_id: MailboxId, past: PastRound) -> None:
+        """Keep a round that is over, for people: where that cannot be written, the log has it."""
+        if act := self._recent.over(mailbox_id, past):
+            with suppress(StoreError):
+                await self._desk.write(act)
 
     async def _keep(self, lease: Lease) -> None:
         while True:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection as Transaction
 
 from mailmine.model.ids import MailboxId
 from mailmine.store import settings
+from mailmine.store.settings import About
 
 LIFE: Final = timedelta(weeks=1)
 
@@ -52,4 +53,4 @@ def remember(tx: Transaction, mailbox_id: MailboxId, found: Found) -> None:
 
 
 def _name(mailbox_id: MailboxId) -> str:
-    return f"ews_version:{mailbox_id}"
+    return settings.name(About.EWS_VERSION, mailbox_id)

@@ -34,6 +34,7 @@ from mailmine.web import (
     notifications,
     people,
     retention,
+    settings,
     shelves,
     sign_in,
     single_sign_on,
@@ -41,6 +42,7 @@ from mailmine.web import (
     trial,
 )
 from mailmine.web.security import SecureHeaders
+from mailmine.web.setup import Setup
 from mailmine.web.site import Site
 
 
@@ -51,13 +53,21 @@ def create(
     throttle: Throttle | None = None,
     provider: SingleSignOn | None = None,
     enabling: Enabling | None = None,
+    setup: Setup | None = None,
 ) -> Starlette:
     """Make the application; mount it last, at the root of the server or below any prefix.
 
-    `throttle` is the one that all ways of signing in by password share; people may sign in by `provider`, too; `enabling` switches on what was stopped. Before the server ends, call
+    `throttle` is the one that all ways of signing in by password share; people may sign in by `provider`, too; `enabling` switches on what was stopped, and `setup` is what was set for the process. Before the server ends, call
     `app.state.site.live.stop()`: open pages hold a stream of events, which then ends.
     """
-    site = Site.build(database, keyring, throttle or Throttle(), provider, enabling)
+    site = Site.build(
+        database,
+        keyring,
+        throttle=throttle or Throttle(),
+        provider=provider,
+        enabling=enabling,
+        setup=setup or Setup(),
+    )
     app = Starlette(
         routes=[
             Route("/", home.show, name="home"),
@@ -103,6 +113,8 @@ def create(
             Route("/people/{id}/remove", people.remove, methods=["POST"], name="person_remove"),
             Route("/audit", audit.show, name="audit"),
             Route("/cluster", cluster.show, name="cluster"),
+            Route("/settings", settings.show, name="settings"),
+            *_act("/settings/backup", settings.backup, "backup"),
             Route("/notifications", notifications.show, name="notifications"),
             Route(
                 "/notifications/read",
@@ -116,6 +128,7 @@ def create(
                 methods=["POST"],
                 name="notifications_choose",
             ),
+            *_act("/notifications/test", notifications.try_out, "notifications_test"),
             Route("/integrations", integrations.show, name="integrations"),
             Route("/integrations/retry", integrations.retry, methods=["POST"], name="retry"),
             Route("/integrations/enable", integrations.enable, methods=["POST"], name="enable"),
@@ -129,6 +142,7 @@ def create(
                 methods=["POST"],
                 name="retention_save",
             ),
+            *_act("/buckets/{id}/retention/remove", retention.remove, "bucket_remove"),
             Route(
                 "/buckets/refine-anew", shelves.refine_anew, methods=["POST"], name="refine_anew"
             ),
@@ -139,6 +153,9 @@ def create(
             Route("/sources/{owner}/{name}/export.{form}", export.show, name="export"),
             Route("/sources/{owner}/{name}/settings", shelves.show_source, name="source_settings"),
             Route("/sources/{owner}/{name}/settings", shelves.change_source, methods=["POST"]),
+            *_act(
+                "/sources/{owner}/{name}/settings/remove", shelves.remove_source, "source_remove"
+            ),
             Route("/streams", streams.show_all, name="streams"),
             Route("/streams/datasets", streams.add_dataset, methods=["POST"], name="dataset_add"),
             Route("/streams/new", streams.choose, name="stream_new"),

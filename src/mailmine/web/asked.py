@@ -61,6 +61,7 @@ ANSWER_WORDS = {
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 _NAMES = frozenset({SENDER, DOMAIN, LANGUAGE, ATTACHMENTS, HOUR, ANSWER})
+_NUMBER = "number:"
 _FOLDED = frozenset({SENDER, DOMAIN})
 _KEY = re.compile(r"-?[0-9]{1,18}")
 _HOUR = re.compile(r"(?P<day>mon|tue|wed|thu|fri|sat|sun)\w* (?P<hour>[0-9]{1,2})(:00)?")
@@ -100,7 +101,7 @@ class Asked:
         chosen: dict[tuple[str, str], None] = {}
         for key, written in given[-2 * MOST_VALUES :]:
             name, value = SHORT.get(key, key), written[:LONGEST_QUERY]
-            if value and (name in _NAMES or name.startswith(("string:", "number:"))):
+            if value and (name in _NAMES or name.startswith(("string:", _NUMBER))):
                 chosen[name, _value(name, value)] = None
         since, until = (params.get(name, "").strip() for name in ("since", "until"))
         return cls(
@@ -232,6 +233,8 @@ def value_of(name: str, value: str) -> str:
         return hour_words(int(value))
     if name == FOLDER:
         return words.folder_path(value)
+    if name.startswith(_NUMBER):
+        return words.plain(value.removesuffix(".0"))
     return words.plain(value)
 
 

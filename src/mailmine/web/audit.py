@@ -46,6 +46,8 @@ KINDS = {
     "failed_items_retried": "had failed emails tried again",
     "read_anew": "had a mailbox or folder read anew",
     "configured": "took a configuration over",
+    "backup_downloaded": "downloaded a backup of the database",
+    "notification_tried": "sent a test message",
     "bucket_created": "made a bucket",
     "bucket_changed": "changed a bucket",
     "bucket_refined_anew": "had a bucket refined anew",

@@ -1,11 +1,22 @@
 """One mailbox: how far each of its folders is, what went wrong, and what one may do about it."""
 
+from collections import Counter
+
 from starlette.responses import Response
 
 from mailmine.access.permissions import Permission
 from mailmine.model.integration import Integration, Mailbox
-from mailmine.store import buckets, failures, folders, mailboxes, sources, strikes, warnings
-from mailmine.sync import configure, editing, recent
+from mailmine.store import (
+    buckets,
+    failures,
+    folders,
+    mailboxes,
+    rounds,
+    sources,
+    strikes,
+    warnings,
+)
+from mailmine.sync import configure, editing
 from mailmine.sync.enabling import is_stopped
 from mailmine.sync.resume import enable_mailboxes
 from mailmine.web import loading, progress
@@ -100,6 +111,7 @@ def _page(
     known = folders.of_mailbox(tx, mailbox.id)
     reasons = failures.reasons(tx, integration.id).get(mailbox.id, ())
     box = progress.of_mailbox(integration, mailbox, known, failures=reasons)
+    past = rounds.of_mailbox(tx, mailbox.id)
     wanted = [folder for folder in known if not box.leaves_out(folder)]
     return visit.render(
         "mailbox.html",
@@ -119,7 +131,8 @@ def _page(
         },
         held=strikes.of(tx, mailbox.id) or strikes.of(tx, integration.id),
         warned=warnings.of_integration(tx, integration.id).get(mailbox.id, ()),
-        recent=recent.of(mailbox.id),
+        rounds=past,
+        answers=sum((Counter(one.answers) for one in past), Counter()),
         may_change=visit.identity.may(Permission.INTEGRATIONS_WRITE, integration.project),
         errors=errors or {},
     )

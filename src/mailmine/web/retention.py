@@ -1,9 +1,11 @@
-"""How long a bucket keeps what it holds: tried out first, then set."""
+"""How long a bucket keeps what it holds: tried out first, then set. And how it goes as a whole."""
 
 import re
 from collections.abc import Mapping
 
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import Response
 
 from mailmine.access.permissions import Permission
@@ -11,7 +13,9 @@ from mailmine.model.ids import BucketId
 from mailmine.store import buckets, retentions
 from mailmine.store.buckets import Bucket
 from mailmine.store.retentions import MOST_COUNTED, Due, Retention
-from mailmine.web.forms import Fields, form, to
+from mailmine.sync import removal
+from mailmine.web.forms import Fields, fields, form, to, write
+from mailmine.web.site import Site
 from mailmine.web.visit import Visit, page
 
 KINDS = {
@@ -63,6 +67,36 @@ def save(visit: Visit, given: Fields) -> Response:
     return to(visit, "buckets")
 
 
+async def remove(request: Request) -> Response:
+    """Answer POST `/buckets/{id}/retention/remove`: who typed the name of a bucket means it."""
+    given = await fields(request)
+    return await run_in_threadpool(_remove, request, given)
+
+
+def _remove(request: Request, given: Fields) -> Response:
+    """Let all of a bucket go, piece by piece, after it was found that it may."""
+    found: list[BucketId] = []
+
+    def check(visit: Visit, given: Fields) -> Response:
+        bucket = _find(visit)
+        typed = _typed(retentions.of_bucket(visit.tx, bucket.id))
+        if removal.filling(visit.tx, bucket.id):
+            fault = "Nothing was removed: a mailbox fills it."
+            return _page(visit, bucket, typed, faults={"confirmed": fault}, status=409)
+        if given.get("confirmed", "").strip() != bucket.name:
+            fault = f"Type its name, {bucket.name}, to confirm."
+            return _page(visit, bucket, typed, faults={"confirmed": fault})
+        visit.note("bucket_removed", project=bucket.project, name=bucket.name)
+        found.append(bucket.id)
+        return to(visit, "buckets")
+
+    answer = write(request, check, given)
+    site: Site = request.app.state.site
+    for bucket_id in found:
+        removal.remove_bucket(site.database, bucket_id)
+    return answer
+
+
 def _page(
     visit: Visit,
     bucket: Bucket,
@@ -70,10 +104,11 @@ def _page(
     *,
     faults: Mapping[str, str] | None = None,
     due: Due | None = None,
+    status: int | None = None,
 ) -> Response:
     return visit.render(
         "retention.html",
-        status=422 if faults else 200,
+        status=status or (422 if faults else 200),
         here="buckets",
         title=f"What {bucket.title or bucket.name} keeps",
         bucket=bucket,
@@ -82,6 +117,8 @@ def _page(
         faults=faults or {},
         due=due,
         most=MOST_COUNTED,
+        emails=buckets.count_emails(visit.tx, bucket.id),
+        filled_by=removal.filling(visit.tx, bucket.id),
     )
 
 

@@ -4,22 +4,25 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import Response
 
 from mailmine.access.permissions import Permission
-from mailmine.model.ids import BucketId
+from mailmine.model.ids import BucketId, SourceId
 from mailmine.store import buckets, comments, explore, fills, mailboxes, projects
 from mailmine.store.buckets import Bucket
 from mailmine.store.fills import Fill
 from mailmine.store.sources import Source
-from mailmine.sync import filling, making
+from mailmine.sync import filling, making, removal
 from mailmine.sync.making import NotMade
 from mailmine.web import plots
 from mailmine.web.asked import Asked
 from mailmine.web.comments import A_DAY, SINCE_MAIL
-from mailmine.web.forms import Fields, form, to
+from mailmine.web.forms import Fields, fields, form, to, write
 from mailmine.web.plots import Timeline
+from mailmine.web.site import Site
 from mailmine.web.visit import Visit, page
 
 LONGEST_TITLE = 128
@@ -224,6 +227,34 @@ def change_source(visit: Visit, given: Fields) -> Response:
     making.change_source(visit.tx, source, after, at=visit.at)
     visit.note("source_changed", project=source.project, name=source.name)
     return to(visit, "source_settings", owner=source.project, name=source.name)
+
+
+async def remove_source(request: Request) -> Response:
+    """Answer POST `/sources/{owner}/{name}/settings/remove`: who typed the name of a source means it."""
+    given = await fields(request)
+    return await run_in_threadpool(_remove_source, request, given)
+
+
+def _remove_source(request: Request, given: Fields) -> Response:
+    """Let all of a source go, piece by piece, after it was found that it may."""
+    found: list[SourceId] = []
+
+    def check(visit: Visit, given: Fields) -> Response:
+        source = visit.source()
+        if not visit.identity.may(Permission.SOURCES_ADMIN, source.project):
+            raise HTTPException(403)
+        if given.get("confirmed", "").strip() != source.name:
+            fault = f"Type its name, {source.name}, to confirm."
+            return _source(visit, source, faults={"confirmed": fault}, status=422)
+        visit.note("source_removed", project=source.project, name=source.name)
+        found.append(source.id)
+        return to(visit, "sources")
+
+    answer = write(request, check, given)
+    site: Site = request.app.state.site
+    for source_id in found:
+        removal.remove_source(site.database, source_id)
+    return answer
 
 
 def _source(

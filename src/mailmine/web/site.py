@@ -20,6 +20,7 @@ from mailmine.web import words
 from mailmine.web.assets import Assets
 from mailmine.web.drafts import Draft
 from mailmine.web.live import Live
+from mailmine.web.setup import Setup
 
 FRAGMENT = "mailmine-fragment"
 """With this header a script asks for the live part of a page alone."""
@@ -52,6 +53,9 @@ class Site:
     """Who lets people in besides us."""
     enabling: Enabling | None
     """Switches on what was stopped; None: it is not done here."""
+    setup: Setup
+    sending: Throttle
+    """Slows down who sends test messages."""
     live: Live
     assets: Assets
     templates: Environment
@@ -63,9 +67,11 @@ class Site:
         cls,
         database: Database,
         keyring: Keyring,
+        *,
         throttle: Throttle,
         provider: SingleSignOn | None,
         enabling: Enabling | None,
+        setup: Setup,
     ) -> "Site":
         """Load templates and assets."""
         templates = Environment(
@@ -85,6 +91,8 @@ class Site:
             throttle=throttle,
             provider=provider,
             enabling=enabling,
+            setup=setup,
+            sending=Throttle(),
             live=Live(database),
             assets=Assets.load(),
             templates=templates,

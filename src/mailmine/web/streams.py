@@ -433,13 +433,18 @@ def _curl(visit: Visit, dataset: Dataset, stream: Stream) -> str:
     where: Callable[[str], str] = lambda what: shlex.quote(  # noqa: E731 - twice below
         address(visit.request, api_path(visit.request, *base, what))
     )
+    post = (
+        'curl -H "Authorization: Bearer $MAILMINE_TOKEN" \\\n'
+        '  -H "Content-Type: application/json" \\\n'
+        "  -X POST"
+    )
     return (
         "# What comes next; the same again until the stream is advanced.\n"
-        f'curl -H "Authorization: Bearer $MAILMINE_TOKEN" -H "Content-Type: application/json" \\\n'
-        f"  -X POST {where('fetch')} -d '{{\"size\": 16}}'\n\n"
+        f"{post} {where('fetch')} \\\n"
+        "  -d '{\"size\": 16}'\n\n"
         "# Behind what is done with: the sequence_id of the batch, or of one of its results.\n"
-        f'curl -H "Authorization: Bearer $MAILMINE_TOKEN" -H "Content-Type: application/json" \\\n'
-        f'  -X POST {where("advance")} -d \'{{"sequence_id": "…"}}\''
+        f"{post} {where('advance')} \\\n"
+        '  -d \'{"sequence_id": "…"}\''
     )
 
 

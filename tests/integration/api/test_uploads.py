@@ -20,6 +20,7 @@ from tests.integration.api.town import NOON, Town
 PUT = "/api/_private/sources/sales/mail/comments"
 SYNC = "/api/v1/sources/sales/mail/sync"
 RAW = "/api/v1/sources/sales/mail/sync-raw-emails"
+REPEATED = "Petra\nEinkauf bei Muster\nHalle 3 links"
 
 
 def comment(number: int = 0, **fields: Any) -> dict[str, Any]:
@@ -191,8 +192,8 @@ class Broken:
     async def start(self) -> None:
         raise RefineryBroken("No process.")
 
-    async def refine(self, emails: object) -> list[Any]:
-        del emails
+    async def refine(self, emails: object, known: object = ()) -> list[Any]:
+        del emails, known
         raise RefineryBroken("No process.")
 
     async def aclose(self) -> None:
@@ -205,8 +206,8 @@ class Choking:
     async def start(self) -> None:
         pass
 
-    async def refine(self, emails: object) -> list[Any]:
-        del emails
+    async def refine(self, emails: object, known: object = ()) -> list[Any]:
+        del emails, known
         return [None]
 
     async def aclose(self) -> None:
@@ -253,6 +254,37 @@ async def test_emails_of_a_request_count_wholly_or_not_at_all(
     told = await root.get(f"/api/v1/sources/sales/mail/comments/{b'<0@x>'.hex()}")
     assert told.json["comment"]["messages"][0]["body"]["text"] == "Goodbye"
     assert count(fresh) == 150
+
+
+@pytest.mark.parametrize(("learns", "body"), [(True, "Three"), (False, f"Three\n\n{REPEATED}")])
+async def test_emails_are_refined_by_what_others_of_their_bucket_end_with(
+    learns: bool,  # noqa: FBT001
+    body: str,
+    fresh: tuple[Database, Blobs, Town],
+) -> None:
+    database, blobs, sales = fresh
+    app = api.create(database, blobs, KEYRING, clock=lambda: NOON, learns=learns)
+    root = Client(app, sales.tokens["root"])
+    for word in ("One", "Two", "Three"):
+        email = {
+            "id": f"<{word}@x>",
+            "mailbox": "a@example.com",
+            "timestamp": "2026-01-01T00:00:00Z",
+            "mime_content": f"From: p@example.com\n\n{word}\n\n{REPEATED}\n",
+        }
+        path = "/api/_private/buckets/sales/inbox/emails"
+        assert (await root.put(path, {"emails": [email]})).status == 200
+    told = await root.get(f"/api/v1/sources/sales/mail/comments/{b'<Three@x>'.hex()}")
+    assert told.json["comment"]["messages"][0]["body"]["text"] == body
+    # One that is not kept is refined by the same.
+    raw = {"headers": {"raw": "From: p@example.com"}, "body": {"plain": f"Three\n\n{REPEATED}"}}
+    body_of_request = {
+        "documents": [{"raw_email": raw}],
+        "transform_tag": "generic.0.CONVKER5",
+        "include_comments": True,
+    }
+    answer = await root.post(RAW, body_of_request)
+    assert answer.json["comments"][0]["messages"][0]["body"]["text"] == body
 
 
 async def test_a_quota_of_comments_keeps_all_out(

@@ -11,7 +11,8 @@ import pytest
 
 from exchange_simulator import Account
 from mailmine.model.integration import DisabledReason
-from mailmine.store import events, integrations, mailboxes, strikes
+from mailmine.model.past_round import PastRound
+from mailmine.store import events, integrations, mailboxes, rounds, strikes
 from mailmine.store.presence import Presence
 from mailmine.sync.runner import Runner
 from mailmine.sync.settings import SyncSettings
@@ -74,6 +75,25 @@ async def test_mail_keeps_arriving(world: World) -> None:
         await until(lambda: len(world.comments()) == 11)
     with world.database.read() as tx:
         assert all(mailbox.last_round_at for mailbox in mailboxes.list_all(tx))
+
+
+async def test_what_a_round_brought_outlives_the_process(world: World) -> None:
+    world.exchange.mailbox(ORDERS).deliver(eml(1))
+    world.configure()
+
+    def kept() -> tuple[PastRound, ...]:
+        with world.database.read() as tx:
+            return rounds.of_mailbox(tx, world.mailbox().id)
+
+    async with running(world):
+        await until(lambda: any(one.new for one in kept()))
+        world.exchange.mailbox(ORDERS).deliver(eml(2))
+        await until(lambda: sum(one.new for one in kept()) == 2)
+    brought = [one for one in kept() if one.new]
+    assert [one.ending for one in brought] == ["done", "done"]
+    assert all(one.answers["200"] == one.requests for one in brought)
+    # Between and after them the mailbox was idle, which is told once.
+    assert len(kept()) <= 4
 
 
 async def test_while_the_disk_is_full_nothing_is_read(world: World) -> None:

@@ -32,10 +32,15 @@ def upgrade(tx: Connection, to: str = "head") -> None:
 
 def is_current(tx: Connection) -> bool:
     """Tell whether the schema is that of this version; an empty database has none."""
+    return version(tx) == _head()
+
+
+def version(tx: Connection) -> str | None:
+    """Name the revision of the schema; None for an empty database."""
     if not inspect(tx).has_table("alembic_version"):
-        return False
+        return None
     found = tx.execute(text("SELECT version_num FROM alembic_version")).scalars()
-    return tuple(found) == (_head(),)
+    return next(iter(found), None)
 
 
 @cache
