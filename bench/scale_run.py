@@ -299,7 +299,7 @@ def counted(here: Cluster) -> Iterator[Row]:
     counts = "SELECT (SELECT count(*) FROM emails), (SELECT count(*) FROM copies), count(*), count(DISTINCT arrival) FROM comments"
 
     def found() -> tuple[float, ...]:
-        return here.ask(counts)[0]
+        return tuple(here.ask(counts)[0])
 
     # New mail is read within an interval; what is doubled would be there by then as well.
     _until(lambda: min(found()) >= wanted)

@@ -167,7 +167,7 @@ async def test_it_costs_four_queries_however_many_mailboxes_there_are(
             )
     with statements(database) as many:
         samples = read(await client.get("/metrics"))
-    assert len(few) == len(many) == 3
+    assert len(few) == len(many) == 4
     assert sum(name == "mailmine_mailbox_state" for name, _ in samples) == 204
 
 
