@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -33,8 +34,9 @@ def missing() -> str | None:
 class Server:
     """A running server with one user, `mailmine`, who may do everything."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, options: str = "") -> None:
         self._folder = folder
+        self._options = options
         self._number = count(1)
 
     def url(self, name: str) -> str:
@@ -55,10 +57,33 @@ class Server:
             for table in tables:
                 connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
 
+    def start(self) -> None:
+        """Start it; also again, after `kill`."""
+        _run(
+            "pg_ctl",
+            "start",
+            "--wait",
+            "--silent",
+            f"--log={self._folder / 'log'}",
+            f"--pgdata={self._folder / 'data'}",
+            "--options",
+            f"{OPTIONS} {self._options} -k {self._folder}",
+        )
+
+    def kill(self) -> None:
+        """Kill it as the kernel does: nothing is written down, nobody is told."""
+        os.kill(self.pid, signal.SIGKILL)
+
+    @property
+    def pid(self) -> int:
+        """The process that all others of it were started by."""
+        text = (self._folder / "data" / "postmaster.pid").read_text(encoding="ascii")
+        return int(text.splitlines()[0])
+
 
 @contextmanager
-def run() -> Iterator[Server]:
-    """Run a server until the end."""
+def run(options: str = "") -> Iterator[Server]:
+    """Run a server until the end, with more `options` of postgres."""
     folder = Path(tempfile.mkdtemp(prefix="mailmine-"))
     try:
         if os.geteuid() == 0:
@@ -73,18 +98,10 @@ def run() -> Iterator[Server]:
             "--no-sync",
             data,
         )
-        _run(
-            "pg_ctl",
-            "start",
-            "--wait",
-            "--silent",
-            f"--log={folder / 'log'}",
-            data,
-            "--options",
-            f"{OPTIONS} -k {folder}",
-        )
+        server = Server(folder, options)
+        server.start()
         try:
-            yield Server(folder)
+            yield server
         finally:
             _run("pg_ctl", "stop", "--wait", "--silent", "--mode=immediate", data)
     finally:

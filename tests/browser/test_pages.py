@@ -31,6 +31,7 @@ PAGES = [
     "/notifications",
     "/people",
     "/audit",
+    "/cluster",
     "/settings",
     "/sources",
     "/buckets",

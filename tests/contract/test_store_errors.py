@@ -92,6 +92,7 @@ from mailmine.store import (
     uploads,
     users,
     warnings,
+    workers,
 )
 from mailmine.store.database import Database, _translate
 from mailmine.store.errors import Conflict, DatabaseUnavailable, StoreError
@@ -157,6 +158,7 @@ ROUND = PastRound(
     answers={"200": 1},
 )
 PULSE = pulse.Pulse(comment=0, copy=0, event=0, round_at=None, sources=frozenset())
+WORKER = workers.Worker(id="w", host="h", pid=1, version="1", since=NOW, seen_at=NOW, taken_over=0)
 STRIKES = strikes.Strikes(code="c", times=1, since=NOW, last_at=NOW, hold_until=None)
 CONNECTION = model.Connection(endpoint="https://x")
 
@@ -344,6 +346,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     incidents.remove: lambda tx: incidents.remove(tx, INCIDENT),
     identities.of_user: lambda tx: identities.of_user(tx, USER),
     integrations.by_id: lambda tx: integrations.by_id(tx, INTEGRATION),
+    integrations.by_ids: lambda tx: integrations.by_ids(tx, [INTEGRATION]),
     integrations.get: lambda tx: integrations.get(tx, "p", "i"),
     integrations.list_all: integrations.list_all,
     integrations.save: lambda tx: integrations.save(
@@ -355,6 +358,12 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     integrations.set_enabled: lambda tx: integrations.set_enabled(tx, INTEGRATION, enabled=True),
     integrations.set_trouble: lambda tx: integrations.set_trouble(tx, INTEGRATION, None),
     mailboxes.by_id: lambda tx: mailboxes.by_id(tx, MAILBOX),
+    mailboxes.begin_claiming: lambda tx: mailboxes.begin_claiming(tx, NOW),
+    mailboxes.candidates: lambda tx: mailboxes.candidates(tx, [MAILBOX]),
+    mailboxes.claim_all: lambda tx: mailboxes.claim_all(
+        tx, [MAILBOX], owner="a", now=NOW, until=NOW
+    ),
+    mailboxes.postpone: lambda tx: mailboxes.postpone(tx, [MAILBOX], until=NOW, now=NOW),
     mailboxes.claim: lambda tx: mailboxes.claim(tx, MAILBOX, owner="a", now=NOW, until=NOW),
     mailboxes.due: lambda tx: mailboxes.due(tx, NOW, limit=1),
     mailboxes.end_leases: mailboxes.end_leases,
@@ -374,6 +383,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     migrations.is_current: migrations.is_current,
     migrations.upgrade: migrations.upgrade,
     migrations.version: migrations.version,
+    overview.schedule: lambda tx: overview.schedule(tx, now=NOW),
     overview.queues: overview.queues,
     overview.size: overview.size,
     overview.take: overview.take,
@@ -420,6 +430,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     strikes.clear: lambda tx: strikes.clear(tx, MAILBOX),
     strikes.holding: lambda tx: strikes.holding(tx, "c"),
     strikes.of: lambda tx: strikes.of(tx, MAILBOX),
+    strikes.of_all: lambda tx: strikes.of_all(tx, [MAILBOX]),
     strikes.put: lambda tx: strikes.put(tx, MAILBOX, STRIKES),
     threads.places: lambda tx: threads.places(tx, [STORED]),
     tokens.add: lambda tx: tokens.add(tx, USER, "t", "h", at=NOW),
@@ -439,6 +450,10 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     users.by_username: lambda tx: users.by_username(tx, "ana"),
     users.count: users.count,
     users.list_all: users.list_all,
+    workers.forget: lambda tx: workers.forget(tx, before=NOW),
+    workers.leave: lambda tx: workers.leave(tx, "w"),
+    workers.list_all: lambda tx: workers.list_all(tx, now=NOW),
+    workers.put: lambda tx: workers.put(tx, WORKER),
     users.save: lambda tx: users.save(tx, SOMEBODY),
     batches.behind: lambda tx: batches.behind(tx, STREAM, [SOURCE]),
     batches.fetch: lambda tx: batches.fetch(

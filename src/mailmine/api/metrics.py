@@ -23,12 +23,13 @@ import mailmine
 from mailmine import metrics
 from mailmine.api.asking import Services, services
 from mailmine.api.errors import ForbiddenError, UnauthenticatedError
-from mailmine.store import overview
+from mailmine.store import overview, workers
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
 from mailmine.store.errors import StoreError
 from mailmine.store.overview import IntegrationStanding, MailboxStanding, Overview, Queues
-from mailmine.sync import standing
+from mailmine.store.workers import Worker
+from mailmine.sync import freshness, standing
 from mailmine.sync.standing import State
 
 router = APIRouter(include_in_schema=False)
@@ -36,6 +37,7 @@ router = APIRouter(include_in_schema=False)
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 """Headers by which a proxy on this machine gives itself away: who asks is somewhere else."""
 MAILBOX = ("project", "integration", "mailbox")
+WORKER = ("host", "pid")
 
 
 @router.get("/metrics")
@@ -77,6 +79,7 @@ class _Read:
 
     overview: Overview
     queues: Queues
+    workers: tuple[tuple[Worker, int], ...]
     size: int
 
 
@@ -96,7 +99,12 @@ class Scrape(Collector):
         )
         try:
             with self._database.read() as tx:
-                found = _Read(overview.take(tx), overview.queues(tx), overview.size(tx))
+                found = _Read(
+                    overview.take(tx),
+                    overview.queues(tx),
+                    workers.list_all(tx, now=self._now),
+                    overview.size(tx),
+                )
         except StoreError:
             found = None
         yield _single(
@@ -107,6 +115,7 @@ class Scrape(Collector):
             yield from _integrations(found.overview.integrations)
             yield from _mailboxes(found.overview.mailboxes)
             yield from _rounds(found.overview.mailboxes, self._now)
+            yield from _workers(found.workers, self._now)
             yield _gauge(
                 "mailmine_queue_length",
                 f"What waits to be done; attachments and rechecks are counted up to {overview.MOST:,}.",
@@ -201,6 +210,43 @@ def _rounds(mailboxes: Sequence[MailboxStanding], now: datetime) -> Iterator[Met
         "mailmine_round_delay_seconds",
         "How long the mailbox that waits longest has been due.",
         longest.total_seconds() if longest is not None else 0,
+    )
+
+    synced = (one.last_round_at or one.created_at for one in mailboxes if one.is_wanted)
+    yield _gauge(
+        "mailmine_freshness_seconds",
+        "How long ago so many of all mailboxes were last read at most: p50, p95, p99, max.",
+        ["of"],
+        (
+            ([point], age.total_seconds())
+            for point, age in freshness.percentiles(synced, now).items()
+        ),
+    )
+
+
+def _workers(known: Sequence[tuple[Worker, int]], now: datetime) -> Iterator[Metric]:
+    """Tell which processes read."""
+    names = [[worker.host, str(worker.pid)] for worker, _ in known]
+    yield _gauge(
+        "mailmine_worker_mailboxes",
+        "Mailboxes that the process is reading.",
+        WORKER,
+        ((name, reads) for name, (_, reads) in zip(names, known, strict=True)),
+    )
+    yield _gauge(
+        "mailmine_worker_silent_seconds",
+        "How long ago the process last said that it is there.",
+        WORKER,
+        (
+            (name, (now - worker.seen_at).total_seconds())
+            for name, (worker, _) in zip(names, known, strict=True)
+        ),
+    )
+    yield _gauge(
+        "mailmine_worker_taken_over",
+        "Mailboxes that the process took over from one that had gone away, since it started.",
+        WORKER,
+        ((name, worker.taken_over) for name, (worker, _) in zip(names, known, strict=True)),
     )
 
 

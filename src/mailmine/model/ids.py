@@ -45,3 +45,6 @@ FolderKey = NewType("FolderKey", int)
 
 EmailKey = NewType("EmailKey", int)
 """Our own number of one email of one bucket."""
+
+ExchangeId = NewType("ExchangeId", str)
+"""What limits its callers: a server by its host, or an app of Entra ID in its tenant."""

@@ -1,5 +1,6 @@
 """Integrations: how to reach one Exchange each, and what stopped them."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -30,6 +31,11 @@ def get(tx: Transaction, project: str, name: str) -> Integration | None:
 def by_id(tx: Transaction, integration_id: IntegrationId) -> Integration | None:
     """Find an integration by its id."""
     return _one(tx, _rows().where(integrations.c.id == integration_id))
+
+
+def by_ids(tx: Transaction, ids: Collection[IntegrationId]) -> tuple[Integration, ...]:
+    """Find integrations by their ids; those that are not there any more are left out."""
+    return tuple(_integration(row) for row in tx.execute(_rows().where(integrations.c.id.in_(ids))))
 
 
 def save(

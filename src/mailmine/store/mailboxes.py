@@ -5,6 +5,7 @@ epoch is the fencing token that every transaction of the round checks (`guard`),
 that was believed dead writes nothing once another has taken over.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +21,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
     update,
 )
 
@@ -144,26 +146,97 @@ _DUE_AT = case(
 """A mailbox that is being read is due again when the lease ends without having been given back."""
 
 
-def due(tx: Connection, now: datetime, *, limit: int) -> tuple[MailboxId, ...]:
+_CLAIMING_SECONDS = 5
+"""So long a claim may take from one statement to the next."""
+_CLAIMING = 0x6D61696C
+"""A number of our own: PostgreSQL's advisory locks have no names."""
+
+
+def due(
+    tx: Connection, now: datetime, *, limit: int, without: Collection[IntegrationId] = ()
+) -> tuple[MailboxId, ...]:
     """List the mailboxes whose round should begin, longest overdue first; none that is being read.
 
-    Integrations take turns: one with many overdue mailboxes must not hide those of the others.
+    Integrations take turns: one with many overdue mailboxes must not hide those of the others. Those of `without`
+    are left out.
     """
     turn = func.row_number().over(
         partition_by=mailboxes.c.integration_id, order_by=(_DUE_AT, mailboxes.c.id)
     )
-    late = select(mailboxes.c.id).join(integrations).where(_WANTED, now >= _DUE_AT)
+    # Each column for itself: what is due is found by an index.
+    is_late = and_(mailboxes.c.next_due_at <= now, _is_free(now))
+    late = select(mailboxes.c.id).join(integrations).where(_WANTED, is_late)
+    if without:
+        late = late.where(mailboxes.c.integration_id.not_in(without))
     return tuple(tx.execute(late.order_by(turn, _DUE_AT, mailboxes.c.id).limit(limit)).scalars())
 
 
 def next_due(tx: Connection) -> datetime | None:
     """When the next mailbox is due; None where there is nothing to do."""
-    earliest: datetime | None = tx.execute(
+    wanted = mailboxes.join(integrations)
+    # Two questions, each with its index: of many mailboxes, few are being read.
+    free = (
+        select(mailboxes.c.next_due_at)
+        .select_from(wanted)
+        .where(_WANTED, mailboxes.c.lease_until.is_(None))
+        .order_by(mailboxes.c.next_due_at)
+        .limit(1)
+    )
+    read = (
         select(func.min(_DUE_AT, type_=mailboxes.c.next_due_at.type))
-        .select_from(mailboxes.join(integrations))
-        .where(_WANTED)
-    ).scalar_one()
-    return earliest
+        .select_from(wanted)
+        .where(_WANTED, mailboxes.c.lease_until.is_not(None))
+    )
+    row = tx.execute(select(free.scalar_subquery(), read.scalar_subquery())).one()
+    return min((moment for moment in row if moment is not None), default=None)
+
+
+def begin_claiming(tx: Connection, now: datetime) -> dict[IntegrationId, int]:
+    """Count the mailboxes of each integration that are being read, by whatever process.
+
+    No other process claims any until the end of `tx`: so limits over all of them hold, and none waits for a row.
+    """
+    if tx.dialect.name == "postgresql":  # SQLite has one writer at a time anyway
+        # A process that is frozen here must not stop the others: PostgreSQL ends its transaction.
+        given_up = func.set_config(
+            "idle_in_transaction_session_timeout", str(_CLAIMING_SECONDS * 1000), true()
+        )
+        tx.execute(select(given_up, func.pg_advisory_xact_lock(_CLAIMING)))
+    query = (
+        select(mailboxes.c.integration_id, func.count())
+        .where(mailboxes.c.lease_until > now)
+        .group_by(mailboxes.c.integration_id)
+    )
+    return {IntegrationId(integration): number for integration, number in tx.execute(query)}
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A mailbox that may be claimed."""
+
+    mailbox: Mailbox
+    left_by: str | None
+    """Who had it and let its lease run out."""
+
+
+def candidates(tx: Connection, ids: Collection[MailboxId]) -> dict[MailboxId, Candidate]:
+    """Give mailboxes by their ids; those that are not there any more are left out."""
+    query = select(*_COLUMNS, mailboxes.c.lease_owner).where(mailboxes.c.id.in_(ids))
+    found: dict[MailboxId, Candidate] = {}
+    for row in tx.execute(query):
+        values = row._asdict()
+        left_by = values.pop("lease_owner")
+        found[row.id] = Candidate(_made(values), left_by)
+    return found
+
+
+def postpone(tx: Connection, ids: Collection[MailboxId], *, until: datetime, now: datetime) -> None:
+    """Leave mailboxes alone until then, those that nobody reads."""
+    tx.execute(
+        update(mailboxes)
+        .where(mailboxes.c.id.in_(ids), _is_free(now))
+        .values(next_due_at=until, woken_at=None)
+    )
 
 
 def wake(tx: Connection, mailbox_id: MailboxId, at: datetime) -> None:
@@ -190,21 +263,32 @@ def claim(
     tx: Connection, mailbox_id: MailboxId, *, owner: str, now: datetime, until: datetime
 ) -> Lease | None:
     """Take the lease of a mailbox; None where another has it alive."""
-    free = or_(mailboxes.c.lease_until.is_(None), mailboxes.c.lease_until <= now)
-    epoch = tx.execute(
+    return claim_all(tx, (mailbox_id,), owner=owner, now=now, until=until).get(mailbox_id)
+
+
+def claim_all(
+    tx: Connection, ids: Collection[MailboxId], *, owner: str, now: datetime, until: datetime
+) -> dict[MailboxId, Lease]:
+    """Take the leases of mailboxes; of those that another has alive there is none."""
+    claimed = tx.execute(
         update(mailboxes)
-        .where(mailboxes.c.id == mailbox_id, free)
+        .where(mailboxes.c.id.in_(ids), _is_free(now))
         .values(
             lease_owner=owner,
             lease_until=until,
             lease_epoch=mailboxes.c.lease_epoch + 1,
             woken_at=None,
         )
-        .returning(mailboxes.c.lease_epoch)
-    ).scalar_one_or_none()
-    if epoch is None:
-        return None
-    return Lease(mailbox_id=mailbox_id, owner=owner, epoch=epoch, until=until)
+        .returning(mailboxes.c.id, mailboxes.c.lease_epoch)
+    )
+    return {
+        MailboxId(id_): Lease(mailbox_id=MailboxId(id_), owner=owner, epoch=epoch, until=until)
+        for id_, epoch in claimed
+    }
+
+
+def _is_free(now: datetime) -> Any:
+    return or_(mailboxes.c.lease_until.is_(None), mailboxes.c.lease_until <= now)
 
 
 def renew(tx: Connection, lease: Lease, *, until: datetime) -> Lease:
@@ -279,6 +363,10 @@ def _all(tx: Connection, query: Select[Any]) -> tuple[Mailbox, ...]:
 
 
 def _mailbox(row: Row[Any]) -> Mailbox:
-    mailbox = Mailbox(**row._asdict())
+    return _made(row._asdict())
+
+
+def _made(values: dict[str, Any]) -> Mailbox:
+    mailbox = Mailbox(**values)
     reason = mailbox.disabled_reason
     return mailbox if reason is None else replace(mailbox, disabled_reason=DisabledReason(reason))

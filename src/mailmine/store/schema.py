@@ -142,6 +142,26 @@ Index(
     unique=True,
 )
 
+# Of many mailboxes, few are being read: they are counted with each claim.
+Index(
+    "mailboxes_lease_until",
+    mailboxes.c.lease_until,
+    postgresql_where=mailboxes.c.lease_until.is_not(None),
+    sqlite_where=mailboxes.c.lease_until.is_not(None),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    _id(),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("since", Moment, nullable=False),
+    Column("seen_at", Moment, nullable=False),
+    Column("taken_over", Integer, nullable=False),
+)
+
 folders = Table(
     "folders",
     metadata,
@@ -411,7 +431,7 @@ rechecks = Table(
 strikes = Table(
     "strikes",
     metadata,
-    # A mailbox or an integration.
+    # A mailbox, an integration, or an Exchange by its name (sync/claiming.py).
     Column("subject", Text, primary_key=True),
     Column("code", Text, nullable=False),
     Column("times", Integer, nullable=False),
@@ -539,7 +559,7 @@ subscriptions = Table(
 warnings = Table(
     "warnings",
     metadata,
-    # A mailbox or an integration.
+    # A mailbox, an integration, or an Exchange by its name (sync/claiming.py).
     Column("subject", Text, nullable=False),
     _of("integration_id", "integrations.id"),
     Column("mailbox_id", ForeignKey("mailboxes.id", ondelete="CASCADE")),
@@ -554,7 +574,7 @@ warnings = Table(
 incidents = Table(
     "incidents",
     metadata,
-    # A mailbox or an integration.
+    # A mailbox, an integration, or an Exchange by its name (sync/claiming.py).
     Column("subject", Text, nullable=False),
     Column("topic", Text, nullable=False),
     _of("integration_id", "integrations.id"),

@@ -1,14 +1,17 @@
-"""How often in a row something went wrong with a mailbox or an integration, and until when it is left alone."""
+"""How often in a row something went wrong with a mailbox, an integration or an Exchange, and until when it is left alone."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, select
 
-from mailmine.model.ids import IntegrationId, MailboxId
+from mailmine.model.ids import ExchangeId, IntegrationId, MailboxId
 from mailmine.store.schema import strikes
 from mailmine.store.upsert import upsert
+
+Subject = MailboxId | IntegrationId | ExchangeId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,10 +26,16 @@ class Strikes:
     """Nothing is asked before."""
 
 
-def of(tx: Connection, subject: MailboxId | IntegrationId) -> Strikes | None:
+def of(tx: Connection, subject: Subject) -> Strikes | None:
     """Give what went wrong since it last went well."""
     row = tx.execute(select(strikes).where(strikes.c.subject == subject)).one_or_none()
     return None if row is None else _strikes(row)
+
+
+def of_all(tx: Connection, subjects: Collection[str]) -> dict[str, Strikes]:
+    """Give what went wrong with each of these."""
+    rows = tx.execute(select(strikes).where(strikes.c.subject.in_(subjects)))
+    return {row.subject: _strikes(row) for row in rows}
 
 
 def holding(tx: Connection, code: str) -> dict[str, Strikes]:
@@ -35,7 +44,7 @@ def holding(tx: Connection, code: str) -> dict[str, Strikes]:
     return {row.subject: _strikes(row) for row in rows}
 
 
-def put(tx: Connection, subject: MailboxId | IntegrationId, value: Strikes) -> None:
+def put(tx: Connection, subject: Subject, value: Strikes) -> None:
     """Write down what went wrong."""
     change = ("code", "times", "since", "last_at", "hold_until")
     statement = upsert(tx, strikes, key=("subject",), change=change)
@@ -43,9 +52,9 @@ def put(tx: Connection, subject: MailboxId | IntegrationId, value: Strikes) -> N
     tx.execute(statement, [{"subject": subject, **row}])
 
 
-def clear(tx: Connection, subject: MailboxId | IntegrationId) -> None:
+def clear(tx: Connection, *subjects: Subject) -> None:
     """Forget what went wrong: it goes well again, or something was mended."""
-    tx.execute(delete(strikes).where(strikes.c.subject == subject))
+    tx.execute(delete(strikes).where(strikes.c.subject.in_(subjects)))
 
 
 def _strikes(row: Row[Any]) -> Strikes:

@@ -16,6 +16,7 @@ from mailmine.store import events, integrations, mailboxes, strikes
 from mailmine.store.mailboxes import Lease
 from mailmine.store.strikes import Strikes
 from mailmine.sync import dangers, patience, policy
+from mailmine.sync.claiming import exchange_of
 from mailmine.sync.policy import Action, Rule
 
 Pause = Callable[[int, timedelta | None], timedelta]
@@ -74,6 +75,7 @@ def failed(
     case = _Case(lease.round_id, mailbox, integration, fault, rule, at)
     counted = _count(tx, case, pause)
     if case.is_of_integration:
+        _hold_exchange(tx, case)
         _tell_integration(tx, case, counted)
     else:
         _tell_mailbox(tx, case, counted)
@@ -91,10 +93,14 @@ def went_well(
     *,
     next_due_at: datetime,
     at: datetime,
+    had_strikes: bool = True,
 ) -> None:
-    """Write down that a round reached its end: what was wrong before is over."""
-    strikes.clear(tx, mailbox.id)
-    strikes.clear(tx, integration.id)
+    """Write down that a round reached its end: what was wrong before is over.
+
+    Where nothing was when it began (`had_strikes`), nothing is cleared: what came since is not over.
+    """
+    if had_strikes:
+        strikes.clear(tx, mailbox.id, integration.id)
     if mailbox.trouble is not None:
         mailboxes.set_trouble(tx, mailbox.id, None)
         events.append(
@@ -163,6 +169,19 @@ def _count(tx: Transaction, case: _Case, pause: Pause) -> Strikes:
         counted = replace(counted, hold_until=max(until, counted.hold_until or until))
     strikes.put(tx, subject, counted)
     return counted
+
+
+def _hold_exchange(tx: Transaction, case: _Case) -> None:
+    """Let all processes leave the Exchange alone for as long as it asked, whichever integration it told."""
+    if case.fault.retry_after is None or not policy.is_wish_for_pause(case.fault):
+        return
+    exchange = exchange_of(case.integration.connection)
+    before = strikes.of(tx, exchange)
+    until = case.at + case.fault.retry_after
+    if before is not None and before.hold_until is not None:
+        until = max(until, before.hold_until)
+    held = Strikes(code=case.fault.code, times=1, since=case.at, last_at=case.at, hold_until=until)
+    strikes.put(tx, exchange, held)
 
 
 def _says_nothing_new(case: _Case, before: Strikes) -> bool:

@@ -554,3 +554,12 @@ def rule_for(fault: Fault) -> Rule:
 def is_due(rule: Rule, *, times: int, since: datetime, now: datetime) -> bool:
     """Tell whether it happened often enough, and for long enough, to act."""
     return times >= rule.tries and now - since >= rule.lasting
+
+
+def is_wish_for_pause(fault: Fault) -> bool:
+    """Tell a server that wants to be left alone from one that fails."""
+    return (
+        fault.where in (Where.EWS, Where.GRAPH, Where.HTTP)
+        and fault.retry_after is not None
+        and rule_for(fault).action is Action.RETRY_LATER
+    )

@@ -10,7 +10,7 @@ from structlog.typing import FilteringBoundLogger
 
 from mailmine import metrics
 from mailmine.exchange import KNOWN_CODES
-from mailmine.exchange.faults import Fault, Where
+from mailmine.exchange.faults import Fault
 from mailmine.sync import policy
 from mailmine.sync.intake import Taken
 
@@ -72,7 +72,7 @@ class Report:
     def failed(self, fault: Fault) -> None:
         """Note that the round failed because of `fault`."""
         self.fault = fault
-        self.ending = Ending.THROTTLED if _is_wish_for_pause(fault) else Ending.FAILED
+        self.ending = Ending.THROTTLED if policy.is_wish_for_pause(fault) else Ending.FAILED
 
     def tell(self, log: FilteringBoundLogger, tally: metrics.Tally, took: timedelta) -> None:
         """Write the line, and count the round. A round in which nothing happened is told at `debug`."""
@@ -120,15 +120,6 @@ def _counts(taken: Taken) -> dict[str, int]:
         "gone": taken.gone,
         "failed": taken.failed,
     }
-
-
-def _is_wish_for_pause(fault: Fault) -> bool:
-    """Tell a server that wants to be left alone from one that fails."""
-    return (
-        fault.where in (Where.EWS, Where.GRAPH, Where.HTTP)
-        and fault.retry_after is not None
-        and policy.rule_for(fault).action is policy.Action.RETRY_LATER
-    )
 
 
 def _bounded(code: str) -> str:

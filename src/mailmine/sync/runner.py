@@ -5,10 +5,11 @@ crash could lose, and several processes share the work by the same leases.
 """
 
 import asyncio
+import os
 import random
 import secrets
+import socket
 import traceback
-from collections import Counter
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import replace
@@ -20,6 +21,7 @@ from typing import Protocol
 import structlog
 from sqlalchemy import Connection as Transaction
 
+import mailmine
 from mailmine import metrics
 from mailmine.exchange import open_account
 from mailmine.exchange.faults import ExchangeError, Fault
@@ -27,14 +29,16 @@ from mailmine.exchange.reader import Account, Reader
 from mailmine.model.ids import IntegrationId, MailboxId
 from mailmine.model.integration import Connection, Integration, Mailbox
 from mailmine.model.past_round import PastRound
-from mailmine.store import integrations, mailboxes, strikes
+from mailmine.store import mailboxes, workers
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
 from mailmine.store.errors import LeaseLost, StoreError
 from mailmine.store.mailboxes import Lease
 from mailmine.store.presence import Presence
-from mailmine.sync import aftermath, endings, recent, schedule, versions
+from mailmine.store.workers import Worker
+from mailmine.sync import aftermath, claiming, endings, recent, schedule, versions
 from mailmine.sync.accounts import Accounts
+from mailmine.sync.claiming import Claimed, Claims
 from mailmine.sync.credentials import is_refusal, remember_refused, welcome_new_secrets
 from mailmine.sync.desk import Desk
 from mailmine.sync.outcomes import Outcomes
@@ -48,6 +52,10 @@ log = structlog.get_logger(__name__)
 
 LONGEST_SLEEP = timedelta(seconds=2)
 """What is due may be changed by another process: it is looked up this often, which costs one small query."""
+TOGETHER = 0.02
+"""Seconds after the end of a round until the next is claimed in its place, while others run."""
+FORGOTTEN = timedelta(hours=1)
+"""So long a process that went away without a word is still shown."""
 AFTER_STORE_ERROR = timedelta(seconds=5)
 _NOT_OURS = (Ending.NOT_STORED, Ending.TAKEN_OVER)
 """Rounds of which nothing more is written: it cannot be, or the mailbox is another's now."""
@@ -109,6 +117,8 @@ class Runner:
         self._wake = asyncio.Event()
         self._stop = asyncio.Event()
         self._claimed_at = now()
+        self._next_due_at: datetime | None = None
+        self._taken_over = 0
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -121,6 +131,7 @@ class Runner:
         presence = await asyncio.to_thread(Presence.enter, self._database)
         self._desk = Desk(self._database)
         stopped = asyncio.create_task(stop.wait())
+        heartbeat = asyncio.create_task(self._say_that_i_am_there())
         starting = asyncio.create_task(
             self._refinery.start()
         )  # the first email must not wait for it
@@ -134,7 +145,10 @@ class Runner:
         finally:
             stopped.cancel()
             await self._drain()
+            heartbeat.cancel()
             await self._accounts.aclose()
+            with suppress(StoreError):
+                await self._desk.write(partial(workers.leave, worker_id=self._owner))
             await asyncio.to_thread(self._desk.close)
             presence.leave()
             await self._refinery.aclose()
@@ -146,6 +160,24 @@ class Runner:
         if self._loop is not None:
             with suppress(RuntimeError):  # the loop is closed: nobody is left to be woken
                 self._loop.call_soon_threadsafe(self._wake.set)
+
+    async def _say_that_i_am_there(self) -> None:
+        """Write it down from time to time, for people to see."""
+        since, host = self._now(), socket.gethostname()
+        while True:
+            now = self._now()
+            me = Worker(
+                id=self._owner,
+                host=host,
+                pid=os.getpid(),
+                version=mailmine.__version__,
+                since=since,
+                seen_at=now,
+                taken_over=self._taken_over,
+            )
+            with suppress(StoreError):
+                await self._desk.write(partial(_note_worker, worker=me))
+            await asyncio.sleep(self._settings.heartbeat.total_seconds())
 
     def _told(self, mailbox_id: MailboxId) -> None:
         """Something happened in a mailbox, its server says."""
@@ -163,14 +195,19 @@ class Runner:
             return
         hinted, self._hinted = self._hinted, set()
         try:
-            claimed = await self._desk.write(partial(self._claim, hinted))
+            claims = await self._desk.write(partial(self._claim, hinted))
         except StoreError as error:
             self._hinted |= hinted
             log.warning("schedule not read", error=str(error))
             await asyncio.sleep(AFTER_STORE_ERROR.total_seconds())
             return
-        for lease, mailbox, integration in claimed:
-            task = asyncio.create_task(self._watch(lease, mailbox, integration))
+        self._next_due_at = claims.next_due_at
+        for one in claims.claimed:
+            mailbox, integration = one.mailbox, one.integration
+            if one.left_by is not None:
+                self._taken_over += 1
+                log.warning("mailbox taken over", mailbox=mailbox.address, left_by=one.left_by)
+            task = asyncio.create_task(self._watch(one))
             self._running[mailbox.id] = task
             self._of[mailbox.id] = integration.id
             task.add_done_callback(partial(self._ended, mailbox.id))
@@ -182,35 +219,10 @@ class Runner:
         self._is_full = is_full
         return is_full
 
-    def _claim(
-        self, hinted: Collection[MailboxId], tx: Transaction
-    ) -> list[tuple[Lease, Mailbox, Integration]]:
-        """Claim what is due; no integration takes all the room, and nothing is asked while it is held."""
+    def _claim(self, hinted: Collection[MailboxId], tx: Transaction) -> Claims:
         now = self._claimed_at
         self._bring_forward(tx, hinted, now)
-        busy = Counter(self._of[mailbox_id] for mailbox_id in self._running)
-        room = self._settings.rounds - len(self._running)
-        claimed: list[tuple[Lease, Mailbox, Integration]] = []
-        for mailbox_id in mailboxes.due(tx, now, limit=8 * self._settings.rounds):
-            if room == len(claimed):
-                break
-            mailbox = mailboxes.by_id(tx, mailbox_id)
-            if mailbox is None or mailbox_id in self._running:
-                continue
-            integration = integrations.by_id(tx, mailbox.integration_id)
-            if integration is None or busy[integration.id] >= self._settings.rounds_per_integration:
-                continue
-            until = now + self._settings.lease
-            lease = mailboxes.claim(tx, mailbox_id, owner=self._owner, now=now, until=until)
-            if lease is None:
-                continue
-            held_until = _held_until(tx, mailbox, integration)
-            if held_until is not None and held_until > now:
-                mailboxes.release(tx, lease, next_due_at=held_until, round_ended_at=None)
-                continue
-            busy[integration.id] += 1
-            claimed.append((lease, mailbox, integration))
-        return claimed
+        return claiming.claim(tx, self._of, owner=self._owner, now=now, settings=self._settings)
 
     def _bring_forward(self, tx: Transaction, hinted: Collection[MailboxId], now: datetime) -> None:
         """Let mailboxes in which something happened be read now; one where much does, not all the time."""
@@ -226,7 +238,11 @@ class Runner:
     def _ended(self, mailbox_id: MailboxId, task: "asyncio.Task[None]") -> None:
         del self._running[mailbox_id]
         del self._of[mailbox_id]
-        self._wake.set()
+        if self._running:
+            # Others will end in this moment: what is claimed together costs less.
+            asyncio.get_running_loop().call_later(TOGETHER, self._wake.set)
+        else:
+            self._wake.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("round ended badly", mailbox=mailbox_id, error=type(error).__name__)
 
@@ -234,11 +250,10 @@ class Runner:
         """Sleep until a mailbox is due, a round has ended, or somebody wakes us."""
         wait = LONGEST_SLEEP
         if len(self._running) < self._settings.rounds:
-            with suppress(StoreError):
-                due_at = await self._desk.read(mailboxes.next_due)
-                # What was due already and could not be claimed waits for a round to end.
-                if due_at is not None and due_at > self._claimed_at:
-                    wait = min(wait, max(due_at - self._now(), timedelta()))
+            due_at = self._next_due_at
+            # What was due already and could not be claimed waits for a round to end.
+            if due_at is not None and due_at > self._claimed_at:
+                wait = min(wait, max(due_at - self._now(), timedelta()))
         woken = asyncio.create_task(self._wake.wait())
         await asyncio.wait(
             {woken, stopped},
@@ -261,8 +276,9 @@ class Runner:
 
     # -- one round
 
-    async def _watch(self, lease: Lease, mailbox: Mailbox, integration: Integration) -> None:
+    async def _watch(self, one: Claimed) -> None:
         """Run a round, and keep its lease meanwhile; without the lease the round is cut off."""
+        lease, mailbox, integration = one.lease, one.mailbox, one.integration
         with (
             structlog.contextvars.bound_contextvars(
                 integration=f"{integration.project}/{integration.name}",
@@ -272,7 +288,7 @@ class Runner:
             metrics.tallied() as tally,
         ):
             begun_at, report = self._now(), Report()
-            round_ = asyncio.create_task(self._round(lease, mailbox, integration, report))
+            round_ = asyncio.create_task(self._round(one, report))
             keeper = asyncio.create_task(self._keep(lease))
             try:
                 await asyncio.wait({round_, keeper}, return_when=asyncio.FIRST_COMPLETED)
@@ -309,10 +325,9 @@ class Runner:
     def _renew(self, lease: Lease, tx: Transaction) -> Lease:
         return mailboxes.renew(tx, lease, until=self._now() + self._settings.lease)
 
-    async def _round(
-        self, lease: Lease, mailbox: Mailbox, integration: Integration, report: Report
-    ) -> None:
+    async def _round(self, one: Claimed, report: Report) -> None:
         """Run a round, and write down how it went."""
+        lease, mailbox, integration = one.lease, one.mailbox, one.integration
         started_at = self._now()
         memory = self._memories.setdefault(
             mailbox.id, Memory(outcomes=Outcomes(self._settings.warnings))
@@ -380,7 +395,13 @@ class Runner:
             else:
                 await self._desk.write(
                     lambda tx: aftermath.went_well(
-                        tx, lease, mailbox, integration, next_due_at=next_due_at, at=now
+                        tx,
+                        lease,
+                        mailbox,
+                        integration,
+                        next_due_at=next_due_at,
+                        at=now,
+                        had_strikes=one.has_strikes,
                     )
                 )
             report.ending = Ending.UNFINISHED if outcome.is_unfinished else Ending.DONE
@@ -431,10 +452,9 @@ class Runner:
         return schedule.pause(times, retry_after, first=first, jitter=self._jitter())
 
 
-def _held_until(tx: Transaction, mailbox: Mailbox, integration: Integration) -> datetime | None:
-    """Say until when a mailbox is left alone, for its own sake or its integration's."""
-    held = [strikes.of(tx, subject) for subject in (integration.id, mailbox.id)]
-    return max((one.hold_until for one in held if one and one.hold_until), default=None)
+def _note_worker(tx: Transaction, worker: Worker) -> None:
+    workers.put(tx, worker)
+    workers.forget(tx, before=worker.seen_at - FORGOTTEN)
 
 
 def _place_of(error: Exception) -> str:

@@ -50,9 +50,16 @@ class SyncSettings:
     """Mailboxes at a time."""
     rounds_per_integration: int = 4
     """Of those, mailboxes of one integration: a slow server does not hold up the others."""
+    rounds_per_exchange: int = 24
+    """Mailboxes of one server, or one app, that all processes together read at a time.
+
+    Exchange lets an account have 27 connections, unless its administrator said otherwise (EWSMaxConcurrency).
+    """
     lease: timedelta = timedelta(seconds=30)
     """How long a mailbox stays claimed by a process that died."""
     lease_renewal: timedelta = timedelta(seconds=10)
+    heartbeat: timedelta = timedelta(seconds=10)
+    """How often a process says that it is there."""
     slice: timedelta = timedelta(seconds=5)
     """How long a round reads history before another mailbox has its turn."""
     fresh_interval: timedelta = timedelta(seconds=2)

@@ -18,6 +18,7 @@ from mailmine.sync.enabling import Enabling
 from mailmine.web import (
     account,
     audit,
+    cluster,
     comment,
     comments,
     errors,
@@ -111,6 +112,7 @@ def create(
             Route("/people/{id}/tokens", people.end_token, methods=["POST"], name="person_tokens"),
             Route("/people/{id}/remove", people.remove, methods=["POST"], name="person_remove"),
             Route("/audit", audit.show, name="audit"),
+            Route("/cluster", cluster.show, name="cluster"),
             Route("/settings", settings.show, name="settings"),
             *_act("/settings/backup", settings.backup, "backup"),
             Route("/notifications", notifications.show, name="notifications"),

@@ -1,0 +1,61 @@
+"""Which processes read mailboxes of this database, on whatever host: each says every few seconds that it is there.
+
+For people to look at; nothing depends on it, leases alone say who may read what.
+"""
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+
+from sqlalchemy import Connection, and_, delete, func, select
+
+from mailmine.store.schema import mailboxes, workers
+from mailmine.store.upsert import upsert
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """A process, as it last said."""
+
+    id: str
+    """What its leases are owned by."""
+    host: str
+    pid: int
+    version: str
+    since: datetime
+    seen_at: datetime
+    taken_over: int
+    """Mailboxes that it read on, after one that had gone away without giving them back."""
+
+
+def put(tx: Connection, worker: Worker) -> None:
+    """Say that it is there."""
+    change = ("seen_at", "taken_over")
+    row = {field.name: getattr(worker, field.name) for field in fields(worker)}
+    tx.execute(upsert(tx, workers, key=("id",), change=change).values(**row))
+
+
+def leave(tx: Connection, worker_id: str) -> None:
+    """Say that it is there no more."""
+    tx.execute(delete(workers).where(workers.c.id == worker_id))
+
+
+def forget(tx: Connection, *, before: datetime) -> None:
+    """Forget those that said nothing since then."""
+    tx.execute(delete(workers).where(workers.c.seen_at < before))
+
+
+def list_all(tx: Connection, *, now: datetime) -> tuple[tuple[Worker, int], ...]:
+    """List all that are known, oldest first, each with how many mailboxes it reads at this moment."""
+    reads = and_(mailboxes.c.lease_owner == workers.c.id, mailboxes.c.lease_until > now)
+    query = (
+        select(*workers.c, func.count(mailboxes.c.id).label("reads_now"))
+        .select_from(workers.outerjoin(mailboxes, reads))
+        .group_by(*workers.c)
+        .order_by(workers.c.since, workers.c.id)
+    )
+    found: list[tuple[Worker, int]] = []
+    for row in tx.execute(query):
+        values = row._asdict()
+        reads_now = values.pop("reads_now")
+        found.append((Worker(**values), reads_now))
+    return tuple(found)

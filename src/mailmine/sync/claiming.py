@@ -1,0 +1,183 @@
+"""Which mailboxes a process reads next: what is due, as far as the limits of one process and of all together allow.
+
+One process claims at a time, so the limits hold over all of them. What Exchange asked for, when it was busy, holds
+for all as well: it stands with the strikes, under the integration and under the Exchange itself.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlsplit
+
+import structlog
+from sqlalchemy import Connection as Transaction
+
+from mailmine.model.ids import ExchangeId, IntegrationId, MailboxId
+from mailmine.model.integration import Connection, Integration, Mailbox
+from mailmine.store import integrations, mailboxes, strikes
+from mailmine.store.mailboxes import Lease
+from mailmine.store.strikes import Strikes
+from mailmine.sync.settings import SyncSettings
+
+log = structlog.get_logger(__name__)
+
+LOOKED_AT = 8
+"""Mailboxes that are looked at for each that may be read: some are held, of others the integration is busy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A mailbox to be read."""
+
+    lease: Lease
+    mailbox: Mailbox
+    integration: Integration
+    left_by: str | None
+    """The process that had it and went away without giving it back."""
+    has_strikes: bool
+    """Something went wrong with it, or with its integration, when it was last read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """What was claimed, and when the next is due; None: nothing is."""
+
+    claimed: tuple[Claimed, ...]
+    next_due_at: datetime | None
+
+
+def exchange_of(connection: Connection) -> ExchangeId:
+    """Name what limits its callers: an app of Entra ID in its tenant, else the server."""
+    if connection.client_id:
+        return ExchangeId(f"app {connection.tenant_id}/{connection.client_id}".lower())
+    host = urlsplit(connection.endpoint).hostname
+    if host is None:  # Autodiscover finds it: the account is all that is known
+        return ExchangeId(f"account {connection.username}".lower())
+    return ExchangeId(f"server {host}".lower())
+
+
+def claim(
+    tx: Transaction,
+    reading: Mapping[MailboxId, IntegrationId],
+    *,
+    owner: str,
+    now: datetime,
+    settings: SyncSettings,
+) -> Claims:
+    """Claim what is due for a process that is `reading` others.
+
+    No integration takes all its room, no Exchange is read by too many, and nothing is asked while it is held.
+    """
+    limits = _Limits(tx, reading.values(), now=now, settings=settings)
+    room = settings.rounds - len(reading)
+    ids = mailboxes.due(tx, now, limit=LOOKED_AT * settings.rounds, without=limits.full)
+    if not ids:
+        return Claims(claimed=(), next_due_at=mailboxes.next_due(tx))
+    found = mailboxes.candidates(tx, ids)
+    limits.learn({one.mailbox.integration_id for one in found.values()})
+    held = _Held(tx, found.keys(), limits.known)
+    wanted: list[MailboxId] = []
+    for mailbox_id in ids:
+        if len(wanted) == room:
+            break
+        candidate = found.get(mailbox_id)
+        if candidate is None or mailbox_id in reading:
+            continue
+        integration = limits.known.get(candidate.mailbox.integration_id)
+        if integration is None or limits.is_full(integration):
+            continue
+        until = held.until(candidate.mailbox, integration)
+        if until is not None and until > now:
+            mailboxes.postpone(tx, (mailbox_id,), until=until, now=now)
+            continue
+        limits.add(integration)
+        wanted.append(mailbox_id)
+    leases = mailboxes.claim_all(tx, wanted, owner=owner, now=now, until=now + settings.lease)
+    claimed = tuple(
+        Claimed(
+            lease=leases[mailbox_id],
+            mailbox=found[mailbox_id].mailbox,
+            integration=limits.known[found[mailbox_id].mailbox.integration_id],
+            left_by=found[mailbox_id].left_by,
+            has_strikes=held.has_strikes(found[mailbox_id].mailbox),
+        )
+        for mailbox_id in wanted
+        if mailbox_id in leases
+    )
+    return Claims(
+        claimed=claimed,
+        # Where no more may be read, the end of a round is waited for, not the clock.
+        next_due_at=mailboxes.next_due(tx) if len(claimed) < room else None,
+    )
+
+
+class _Limits:
+    """How many mailboxes of an integration, and of an Exchange, may be read yet."""
+
+    def __init__(
+        self,
+        tx: Transaction,
+        mine: Collection[IntegrationId],
+        *,
+        now: datetime,
+        settings: SyncSettings,
+    ) -> None:
+        self._tx = tx
+        self._settings = settings
+        self._mine = Counter(mine)
+        everywhere = mailboxes.begin_claiming(tx, now)
+        self.known: dict[IntegrationId, Integration] = {}
+        self.learn(everywhere.keys())
+        self._of_exchange: Counter[ExchangeId] = Counter()
+        for integration_id, number in everywhere.items():
+            if integration_id in self.known:
+                exchange = exchange_of(self.known[integration_id].connection)
+                self._of_exchange[exchange] += number
+
+    def learn(self, ids: Collection[IntegrationId]) -> None:
+        """Look up integrations."""
+        new = set(ids) - self.known.keys()
+        if new:
+            self.known |= {one.id: one for one in integrations.by_ids(self._tx, new)}
+
+    @property
+    def full(self) -> tuple[IntegrationId, ...]:
+        """Those known integrations of which no more may be read."""
+        return tuple(id_ for id_, one in self.known.items() if self.is_full(one))
+
+    def is_full(self, integration: Integration) -> bool:
+        """Tell whether no more may be read of it."""
+        return (
+            self._mine[integration.id] >= self._settings.rounds_per_integration
+            or self._of_exchange[exchange_of(integration.connection)]
+            >= self._settings.rounds_per_exchange
+        )
+
+    def add(self, integration: Integration) -> None:
+        """Count one more."""
+        self._mine[integration.id] += 1
+        self._of_exchange[exchange_of(integration.connection)] += 1
+
+
+class _Held:
+    """What is left alone for a while."""
+
+    def __init__(
+        self,
+        tx: Transaction,
+        ids: Collection[MailboxId],
+        known: Mapping[IntegrationId, Integration],
+    ) -> None:
+        exchanges = {exchange_of(one.connection) for one in known.values()}
+        self._strikes: dict[str, Strikes] = strikes.of_all(tx, (*ids, *known, *exchanges))
+
+    def until(self, mailbox: Mailbox, integration: Integration) -> datetime | None:
+        """Say until when a mailbox is left alone: for its own sake, its integration's, or that of its Exchange."""
+        subjects = (mailbox.id, integration.id, exchange_of(integration.connection))
+        held = (self._strikes.get(subject) for subject in subjects)
+        return max((one.hold_until for one in held if one and one.hold_until), default=None)
+
+    def has_strikes(self, mailbox: Mailbox) -> bool:
+        """Tell whether something went wrong with it or its integration."""
+        return not self._strikes.keys().isdisjoint((mailbox.id, mailbox.integration_id))

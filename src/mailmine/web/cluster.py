@@ -1,0 +1,32 @@
+"""The cluster: which processes read, whether they keep up, and how fresh all mailboxes are."""
+
+from datetime import timedelta
+from typing import Final
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from mailmine.store import overview, workers
+from mailmine.sync import freshness
+from mailmine.web.visit import Visit, page
+
+SILENT: Final = timedelta(seconds=30)
+"""A process that said nothing for so long is gone, as far as anybody knows: its leases have run out."""
+
+
+@page
+def show(visit: Visit) -> Response:
+    """Answer `/cluster`."""
+    if not visit.identity.administers_projects:
+        raise HTTPException(403)
+    found = workers.list_all(visit.tx, now=visit.at)
+    schedule = overview.schedule(visit.tx, now=visit.at)
+    fresh = freshness.percentiles(schedule.synced, visit.at)
+    return visit.render(
+        "cluster.html",
+        here="integrations",
+        title="Who reads",
+        workers=[(worker, reads, visit.at - worker.seen_at > SILENT) for worker, reads in found],
+        schedule=schedule,
+        fresh={name: age.total_seconds() for name, age in fresh.items()},
+    )
