@@ -57,6 +57,12 @@ constraints: env  ## locks the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra strangers --generate-hashes \
 	  --constraint constraints.txt \
 	  --no-header --no-emit-index-url --no-annotate --output-file constraints-strangers.txt pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --constraint constraints.txt \
+	  --no-header --no-emit-index-url --no-annotate --output-file constraints-runtime.txt pyproject.toml
+	echo 'hatchling>=1.27' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --constraint constraints.txt \
+	  --no-header --no-emit-index-url --no-annotate --output-file constraints-build.txt -
 
 clean:  ## removes what was made
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache dist

@@ -146,3 +146,18 @@ def test_it_serves(address: str) -> None:
             if word.startswith("href=") and ".css" in word
         ]
         assert client.get(style).status_code == 200
+
+
+def test_a_container_tells_its_health(address: str, tmp_path: Path) -> None:
+    program = ROOT / "deploy" / "container" / "healthy.py"
+    port = address.rpartition(":")[2]
+    for told, status in ((port, 0), (str(free_port()), 1)):
+        done = subprocess.run(
+            [sys.executable, program],
+            env=clean() | {"MAILMINE_PORT": told, "http_proxy": "http://127.0.0.1:1"},
+            cwd=tmp_path,
+            capture_output=True,
+            timeout=DEADLINE,
+            check=False,
+        )
+        assert done.returncode == status, done.stderr
