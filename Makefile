@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help env demo test lint format types imports check bench bench-cleaning chaos constraints clean
+.PHONY: help env demo test lint format types imports check bench bench-cleaning chaos constraints chart scale-model clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/ -/'
@@ -63,6 +63,9 @@ constraints: env  ## locks the dependencies anew
 	echo 'hatchling>=1.27' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --constraint constraints.txt \
 	  --no-header --no-emit-index-url --no-annotate --output-file constraints-build.txt -
+
+chart:  ## what the chart makes of its example (needs helm)
+	helm template mailmine deploy/helm/mailmine --namespace mailmine --values deploy/helm/example.yaml > deploy/kubernetes/mailmine.yaml
 
 clean:  ## removes what was made
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache dist

@@ -3,6 +3,8 @@
 import json
 import re
 import shlex
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ DEPLOY = ROOT / "deploy"
 VARIABLES = {f"MAILMINE_{name.upper()}" for name in Settings.model_fields} | {ENVIRONMENT}
 OF_COMPOSE = {"MAILMINE_IMAGE"}
 """What `docker compose` puts into the file, and mailmine never sees."""
+RENDERED = DEPLOY / "kubernetes" / "mailmine.yaml"
 MAILMINE = typer.main.get_command(app)
 
 COMPOSE = ("compose.yaml", "compose-cluster.yaml")
@@ -51,6 +54,14 @@ def commands() -> Iterator[tuple[str, list[str]]]:
     assert 'ENTRYPOINT ["mailmine"]' in recipe
     (line,) = re.findall(r"^CMD (.*)$", recipe, re.MULTILINE)
     yield "Containerfile", json.loads(line)
+    for deployment in objects("Deployment"):
+        for container in deployment["spec"]["template"]["spec"]["containers"]:
+            yield deployment["metadata"]["name"], container["args"]
+
+
+def objects(kind: str) -> list[dict[str, Any]]:
+    """Give the objects of a kind that the chart makes of `example.yaml`."""
+    return [one for one in yaml.safe_load_all(RENDERED.read_text("utf-8")) if one["kind"] == kind]
 
 
 @pytest.mark.parametrize(
@@ -113,6 +124,86 @@ def test_the_image_is_made_of_what_is_copied_into_its_build() -> None:
     assert copied == {word.removeprefix("!") for word in ignored if word.startswith("!")}
     assert all((ROOT / name).exists() for name in copied)
     assert "USER 10001:10001" in recipe
+
+
+@pytest.mark.helm
+def test_the_chart_makes_what_is_looked_at_here() -> None:
+    """`make chart` writes it anew."""
+    (recipe,) = re.findall(r"^\thelm (.*) > ", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    helm = shutil.which("helm")
+    assert helm
+    done = subprocess.run(
+        [helm, *shlex.split(recipe)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    # Objects, not text: Helm's versions differ in blank lines and order.
+    assert by_name(done.stdout) == by_name(RENDERED.read_text("utf-8"))
+
+
+def by_name(written: str) -> dict[tuple[str, str], Any]:
+    return {
+        (one["kind"], one["metadata"]["name"]): one for one in yaml.safe_load_all(written) if one
+    }
+
+
+def test_pods_may_do_little() -> None:
+    pods = [one["spec"]["template"]["spec"] for one in objects("Deployment")]
+    assert len(pods) == 2
+    for pod in pods:
+        assert pod["automountServiceAccountToken"] is False
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["securityContext"]["runAsUser"] == 10001
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        (container,) = pod["containers"]
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
+        assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
+        assert {mount["mountPath"] for mount in container["volumeMounts"]} == {"/data", "/tmp"}  # noqa: S108
+        assert container["envFrom"] == [{"secretRef": {"name": "mailmine"}}]
+
+
+def test_objects_of_the_chart_find_each_other() -> None:
+    labels = {
+        one["metadata"]["name"]: one["spec"]["template"]["metadata"]["labels"]
+        for one in objects("Deployment")
+    }
+    selected = [
+        (kind, one["metadata"]["name"], one["spec"][key].get("matchLabels", one["spec"][key]))
+        for kind, key in (
+            ("Deployment", "selector"),
+            ("Service", "selector"),
+            ("PodDisruptionBudget", "selector"),
+            ("NetworkPolicy", "podSelector"),
+        )
+        for one in objects(kind)
+    ]
+    assert len(selected) == 7
+    for kind, name, selector in selected:
+        found = {pod for pod, has in labels.items() if selector.items() <= has.items()}
+        assert found == {name}, kind
+    (scaled,) = objects("ScaledObject")
+    assert scaled["spec"]["scaleTargetRef"]["name"] in labels
+
+
+def test_workers_scale_by_metrics_that_there_are() -> None:
+    (scaled,) = objects("ScaledObject")
+    told = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    asked = [
+        re.findall(r"mailmine_\w+", trigger["metadata"]["query"])
+        for trigger in scaled["spec"]["triggers"]
+    ]
+    assert asked == [["mailmine_rounds_due"], ["mailmine_round_delay_seconds"]]
+    assert all(f"`{metric}`" in told for (metric,) in asked)
+
+
+def test_a_worker_is_called_by_prometheus_alone() -> None:
+    policies = {one["metadata"]["name"]: one["spec"] for one in objects("NetworkPolicy")}
+    assert all(policy["policyTypes"] == ["Ingress", "Egress"] for policy in policies.values())
+    (allowed,) = policies["mailmine-worker"]["ingress"]
+    assert "monitoring" in str(allowed["from"])
 
 
 def locked(name: str) -> dict[str, str]:
