@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help env demo kerberos test lint format types imports check bench bench-cleaning bench-scale chaos constraints clean
+.PHONY: help env demo kerberos test lint format types imports check bench bench-cleaning bench-scale chaos constraints chart clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/ -/'
@@ -69,6 +69,15 @@ constraints: env  ## locks the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra kerberos --generate-hashes \
 	  --constraint constraints.txt \
 	  --no-header --no-emit-index-url --no-annotate --output-file constraints-kerberos.txt pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --constraint constraints.txt \
+	  --no-header --no-emit-index-url --no-annotate --output-file constraints-runtime.txt pyproject.toml
+	echo 'hatchling>=1.27' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --constraint constraints.txt \
+	  --no-header --no-emit-index-url --no-annotate --output-file constraints-build.txt -
+
+chart:  ## what the chart makes of its example (needs helm)
+	helm template mailmine deploy/helm/mailmine --namespace mailmine --values deploy/helm/example.yaml > deploy/kubernetes/mailmine.yaml
 
 clean:  ## removes what was made
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache dist
