@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help env demo kerberos test lint format types imports check bench bench-cleaning bench-scale chaos constraints chart clean
+.PHONY: help env demo kerberos test lint format types imports check bench bench-cleaning bench-scale chaos constraints chart scale-model clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/ -/'
@@ -75,6 +75,9 @@ constraints: env  ## locks the dependencies anew
 	echo 'hatchling>=1.27' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --constraint constraints.txt \
 	  --no-header --no-emit-index-url --no-annotate --output-file constraints-build.txt -
+
+scale-model: env  ## what 1,000 to 1,000,000 mailboxes would take, by arithmetic on measured costs
+	$(BIN)/python -m bench.scale
 
 chart:  ## what the chart makes of its example (needs helm)
 	helm template mailmine deploy/helm/mailmine --namespace mailmine --values deploy/helm/example.yaml > deploy/kubernetes/mailmine.yaml

@@ -79,8 +79,8 @@ def _opened(given: Settings) -> Iterator[Database]:
             raise _nothing(str(database.path))
         if not database.is_current():
             raise Failed(
-                "the schema of the database is not that of this version: "
-                "`mailmine serve` of the newer version brings it up to date"
+                "the schema of the database is not that of this version: `mailmine serve` brings an older "
+                "one up to date, and a newer one needs the newer mailmine"
             )
         yield database
     finally:

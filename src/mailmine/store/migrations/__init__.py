@@ -26,7 +26,8 @@ def upgrade(tx: Connection, to: str = "head") -> None:
         command.upgrade(config, to)
     except CommandError as error:
         raise DatabaseUnavailable(
-            "This database was written by a newer mailmine. Install that version, or name another database."
+            f"This database was written by a newer mailmine (its schema is {version(tx)}, that of this version {_head()}). "
+            "Install that version, restore the backup from before it, or name another database."
         ) from error
 
 
