@@ -187,7 +187,7 @@ def reached(limit: Limit, load: Load) -> int:
             high = middle
         else:
             low = middle + 1
-    step = 10 ** max(0, len(str(low)) - 3)
+    step: int = 10 ** max(0, len(str(low)) - 3)
     return low // step * step
 
 

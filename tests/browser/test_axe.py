@@ -87,6 +87,7 @@ def test_nothing_serious_on_streams_and_where_things_are_kept(
         "/streams/nordwind/all/streams/robot",
         f"/buckets/{bucket_id}/retention",
         "/settings",
+        "/cluster",
         "/notifications",
         f"{ORDERS}?hour=thu+10",
         f"{ORDERS}/settings",

@@ -1,6 +1,7 @@
 """The model of sizes: arithmetic that must at least not contradict itself."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -11,7 +12,7 @@ LOAD = Load(mailboxes=10_000)
 
 def test_more_mailboxes_never_need_less() -> None:
     needs = [need(replace(LOAD, mailboxes=count)) for count in SIZES]
-    for few, many in zip(needs, needs[1:], strict=False):
+    for few, many in pairwise(needs):
         assert few.workers <= many.workers
         assert few.connections <= many.connections
         assert few.database_bytes < many.database_bytes

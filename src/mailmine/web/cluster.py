@@ -13,6 +13,13 @@ from mailmine.web.visit import Visit, page
 SILENT: Final = timedelta(seconds=30)
 """A process that said nothing for so long is gone, as far as anybody knows: its leases have run out."""
 
+SHARES: Final = {
+    "p50": "Half of them, at most",
+    "p95": "95 of 100",
+    "p99": "99 of 100",
+    "max": "All",
+}
+
 
 @page
 def show(visit: Visit) -> Response:
@@ -21,12 +28,12 @@ def show(visit: Visit) -> Response:
         raise HTTPException(403)
     found = workers.list_all(visit.tx, now=visit.at)
     schedule = overview.schedule(visit.tx, now=visit.at)
-    fresh = freshness.percentiles(schedule.synced, visit.at)
     return visit.render(
         "cluster.html",
         here="integrations",
         title="Who reads",
         workers=[(worker, reads, visit.at - worker.seen_at > SILENT) for worker, reads in found],
         schedule=schedule,
-        fresh={name: age.total_seconds() for name, age in fresh.items()},
+        fresh=freshness.percentiles(schedule.synced, visit.at),
+        shares=SHARES,
     )
