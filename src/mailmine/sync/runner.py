@@ -144,16 +144,19 @@ class Runner:
                 await self._pause(stopped)
         finally:
             stopped.cancel()
-            await self._drain()
             heartbeat.cancel()
-            await self._accounts.aclose()
-            with suppress(StoreError):
-                await self._desk.write(partial(workers.leave, worker_id=self._owner))
-            await asyncio.to_thread(self._desk.close)
-            presence.leave()
-            await self._refinery.aclose()
-            with suppress(RefineryBroken):  # the rounds that needed it have said so
-                await starting
+            try:
+                await self._drain()
+                await self._accounts.aclose()
+                with suppress(StoreError):
+                    await self._desk.write(partial(workers.leave, worker_id=self._owner))
+            finally:  # whatever goes wrong on the way out
+                await asyncio.gather(heartbeat, return_exceptions=True)
+                await asyncio.to_thread(self._desk.close)
+                presence.leave()
+                await self._refinery.aclose()
+                with suppress(RefineryBroken):  # the rounds that needed it have said so
+                    await starting
 
     def wake(self) -> None:
         """Look at once what is due. May be called from any thread."""
