@@ -85,10 +85,11 @@ class Cluster:
     workers: list[subprocess.Popen[str]] = field(default_factory=list)
     delivered: int = 0
     numbers: Iterator[int] = field(default_factory=count)
+    places: Iterator[int] = field(default_factory=count)
 
     def start(self) -> subprocess.Popen[str]:
         """Start one more worker."""
-        place = self.folder / f"worker-{len(self.workers)}"
+        place = self.folder / f"worker-{next(self.places)}"
         (place / "mailmine-data").mkdir(parents=True)
         shutil.copy(self.folder / "mailmine-data" / "secret.key", place / "mailmine-data")
         # Its output is kept for whoever asks why something went wrong.

@@ -5,8 +5,9 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
@@ -72,13 +73,23 @@ class Server:
 
     def kill(self) -> None:
         """Kill it as the kernel does: nothing is written down, nobody is told."""
-        os.kill(self.pid, signal.SIGKILL)
+        pids = [self.pid, *_children(self.pid)]
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        # A new one finds the memory of the old one in use until all of them are gone.
+        while any(Path(f"/proc/{pid}").exists() for pid in pids):
+            time.sleep(0.05)
 
     @property
     def pid(self) -> int:
         """The process that all others of it were started by."""
         text = (self._folder / "data" / "postmaster.pid").read_text(encoding="ascii")
         return int(text.splitlines()[0])
+
+
+def _children(pid: int) -> list[int]:
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from mailmine.model.integration import Connection, Integration
 from mailmine.store import integrations, mailboxes, overview, strikes, workers
 from mailmine.store.database import Database
 from mailmine.store.workers import Worker
-from mailmine.sync import aftermath, claiming, schedule
+from mailmine.sync import aftermath, claiming, freshness, schedule
 from mailmine.sync.claiming import Claims
 from mailmine.sync.settings import SyncSettings
 from tests.contract.store_world import MINUTE, build
@@ -161,8 +161,7 @@ def test_the_schedule_of_all(database: Database) -> None:
     _, _, now = build_many(database, 2)
     claim(database, "a", now, replace(SETTINGS, rounds=2))
     with database.read() as tx:
-        soon = overview.schedule(tx, now=now)
-        later = overview.schedule(tx, now=now + MINUTE)
-    assert (soon.reading, soon.due, soon.overdue) == (2, 3, 0)
-    assert (later.reading, later.due, later.overdue) == (0, 5, 5)
-    assert len(soon.synced) == 5
+        known = overview.take(tx).mailboxes
+    soon, later = (freshness.schedule(known, at) for at in (now, now + MINUTE))
+    assert (soon.reading, len(soon.waits), soon.overdue) == (2, 3, 0)
+    assert (later.reading, len(later.waits), later.overdue) == (0, 5, 5)

@@ -383,7 +383,6 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     migrations.is_current: migrations.is_current,
     migrations.upgrade: migrations.upgrade,
     migrations.version: migrations.version,
-    overview.schedule: lambda tx: overview.schedule(tx, now=NOW),
     overview.queues: overview.queues,
     overview.size: overview.size,
     overview.take: overview.take,

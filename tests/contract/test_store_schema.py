@@ -9,10 +9,11 @@ import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, make_url, text
 
-from mailmine.model.ids import SourceId
-from mailmine.store import comments, migrations, schema
+from mailmine.model.ids import BucketId, SourceId
+from mailmine.store import comments, migrations, retentions, schema
 from mailmine.store.database import Database
 from mailmine.store.errors import DatabaseUnavailable
+from mailmine.store.retentions import Retention
 from tests import postgresql
 from tests.contract.store_world import MINUTE, NOW, comment
 
@@ -25,7 +26,7 @@ SHAPE = {
         """SELECT 'column', c.relname, a.attname,
                   concat(format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attstorage,
                          a.attcompression, a.attidentity, pg_get_expr(d.adbin, d.adrelid))
-           FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+           FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
            LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
            WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'S')""",
         "SELECT 'index', tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
@@ -103,6 +104,36 @@ def test_a_database_of_a_newer_version_is_left_alone(database: Database) -> None
         head = text("UPDATE alembic_version SET version_num = :head")
         tx.execute(head, {"head": HEAD})
     database.migrate()
+
+
+def test_what_a_bucket_keeps_is_changed_after_an_upgrade_from_0008(
+    empty_urls: tuple[str, str],
+) -> None:
+    """0008 had a column that must be filled, and that is gone now."""
+    database = Database.open(empty_urls[0])
+    with database.write() as tx:
+        migrations.upgrade(tx, "0008")
+        tx.execute(
+            text(
+                "INSERT INTO projects (id, name, title, description, created_at, updated_at)"
+                " VALUES ('p', 'acme', '', '', 1, 1)"
+            )
+        )
+        tx.execute(
+            text(
+                "INSERT INTO buckets (id, project_id, name, title, created_at, updated_at)"
+                " VALUES ('b', 'p', 'mail', '', 1, 1)"
+            )
+        )
+        tx.execute(
+            text("INSERT INTO retentions (bucket_id, emails_days, emptied_to) VALUES ('b', 7, 3)")
+        )
+    database.migrate()
+    with database.write() as tx:
+        assert retentions.of_bucket(tx, BucketId("b")).emails_days == 7
+        retentions.put(tx, Retention(bucket_id=BucketId("b"), emails_days=9))
+        assert retentions.of_bucket(tx, BucketId("b")).emails_days == 9
+    database.close()
 
 
 ROWS = 5

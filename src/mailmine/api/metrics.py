@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -196,31 +196,21 @@ def _mailboxes(mailboxes: Sequence[MailboxStanding]) -> Iterator[Metric]:
 
 def _rounds(mailboxes: Sequence[MailboxStanding], now: datetime) -> Iterator[Metric]:
     """Tell how the schedule is kept."""
-    running = 0
-    waiting: list[MailboxStanding] = []
-    for one in mailboxes:
-        if one.lease_until is not None and one.lease_until > now:
-            running += 1
-        elif one.is_wanted and one.next_due_at <= now:
-            waiting.append(one)
-    longest = max((now - one.next_due_at for one in waiting), default=None)
-    yield _single("mailmine_rounds_running", "Mailboxes that are being read.", running)
-    yield _single("mailmine_rounds_due", "Mailboxes whose round should have begun.", len(waiting))
+    kept = freshness.schedule(mailboxes, now)
+    yield _single("mailmine_rounds_running", "Mailboxes that are being read.", kept.reading)
+    yield _single(
+        "mailmine_rounds_due", "Mailboxes whose round should have begun.", len(kept.waits)
+    )
     yield _single(
         "mailmine_round_delay_seconds",
         "How long the mailbox that waits longest has been due.",
-        longest.total_seconds() if longest is not None else 0,
+        max(kept.waits, default=timedelta()).total_seconds(),
     )
-
-    synced = (one.last_round_at or one.created_at for one in mailboxes if one.is_wanted)
     yield _gauge(
         "mailmine_freshness_seconds",
         "How long ago so many of all mailboxes were last read at most: p50, p95, p99, max.",
         ["of"],
-        (
-            ([point], age.total_seconds())
-            for point, age in freshness.percentiles(synced, now).items()
-        ),
+        (([point], age.total_seconds()) for point, age in kept.ages.items()),
     )
 
 

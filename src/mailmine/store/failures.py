@@ -76,6 +76,8 @@ def resolve(
     folder_key: FolderKey | None = None,
 ) -> None:
     """Forget failures: the items were read, or are gone (from `folder_key`: what failed elsewhere stays)."""
+    if not item_ids:
+        return  # as in most rounds
     mine = (failures.c.mailbox_id == mailbox_id) & failures.c.item_id.in_(item_ids)
     if folder_key is not None:
         mine &= failures.c.folder_key == folder_key

@@ -1,7 +1,7 @@
 """How the sync is doing, in few queries whose cost does not grow with the mail: for metrics and for `mailmine status`."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, case, func, select, text
@@ -69,22 +69,6 @@ class Overview:
 
     integrations: tuple[IntegrationStanding, ...]
     mailboxes: tuple[MailboxStanding, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Schedule:
-    """Whether the mailboxes that are to be read are."""
-
-    reading: int
-    due: int
-    """Whose round should have begun."""
-    overdue: int
-    """Of these, those for which that is half a minute ago."""
-    synced: tuple[datetime, ...]
-    """When each was last read; one that was not yet, since when it is there."""
-
-
-OVERDUE = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,31 +151,6 @@ def take(tx: Connection) -> Overview:
                 )
             )
     return Overview(integrations=tuple(seen.values()), mailboxes=tuple(standings))
-
-
-def schedule(tx: Connection, *, now: datetime) -> Schedule:
-    """Look at the times of all mailboxes that are to be read, and at nothing else of them."""
-    synced = func.coalesce(
-        mailboxes.c.last_round_at, mailboxes.c.created_at, type_=mailboxes.c.created_at.type
-    )
-    query = (
-        select(mailboxes.c.next_due_at, mailboxes.c.lease_until, synced)
-        .join(integrations)
-        .where(mailboxes.c.enabled, integrations.c.enabled)
-    )
-    rows = tx.execute(query).all()
-    is_read = [lease_until is not None and lease_until > now for _, lease_until, _ in rows]
-    waits = [
-        now - next_due_at
-        for (next_due_at, _, _), read in zip(rows, is_read, strict=True)
-        if not read and next_due_at <= now
-    ]
-    return Schedule(
-        reading=sum(is_read),
-        due=len(waits),
-        overdue=sum(wait > OVERDUE for wait in waits),
-        synced=tuple(at for _, _, at in rows),
-    )
 
 
 def queues(tx: Connection) -> Queues:

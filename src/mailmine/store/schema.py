@@ -559,7 +559,7 @@ subscriptions = Table(
 warnings = Table(
     "warnings",
     metadata,
-    # A mailbox, an integration, or an Exchange by its name (sync/claiming.py).
+    # A mailbox or an integration.
     Column("subject", Text, nullable=False),
     _of("integration_id", "integrations.id"),
     Column("mailbox_id", ForeignKey("mailboxes.id", ondelete="CASCADE")),
@@ -574,7 +574,7 @@ warnings = Table(
 incidents = Table(
     "incidents",
     metadata,
-    # A mailbox, an integration, or an Exchange by its name (sync/claiming.py).
+    # A mailbox or an integration.
     Column("subject", Text, nullable=False),
     Column("topic", Text, nullable=False),
     _of("integration_id", "integrations.id"),

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
-import structlog
 from sqlalchemy import Connection as Transaction
 
 from mailmine.model.ids import ExchangeId, IntegrationId, MailboxId
@@ -19,8 +18,6 @@ from mailmine.store import integrations, mailboxes, strikes
 from mailmine.store.mailboxes import Lease
 from mailmine.store.strikes import Strikes
 from mailmine.sync.settings import SyncSettings
-
-log = structlog.get_logger(__name__)
 
 LOOKED_AT = 8
 """Mailboxes that are looked at for each that may be read: some are held, of others the integration is busy."""

@@ -27,13 +27,11 @@ def show(visit: Visit) -> Response:
     if not visit.identity.administers_projects:
         raise HTTPException(403)
     found = workers.list_all(visit.tx, now=visit.at)
-    schedule = overview.schedule(visit.tx, now=visit.at)
     return visit.render(
         "cluster.html",
         here="integrations",
         title="Who reads",
         workers=[(worker, reads, visit.at - worker.seen_at > SILENT) for worker, reads in found],
-        schedule=schedule,
-        fresh=freshness.percentiles(schedule.synced, visit.at),
+        schedule=freshness.schedule(overview.take(visit.tx).mailboxes, visit.at),
         shares=SHARES,
     )

@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Mapping
+from functools import partial
 
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import Response
 
 from mailmine.access.permissions import Permission
@@ -14,7 +13,7 @@ from mailmine.store import buckets, retentions
 from mailmine.store.buckets import Bucket
 from mailmine.store.retentions import MOST_COUNTED, Due, Retention
 from mailmine.sync import removal
-from mailmine.web.forms import Fields, fields, form, to, write
+from mailmine.web.forms import Fields, form, to
 from mailmine.web.site import Site
 from mailmine.web.visit import Visit, page
 
@@ -67,34 +66,21 @@ def save(visit: Visit, given: Fields) -> Response:
     return to(visit, "buckets")
 
 
-async def remove(request: Request) -> Response:
-    """Answer POST `/buckets/{id}/retention/remove`: who typed the name of a bucket means it."""
-    given = await fields(request)
-    return await run_in_threadpool(_remove, request, given)
-
-
-def _remove(request: Request, given: Fields) -> Response:
-    """Let all of a bucket go, piece by piece, after it was found that it may."""
-    found: list[BucketId] = []
-
-    def check(visit: Visit, given: Fields) -> Response:
-        bucket = _find(visit)
-        typed = _typed(retentions.of_bucket(visit.tx, bucket.id))
-        if removal.filling(visit.tx, bucket.id):
-            fault = "Nothing was removed: a mailbox fills it."
-            return _page(visit, bucket, typed, faults={"confirmed": fault}, status=409)
-        if given.get("confirmed", "").strip() != bucket.name:
-            fault = f"Type its name, {bucket.name}, to confirm."
-            return _page(visit, bucket, typed, faults={"confirmed": fault})
-        visit.note("bucket_removed", project=bucket.project, name=bucket.name)
-        found.append(bucket.id)
-        return to(visit, "buckets")
-
-    answer = write(request, check, given)
-    site: Site = request.app.state.site
-    for bucket_id in found:
-        removal.remove_bucket(site.database, bucket_id)
-    return answer
+@form
+def remove(visit: Visit, given: Fields) -> Response:
+    """Answer POST `/buckets/{id}/retention/remove`: who types the name of a bucket means it."""
+    bucket = _find(visit)
+    typed = _typed(retentions.of_bucket(visit.tx, bucket.id))
+    if removal.filling(visit.tx, bucket.id):
+        fault = "Nothing was removed: a mailbox fills it."
+        return _page(visit, bucket, typed, faults={"confirmed": fault}, status=409)
+    if given.get("confirmed", "").strip() != bucket.name:
+        fault = f"Type its name, {bucket.name}, to confirm."
+        return _page(visit, bucket, typed, faults={"confirmed": fault})
+    visit.note("bucket_removed", project=bucket.project, name=bucket.name)
+    site: Site = visit.request.app.state.site
+    visit.afterwards.append(partial(removal.remove_bucket, site.database, bucket.id))
+    return to(visit, "buckets")
 
 
 def _page(

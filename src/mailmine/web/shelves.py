@@ -3,14 +3,13 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import Response
 
 from mailmine.access.permissions import Permission
-from mailmine.model.ids import BucketId, SourceId
+from mailmine.model.ids import BucketId
 from mailmine.store import buckets, comments, explore, fills, mailboxes, projects
 from mailmine.store.buckets import Bucket
 from mailmine.store.fills import Fill
@@ -20,7 +19,7 @@ from mailmine.sync.making import NotMade
 from mailmine.web import plots
 from mailmine.web.asked import Asked
 from mailmine.web.comments import A_DAY, SINCE_MAIL
-from mailmine.web.forms import Fields, fields, form, to, write
+from mailmine.web.forms import Fields, form, to
 from mailmine.web.plots import Timeline
 from mailmine.web.site import Site
 from mailmine.web.visit import Visit, page
@@ -229,32 +228,19 @@ def change_source(visit: Visit, given: Fields) -> Response:
     return to(visit, "source_settings", owner=source.project, name=source.name)
 
 
-async def remove_source(request: Request) -> Response:
-    """Answer POST `/sources/{owner}/{name}/settings/remove`: who typed the name of a source means it."""
-    given = await fields(request)
-    return await run_in_threadpool(_remove_source, request, given)
-
-
-def _remove_source(request: Request, given: Fields) -> Response:
-    """Let all of a source go, piece by piece, after it was found that it may."""
-    found: list[SourceId] = []
-
-    def check(visit: Visit, given: Fields) -> Response:
-        source = visit.source()
-        if not visit.identity.may(Permission.SOURCES_ADMIN, source.project):
-            raise HTTPException(403)
-        if given.get("confirmed", "").strip() != source.name:
-            fault = f"Type its name, {source.name}, to confirm."
-            return _source(visit, source, faults={"confirmed": fault}, status=422)
-        visit.note("source_removed", project=source.project, name=source.name)
-        found.append(source.id)
-        return to(visit, "sources")
-
-    answer = write(request, check, given)
-    site: Site = request.app.state.site
-    for source_id in found:
-        removal.remove_source(site.database, source_id)
-    return answer
+@form
+def remove_source(visit: Visit, given: Fields) -> Response:
+    """Answer POST `/sources/{owner}/{name}/settings/remove`: who types the name of a source means it."""
+    source = visit.source()
+    if not visit.identity.may(Permission.SOURCES_ADMIN, source.project):
+        raise HTTPException(403)
+    if given.get("confirmed", "").strip() != source.name:
+        fault = f"Type its name, {source.name}, to confirm."
+        return _source(visit, source, faults={"confirmed": fault}, status=422)
+    visit.note("source_removed", project=source.project, name=source.name)
+    site: Site = visit.request.app.state.site
+    visit.afterwards.append(partial(removal.remove_source, site.database, source.id))
+    return to(visit, "sources")
 
 
 def _source(

@@ -9,6 +9,7 @@ branch_labels = None
 depends_on = None
 
 TEXT = sa.Text()
+NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
@@ -21,10 +22,10 @@ def upgrade() -> None:
         sa.Column("comments_days", sa.Integer()),
         sa.Column("emails_days", sa.Integer()),
         sa.Column("attachments_days", sa.Integer()),
+        sa.Column("emptied_to", NUMBER, nullable=False),
     )
     op.create_table(
         "orphans",
         sa.Column("content_hash", TEXT, primary_key=True),
         sa.Column("since", sa.BigInteger(), nullable=False),
     )
-    op.create_index("emails_bucket_id_created_at", "emails", ["bucket_id", "created_at"])
