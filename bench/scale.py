@@ -15,11 +15,11 @@ from rich.table import Table
 
 # Measured on one machine of two cores. "Internals" is docs/internals.md, "prototypes" what was measured before there was a mailmine.
 IDLE_ROUNDS: Final = 180.0
-"""Idle rounds a second of one process, with reading and writing the rows (Internals, "Runner")."""
+"""Idle rounds a second of one process with SQLite, with reading and writing the rows (Internals, "Runner")."""
+WORKER_ROUNDS: Final = 51.0
+"""Of a worker with PostgreSQL and a core to itself: 19.5 ms each (`bench.scale_run --mailboxes 2000`)."""
 MESSAGE_CPU: Final = 1.2e-3
 """Seconds of CPU to read, refine and store an email (Internals, "Speed")."""
-WORKER_MIB: Final = 247.0
-"""Of a worker, both its processes (Internals, "Speed")."""
 EMAIL_BYTES: Final = 18_300.0
 """Of an email in PostgreSQL with its comment and index: 2,000 of `bench.mailbox` took 36.6 MB. SQLite took 18,600 each."""
 COMMENT_ROWS: Final = 8_850.0
@@ -113,11 +113,11 @@ class Need:
 def need(load: Load) -> Need:
     """Work out what it takes for every mailbox to be read within its interval in the busiest hour."""
     # Two things bound a worker: its core, and how many mailboxes it may wait for at once.
-    cores = load.polls / IDLE_ROUNDS + load.arrivals * MESSAGE_CPU
+    cores = load.polls / WORKER_ROUNDS + load.arrivals * MESSAGE_CPU
     waiting = load.polls * REQUEST / ROUNDS_AT_ONCE
     workers = max(2, ceil(max(cores / WORKER_CORES, waiting) / BUSY))
     servers = max(2, ceil(load.requests / (PAGES * BUSY)))
-    spare = max(0.1, workers * WORKER_CORES - load.polls / IDLE_ROUNDS)
+    spare = max(0.1, workers * WORKER_CORES - load.polls / WORKER_ROUNDS)
     stored = min(spare / MESSAGE_CPU, INDEXED)
     return Need(
         workers=workers,
@@ -156,7 +156,7 @@ LIMITS: Final = (
         "keep comments for less long; a PostgreSQL of its own for some projects; Citus by source",
     ),
     Limit(
-        "rounds that one PostgreSQL gives out",
+        "claims, one worker after the other",
         lambda load: load.polls / (CLAIMS * BUSY),
         "a longer interval, as notifications tell of new mail; claims by integration",
     ),
@@ -205,7 +205,7 @@ def sizes(load: Load, counts: Sequence[int] = SIZES) -> Iterator[tuple[str, ...]
     yield ("", *(f"{count:,}" for count in counts))
     yield ("polls a second", *(f"{each.polls:,.0f}" for each in loads))
     yield ("emails a second, in the busiest hour", *(f"{each.arrivals:,.0f}" for each in loads))
-    yield ("workers (a core and 250 MiB each)", *(f"{each.workers:,}" for each in needs))
+    yield ("workers (a core and 400 MiB each)", *(f"{each.workers:,}" for each in needs))
     yield ("servers of API and pages", *(f"{each.servers:,}" for each in needs))
     yield ("connections to PostgreSQL, at most", *(f"{each.connections:,}" for each in needs))
     yield ("comments", *(_count(each.comments) for each in loads))
