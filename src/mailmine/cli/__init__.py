@@ -5,7 +5,7 @@ Exit status 0: done. 1: it failed, with one clear line on stderr. 2: wrong usage
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -74,14 +74,32 @@ def mailmine(
     del version
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run `mailmine`. Whatever fails is said in one line; `MAILMINE_DEBUG=1` shows where it failed."""
+    status = _run()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:  # nobody reads any more, or the disk is full
+        status = status or 1
+    # Threads of obstore may be about to hand over an answer, and abort a process whose interpreter is
+    # being taken apart (PyO3/pyo3-async-runtimes issue 40). All that is ours has ended by here.
+    os._exit(status)
+
+
+def _run() -> int:
     try:
         app()
     except KeyboardInterrupt:
-        sys.exit(130)
+        return 130
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+            return 1
+        return end.code or 0
     except Exception as error:
         if os.environ.get("MAILMINE_DEBUG"):
             raise
         print(f"mailmine: {in_words(error)}", file=sys.stderr)
-        sys.exit(1)
+        return 1
+    return 0

@@ -118,6 +118,26 @@ def failed(done: subprocess.CompletedProcess[str], *words: str) -> None:
         assert word in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "status"), [(["--version"], 0), (["status"], 1), (["no"], 2)]
+)
+def test_a_command_ends_before_the_interpreter_is_taken_apart(
+    arguments: list[str], status: int, tmp_path: Path
+) -> None:
+    """Threads of a library that answer while it is abort the process; so does what is registered here."""
+    code = "import atexit, os; from mailmine.cli import main; atexit.register(os.abort); main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        check=False,
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == status, done.stderr
+    assert done.stdout if status == 0 else done.stderr
+
+
 def test_mail_of_files_becomes_comments(tmp_path: Path) -> None:
     mail = tmp_path / "mail"
     mail.mkdir()
