@@ -19,6 +19,7 @@ from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
 from mailmine.sync import configure
 from mailmine.sync.configure import Configuration, IntegrationConfiguration, MailboxConfiguration
+from mailmine.sync.reach import by_secret
 from mailmine.sync.refinery import Apart
 from mailmine.sync.runner import Runner
 from mailmine.sync.settings import SyncSettings
@@ -62,7 +63,7 @@ def opened(
     runner = Runner(
         database,
         Blobs.open(folder / "blobs"),
-        secret_of=lambda _: PASSWORD,
+        reach=by_secret(lambda _: PASSWORD),
         refinery=Apart(),
         settings=settings,
     )

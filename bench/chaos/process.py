@@ -13,6 +13,7 @@ from mailmine.exchange import open_account
 from mailmine.notify.channel import Channels
 from mailmine.notify.notifier import Notifier
 from mailmine.sync.filling import Filling
+from mailmine.sync.reach import by_secret
 from mailmine.sync.refinery import Here
 from mailmine.sync.runner import Runner
 from mailmine.sync.settings import SyncSettings, WarningSettings
@@ -42,7 +43,7 @@ class Process:
         self.runner = Runner(
             self._database,
             world.blobs,
-            secret_of=world.secret_of,
+            reach=by_secret(world.secret_of),
             settings=SETTINGS,
             open_account=partial(open_account, clock=world.clock),
             now=world.clock.time,

@@ -41,6 +41,7 @@ from mailmine.store.copies import NewCopy
 from mailmine.store.database import Database
 from mailmine.store.emails import NewEmail
 from mailmine.store.folders import SeenFolder
+from mailmine.store.mailboxes import Release
 from mailmine.store.warnings import StandingWarning
 from tests.browser import letters
 
@@ -152,7 +153,9 @@ def end_round(tx: Transaction, mailbox_id: MailboxId, *, at: datetime) -> None:
     """Let a round of a mailbox have ended."""
     lease = mailboxes.claim(tx, mailbox_id, owner="seed", now=at, until=at + timedelta(minutes=1))
     assert lease is not None
-    mailboxes.release(tx, lease, next_due_at=at + timedelta(days=1), round_ended_at=at)
+    mailboxes.release(
+        tx, Release(lease=lease, next_due_at=at + timedelta(days=1), round_ended_at=at)
+    )
 
 
 def _people(tx: Transaction) -> None:

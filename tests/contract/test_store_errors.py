@@ -97,6 +97,7 @@ from mailmine.store import (
 from mailmine.store.database import Database, _translate
 from mailmine.store.errors import Conflict, DatabaseUnavailable, StoreError
 from mailmine.store.links import Link
+from mailmine.store.mailboxes import Release
 from tests import postgresql
 from tests.contract.store_world import NOW, comment, comment_id, email, seen
 
@@ -251,6 +252,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     attachments.done: lambda tx: attachments.done(tx, WAITING),
     attachments.failed: lambda tx: attachments.failed(tx, WAITING, next_try_at=NOW),
     attachments.of_email: lambda tx: attachments.of_email(tx, KEY),
+    attachments.next_try: lambda tx: attachments.next_try(tx, MAILBOX),
     attachments.put: lambda tx: attachments.put(tx, KEY, 0, **FILE),
     attachments.queue: lambda tx: attachments.queue(tx, MAILBOX, [WANTED], at=NOW),
     attachments.unqueue: lambda tx: attachments.unqueue(tx, MAILBOX),
@@ -321,6 +323,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     events.last_id: events.last_id,
     events.settled_after: lambda tx: events.settled_after(tx, 0, 1),
     events.page: lambda tx: events.page(tx, before=None, limit=1),
+    failures.next_try: lambda tx: failures.next_try(tx, MAILBOX),
     failures.of_emails: lambda tx: failures.of_emails(tx, [KEY]),
     failures.reasons: lambda tx: failures.reasons(tx, INTEGRATION),
     failures.due: lambda tx: failures.due(tx, MAILBOX, NOW, 1),
@@ -372,10 +375,13 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     mailboxes.next_due: mailboxes.next_due,
     mailboxes.of_integration: lambda tx: mailboxes.of_integration(tx, INTEGRATION),
     mailboxes.release: lambda tx: mailboxes.release(
-        tx, LEASE, next_due_at=NOW, round_ended_at=None
+        tx, Release(lease=LEASE, next_due_at=NOW, round_ended_at=None)
     ),
     mailboxes.remove: lambda tx: mailboxes.remove(tx, MAILBOX),
-    mailboxes.renew: lambda tx: mailboxes.renew(tx, LEASE, until=NOW),
+    mailboxes.release_all: lambda tx: mailboxes.release_all(
+        tx, [Release(lease=LEASE, next_due_at=NOW, round_ended_at=None)]
+    ),
+    mailboxes.renew_all: lambda tx: mailboxes.renew_all(tx, [LEASE], until=NOW),
     mailboxes.save: lambda tx: mailboxes.save(tx, INTEGRATION, "a@x", bucket_id=BUCKET),
     mailboxes.set_enabled: lambda tx: mailboxes.set_enabled(tx, MAILBOX, enabled=True),
     mailboxes.set_trouble: lambda tx: mailboxes.set_trouble(tx, MAILBOX, None),
@@ -403,6 +409,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     search_index.add: lambda tx: search_index.add(tx, SOURCE, [(1, comment("a").comment)]),
     search_index.remove: lambda tx: search_index.remove(tx, SOURCE, [(1, comment("a").comment)]),
     secrets.get: lambda tx: secrets.get(tx, "a"),
+    secrets.get_all: lambda tx: secrets.get_all(tx, ["a"]),
     secrets.names: secrets.names,
     secrets.put: lambda tx: secrets.put(tx, "a", b"", "k", at=NOW),
     secrets.remove: lambda tx: secrets.remove(tx, "a"),

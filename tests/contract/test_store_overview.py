@@ -23,6 +23,7 @@ from mailmine.store import (
     rechecks,
 )
 from mailmine.store.database import Database
+from mailmine.store.mailboxes import Release
 from mailmine.store.overview import MailboxStanding
 from tests.contract import store_world
 from tests.contract.store_world import MINUTE, NOW, World, copy, keep, seen
@@ -137,7 +138,7 @@ def test_the_schedule_is_told(database: Database, world: World) -> None:
     with database.read() as tx:
         assert only(tx).lease_until == until
     with database.write() as tx:
-        mailboxes.release(tx, lease, next_due_at=until, round_ended_at=NOW)
+        mailboxes.release(tx, Release(lease=lease, next_due_at=until, round_ended_at=NOW))
     with database.read() as tx:
         one = only(tx)
     assert (one.lease_until, one.next_due_at, one.last_round_at) == (None, until, NOW)

@@ -3,6 +3,7 @@
 from mailmine.model.ids import IntegrationId, ItemId, ThreadId
 from mailmine.store import comments, copies, events, failures, folders, mailboxes, pulse
 from mailmine.store.database import Database
+from mailmine.store.mailboxes import Release
 from tests.contract.store_world import MINUTE, NOW, build, comment, copy, keep, seen
 
 
@@ -42,7 +43,7 @@ def test_an_event_and_the_end_of_a_round_change_the_pulse(database: Database) ->
         assert told.event > before.event
         lease = mailboxes.claim(tx, world.mailbox.id, owner="me", now=NOW, until=NOW + MINUTE)
         assert lease is not None
-        mailboxes.release(tx, lease, next_due_at=NOW + MINUTE, round_ended_at=NOW)
+        mailboxes.release(tx, Release(lease=lease, next_due_at=NOW + MINUTE, round_ended_at=NOW))
         assert pulse.take(tx, since=told).round_at == NOW
 
 

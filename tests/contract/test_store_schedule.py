@@ -10,6 +10,7 @@ from mailmine.model.ids import MailboxId
 from mailmine.store import integrations, mailboxes
 from mailmine.store.database import Database
 from mailmine.store.errors import LeaseLost
+from mailmine.store.mailboxes import Release, Rest, Turn
 from tests.contract.store_world import MINUTE, build
 
 SECOND = timedelta(seconds=1)
@@ -102,10 +103,10 @@ def test_a_renewed_lease_lasts_longer(database: Database) -> None:
     mailbox, now = start(database)
     lease = claim(database, mailbox, now)
     with database.write() as tx:
-        renewed = mailboxes.renew(tx, lease, until=now + 5 * MINUTE)
+        kept = mailboxes.renew_all(tx, [lease], until=now + 5 * MINUTE)
         later = now + 4 * MINUTE
         assert mailboxes.claim(tx, mailbox, owner="b", now=later, until=later) is None
-    assert renewed == replace(lease, until=now + 5 * MINUTE)
+    assert kept == {mailbox}
 
 
 def test_an_expired_lease_is_taken_over_and_the_old_owner_is_fenced_off(database: Database) -> None:
@@ -117,10 +118,12 @@ def test_an_expired_lease_is_taken_over_and_the_old_owner_is_fenced_off(database
     assert new.epoch > old.epoch
     with database.write() as tx, pytest.raises(LeaseLost):
         mailboxes.guard(tx, old)
+    with database.write() as tx:
+        assert mailboxes.renew_all(tx, [old, new], until=now + MINUTE) == {mailbox}
+        assert mailboxes.renew_all(tx, [old], until=now + MINUTE) == set()
+        mailboxes.release_all(tx, [Release(lease=old, next_due_at=now, round_ended_at=now)])
     with database.write() as tx, pytest.raises(LeaseLost):
-        mailboxes.renew(tx, old, until=now + MINUTE)
-    with database.write() as tx, pytest.raises(LeaseLost):
-        mailboxes.release(tx, old, next_due_at=now, round_ended_at=now)
+        mailboxes.release(tx, Release(lease=old, next_due_at=now, round_ended_at=now))
     with database.write() as tx:
         mailboxes.guard(tx, new)
 
@@ -131,7 +134,9 @@ def test_a_released_mailbox_is_due_when_told_and_its_lease_is_worth_nothing(
     mailbox, now = start(database)
     lease = claim(database, mailbox, now)
     with database.write() as tx:
-        mailboxes.release(tx, lease, next_due_at=now + MINUTE, round_ended_at=now + SECOND)
+        mailboxes.release(
+            tx, Release(lease=lease, next_due_at=now + MINUTE, round_ended_at=now + SECOND)
+        )
         state = mailboxes.by_id(tx, mailbox)
         assert state is not None
         assert (state.next_due_at, state.last_round_at) == (now + MINUTE, now + SECOND)
@@ -146,7 +151,7 @@ def test_a_failed_round_leaves_the_time_of_the_last_good_one(database: Database)
         for ended in (now, None):
             lease = mailboxes.claim(tx, mailbox, owner="a", now=now, until=now + MINUTE)
             assert lease is not None
-            mailboxes.release(tx, lease, next_due_at=now, round_ended_at=ended)
+            mailboxes.release(tx, Release(lease=lease, next_due_at=now, round_ended_at=ended))
         state = mailboxes.by_id(tx, mailbox)
     assert state is not None
     assert state.last_round_at == now
@@ -169,7 +174,7 @@ def test_waking_during_a_round_brings_another_after_it(database: Database) -> No
         mailboxes.wake(tx, mailbox, now + 5 * SECOND)
         mailboxes.wake(tx, mailbox, now + 7 * SECOND)
         assert mailboxes.due(tx, now + 9 * SECOND, limit=9) == ()
-        mailboxes.release(tx, lease, next_due_at=now + MINUTE, round_ended_at=None)
+        mailboxes.release(tx, Release(lease=lease, next_due_at=now + MINUTE, round_ended_at=None))
         assert mailboxes.next_due(tx) == now + 5 * SECOND
 
 
@@ -179,7 +184,7 @@ def test_waking_before_a_round_does_not_bring_another_after_it(database: Databas
         mailboxes.wake(tx, mailbox, now - SECOND)
     lease = claim(database, mailbox, now)
     with database.write() as tx:
-        mailboxes.release(tx, lease, next_due_at=now + MINUTE, round_ended_at=None)
+        mailboxes.release(tx, Release(lease=lease, next_due_at=now + MINUTE, round_ended_at=None))
         assert mailboxes.next_due(tx) == now + MINUTE
 
 
@@ -195,3 +200,49 @@ def test_of_many_that_claim_at_once_one_gets_it(database: Database) -> None:
     with ThreadPoolExecutor(8) as pool:
         leases = [lease for lease in pool.map(attempt, range(24)) if lease]
     assert len(leases) == 1
+
+
+def test_a_mailbox_stays_with_who_read_it_last_unless_it_is_late_there_or_was_woken(
+    database: Database,
+) -> None:
+    mailbox, now = start(database)
+    mine, others = (Turn(owner=owner, patience=SECOND) for owner in "ab")
+    with database.write() as tx:
+        # Who never was read is anybody's.
+        assert mailboxes.due(tx, now, limit=9, turn=others) == (mailbox,)
+    lease = claim(database, mailbox, now, "a")
+    due = now + MINUTE
+    with database.write() as tx:
+        mailboxes.release(tx, Release(lease=lease, next_due_at=due, round_ended_at=now))
+        assert mailboxes.due(tx, due, limit=9, turn=mine) == (mailbox,)
+        assert mailboxes.next_due(tx, mine) == due
+        assert mailboxes.due(tx, due + SECOND / 2, limit=9, turn=others) == ()
+        assert mailboxes.next_due(tx, others) == due + SECOND
+        assert mailboxes.due(tx, due + SECOND, limit=9, turn=others) == (mailbox,)
+        mailboxes.wake(tx, mailbox, now)
+        assert mailboxes.due(tx, now, limit=9, turn=others) == (mailbox,)
+
+
+@pytest.mark.parametrize("event", ["woken", "woken while read", "left behind", "failed"])
+def test_the_rest_of_a_mailbox_ends_with_what_leaves_something_to_do(
+    database: Database, event: str
+) -> None:
+    mailbox, now = start(database)
+    rest = Rest(tree="as it was", until=now + 15 * MINUTE)
+    lease = claim(database, mailbox, now)
+    resting = Release(lease=lease, next_due_at=now, round_ended_at=now, rest=rest)
+    with database.write() as tx:
+        mailboxes.release(tx, resting)
+    lease = claim(database, mailbox, now)
+    assert lease.rest == rest
+    with database.write() as tx:
+        match event:
+            case "woken":
+                mailboxes.release(tx, replace(resting, lease=lease))
+                mailboxes.wake(tx, mailbox, now)
+            case "woken while read":
+                mailboxes.wake(tx, mailbox, now)
+                mailboxes.release(tx, replace(resting, lease=lease))
+            case "failed":
+                mailboxes.release(tx, Release(lease=lease, next_due_at=now, round_ended_at=None))
+    assert claim(database, mailbox, lease.until).rest is None

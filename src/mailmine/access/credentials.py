@@ -4,6 +4,7 @@ Beside that of the account there may be the password of the proxy on the way.
 """
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -11,10 +12,11 @@ from typing import Final
 from sqlalchemy import Connection as Transaction
 
 from mailmine.access import secrets
-from mailmine.access.secrets import Keyring
+from mailmine.access.secrets import Keyring, SecretsError
 from mailmine.exchange import proxy
 from mailmine.model.ids import IntegrationId
 from mailmine.model.integration import Connection, Integration
+from mailmine.model.reach import Reach
 from mailmine.store import integrations, secrets as stored
 
 ACCOUNT: Final = ""
@@ -91,6 +93,28 @@ def keep_for_proxy(
     if before is not None and _proxy_of(now) != _proxy_of(before):
         stored.remove(tx, _name(integration.id, PROXY))
     return False
+
+
+def reach(
+    tx: Transaction, of: Collection[Integration], *, keyring: Keyring
+) -> dict[IntegrationId, Reach | Exception]:
+    """Give what integrations are reached with, or the SecretsError for which one cannot be."""
+    kept = stored.get_all(tx, [_name(one.id, name) for one in of for name in (ACCOUNT, PROXY)])
+
+    def secret(integration: Integration, name: str) -> str | None:
+        full = _name(integration.id, name)
+        return keyring.open(full, *kept[full]) if full in kept else None
+
+    found: dict[IntegrationId, Reach | Exception] = {}
+    for one in of:
+        connection = one.connection
+        try:
+            if connection.proxy_username:
+                connection = proxy.with_password(connection, secret(one, PROXY))
+            found[one.id] = Reach(connection=connection, secret=secret(one, ACCOUNT) or "")
+        except SecretsError as error:
+            found[one.id] = error
+    return found
 
 
 def connection_of(tx: Transaction, keyring: Keyring, integration: Integration) -> Connection:

@@ -6,6 +6,7 @@ known keys carry only their words, and what we know better stands in keys of our
 
 from collections.abc import Container, Iterable
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -250,7 +251,7 @@ def _keep_secrets(
     secret = bodies.secret(given)
     if secret is not None:
         credentials.keep(tx, keyring, saved.id, secret, at=asker.at)
-        welcome_new_secrets(tx, lambda one: credentials.of(tx, keyring, one.id) or "", at=asker.at)
+        welcome_new_secrets(tx, partial(credentials.reach, keyring=keyring), at=asker.at)
     if credentials.keep_for_proxy(
         tx,
         keyring,

@@ -1,10 +1,9 @@
 """One installation: its settings, its database, its blobs, its keys. Every command works on one."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 
 from sqlalchemy import Connection as Transaction
 
@@ -12,7 +11,9 @@ from mailmine.access import credentials
 from mailmine.access.secrets import Keyring
 from mailmine.cli.errors import Failed
 from mailmine.cli.settings import Settings
+from mailmine.model.ids import IntegrationId
 from mailmine.model.integration import Connection, Integration
+from mailmine.model.reach import Reach
 from mailmine.store import integrations, moving
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
@@ -59,8 +60,14 @@ class Installation:
                 ):
                     welcome_new_proxy_secret(tx, integration, at=now)
                     changes.append(Change("proxy password", "/".join(place), is_new=False))
-            welcome_new_secrets(tx, partial(self._secret_in, tx), at=now)
+            welcome_new_secrets(tx, self.reach, at=now)
         return tuple(changes)
+
+    def reach(
+        self, tx: Transaction, of: Collection[Integration]
+    ) -> dict[IntegrationId, Reach | Exception]:
+        """Give what integrations are reached with, or a SecretsError."""
+        return credentials.reach(tx, of, keyring=self.keyring)
 
     def secret_of(self, integration: Integration) -> str:
         """Give the password of an integration; empty where none was given. Raises SecretsError."""

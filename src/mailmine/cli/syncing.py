@@ -37,8 +37,7 @@ class Syncing:
         runner = Runner(
             here.database,
             here.blobs,
-            secret_of=here.secret_of,
-            connection_of=here.connection_of,
+            reach=here.reach,
             refinery=Apart(),
             settings=settings,
             has_room=room.is_left,

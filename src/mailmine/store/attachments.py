@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, select, update
+from sqlalchemy import Connection, Select, delete, func, select, update
 
 from mailmine.model.ids import (
     AttachmentReference,
@@ -18,6 +18,7 @@ from mailmine.model.ids import (
 )
 from mailmine.store import orphans
 from mailmine.store.schema import attachment_queue, attachments, emails
+from mailmine.store.types import Moment
 from mailmine.store.upsert import upsert
 
 
@@ -145,6 +146,15 @@ def queued(
     mine = (attachment_queue.c.mailbox_id == mailbox_id) & (due <= now)
     rows = tx.execute(select(attachment_queue).where(mine).order_by(due).limit(limit))
     return tuple(QueuedAttachment(**row._asdict()) for row in rows)
+
+
+def next_try(tx: Connection, mailbox_id: MailboxId) -> datetime | None:
+    """Tell when the next content of a mailbox is to be fetched; None: none is."""
+    query = select(func.min(attachment_queue.c.next_try_at, type_=Moment()))
+    found: datetime | None = tx.execute(
+        query.where(attachment_queue.c.mailbox_id == mailbox_id)
+    ).scalar_one()
+    return found
 
 
 def done(tx: Connection, one: QueuedAttachment) -> None:

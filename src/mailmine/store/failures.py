@@ -8,6 +8,7 @@ from sqlalchemy import Connection, delete, exists, func, select, update
 
 from mailmine.model.ids import EmailKey, FolderKey, IntegrationId, ItemId, MailboxId
 from mailmine.store.schema import copies, failures, mailboxes
+from mailmine.store.types import Moment
 from mailmine.store.upsert import insert
 
 
@@ -103,6 +104,15 @@ def due(tx: Connection, mailbox_id: MailboxId, now: datetime, limit: int) -> tup
     mine = (failures.c.mailbox_id == mailbox_id) & (failures.c.next_try_at <= now)
     rows = tx.execute(select(failures).where(mine).order_by(failures.c.next_try_at).limit(limit))
     return tuple(Failure(**row._asdict()) for row in rows)
+
+
+def next_try(tx: Connection, mailbox_id: MailboxId) -> datetime | None:
+    """Tell when the next item of a mailbox is to be tried again; None: none is."""
+    query = select(func.min(failures.c.next_try_at, type_=Moment()))
+    found: datetime | None = tx.execute(
+        query.where(failures.c.mailbox_id == mailbox_id)
+    ).scalar_one()
+    return found
 
 
 def of_mailbox(tx: Connection, mailbox_id: MailboxId, limit: int) -> tuple[Failure, ...]:

@@ -7,14 +7,15 @@ that was believed dead writes nothing once another has taken over.
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 from sqlalchemy import (
     Connection,
     Row,
     Select,
     and_,
+    bindparam,
     case,
     delete,
     func,
@@ -34,11 +35,17 @@ from mailmine.store.switch import switched
 from mailmine.store.types import Moment, new_id
 from mailmine.store.upsert import insert
 
-_COLUMNS = [
-    column
-    for column in mailboxes.c
-    if column.name not in {"woken_at", "lease_owner", "lease_until", "lease_epoch"}
-]
+_SCHEDULE = {
+    "woken_at",
+    "lease_owner",
+    "lease_until",
+    "lease_epoch",
+    "read_by",
+    "rest_tree",
+    "rest_until",
+}
+"""What is no part of a `Mailbox`."""
+_COLUMNS = [column for column in mailboxes.c if column.name not in _SCHEDULE]
 
 
 def list_all(tx: Connection) -> tuple[Mailbox, ...]:
@@ -123,6 +130,19 @@ def remove(tx: Connection, mailbox_id: MailboxId) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rest:
+    """What a mailbox looks like in which there is nothing to do.
+
+    A round that finds it so is over. Whoever leaves something to be done wakes the mailbox, which ends its rest.
+    """
+
+    tree: str
+    """How its folders look (sync.rest)."""
+    until: datetime
+    """From then on it is looked at closely, however its folders look."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
     """The right to read a mailbox, for a while."""
 
@@ -131,11 +151,24 @@ class Lease:
     epoch: int
     """The fencing token: grows with every claim of the mailbox."""
     until: datetime
+    rest: Rest | None = None
 
     @property
     def round_id(self) -> str:
         """Name the round that holds this lease: in its log lines, and in the events that it writes."""
         return f"{self.mailbox_id}-{self.epoch}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """A lease that is given back."""
+
+    lease: Lease
+    next_due_at: datetime
+    """When the mailbox is due, unless it was woken meanwhile."""
+    round_ended_at: datetime | None
+    """When its round ended without a fault of the whole mailbox."""
+    rest: Rest | None = None
 
 
 _WANTED = and_(mailboxes.c.enabled, integrations.c.enabled)
@@ -152,43 +185,93 @@ _CLAIMING = 0x6D61696C
 """A number of our own: PostgreSQL's advisory locks have no names."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """Which mailboxes a process takes: those that it read last, and those of others that are late there."""
+
+    owner: str
+    patience: timedelta
+    """How late a mailbox is with another process before it is taken from it."""
+
+
+ANY: Final = Turn(owner="", patience=timedelta())
+"""All that are due."""
+
+
 def due(
-    tx: Connection, now: datetime, *, limit: int, without: Collection[IntegrationId] = ()
+    tx: Connection,
+    now: datetime,
+    *,
+    limit: int,
+    turn: Turn = ANY,
+    without: Collection[IntegrationId] = (),
 ) -> tuple[MailboxId, ...]:
     """List the mailboxes whose round should begin, longest overdue first; none that is being read.
 
     Integrations take turns: one with many overdue mailboxes must not hide those of the others. Those of `without`
     are left out.
     """
-    turn = func.row_number().over(
-        partition_by=mailboxes.c.integration_id, order_by=(_DUE_AT, mailboxes.c.id)
-    )
-    # Each column for itself: what is due is found by an index.
-    is_late = and_(mailboxes.c.next_due_at <= now, _is_free(now))
-    late = select(mailboxes.c.id).join(integrations).where(_WANTED, is_late)
-    if without:
-        late = late.where(mailboxes.c.integration_id.not_in(without))
-    return tuple(tx.execute(late.order_by(turn, _DUE_AT, mailboxes.c.id).limit(limit)).scalars())
+    late = {"now": now, "late": now - turn.patience, "owner": turn.owner}
+    rows = tx.execute(_LATE, {**late, "without": list(without), "limit": limit})
+    return tuple(MailboxId(id_) for id_ in rows.scalars())
 
 
-def next_due(tx: Connection) -> datetime | None:
+def next_due(tx: Connection, turn: Turn = ANY) -> datetime | None:
     """When the next mailbox is due; None where there is nothing to do."""
-    wanted = mailboxes.join(integrations)
-    # Two questions, each with its index: of many mailboxes, few are being read.
-    free = (
+    mine, others, read = tx.execute(_NEXT, {"owner": turn.owner}).one()
+    moments = (mine, others and others + turn.patience, read)
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
+_NOW: Final = bindparam("now", type_=Moment())
+_OWNER: Final[Any] = bindparam("owner")
+_IS_MINE: Final = or_(mailboxes.c.read_by.is_(None), mailboxes.c.read_by == _OWNER)
+
+
+def _is_free(now: Any) -> Any:
+    return or_(mailboxes.c.lease_until.is_(None), mailboxes.c.lease_until <= now)
+
+
+_LATE: Final = (
+    select(mailboxes.c.id)
+    .join(integrations)
+    .where(
+        _WANTED,
+        # Each column for itself: what is due is found by an index.
+        mailboxes.c.next_due_at <= _NOW,
+        _is_free(_NOW),
+        or_(_IS_MINE, mailboxes.c.next_due_at <= bindparam("late", type_=Moment())),
+        mailboxes.c.integration_id.not_in(bindparam("without", expanding=True)),
+    )
+    .order_by(
+        func.row_number().over(
+            partition_by=mailboxes.c.integration_id, order_by=(_DUE_AT, mailboxes.c.id)
+        ),
+        _DUE_AT,
+        mailboxes.c.id,
+    )
+    .limit(bindparam("limit"))
+)
+
+
+def _first_free(*of: Any) -> Any:
+    query = (
         select(mailboxes.c.next_due_at)
-        .select_from(wanted)
-        .where(_WANTED, mailboxes.c.lease_until.is_(None))
-        .order_by(mailboxes.c.next_due_at)
-        .limit(1)
+        .select_from(mailboxes.join(integrations))
+        .where(_WANTED, mailboxes.c.lease_until.is_(None), *of)
     )
-    read = (
-        select(func.min(_DUE_AT, type_=mailboxes.c.next_due_at.type))
-        .select_from(wanted)
-        .where(_WANTED, mailboxes.c.lease_until.is_not(None))
-    )
-    row = tx.execute(select(free.scalar_subquery(), read.scalar_subquery())).one()
-    return min((moment for moment in row if moment is not None), default=None)
+    return query.order_by(mailboxes.c.next_due_at).limit(1).scalar_subquery()
+
+
+_NEXT: Final = select(
+    # Several questions, each with its index: of many mailboxes, few are being read.
+    _first_free(_IS_MINE),
+    _first_free(mailboxes.c.read_by != _OWNER),
+    select(func.min(_DUE_AT, type_=mailboxes.c.next_due_at.type))
+    .select_from(mailboxes.join(integrations))
+    .where(_WANTED, mailboxes.c.lease_until.is_not(None))
+    .scalar_subquery(),
+)
 
 
 def begin_claiming(tx: Connection, now: datetime) -> dict[IntegrationId, int]:
@@ -221,13 +304,17 @@ class Candidate:
 
 def candidates(tx: Connection, ids: Collection[MailboxId]) -> dict[MailboxId, Candidate]:
     """Give mailboxes by their ids; those that are not there any more are left out."""
-    query = select(*_COLUMNS, mailboxes.c.lease_owner).where(mailboxes.c.id.in_(ids))
     found: dict[MailboxId, Candidate] = {}
-    for row in tx.execute(query):
+    for row in tx.execute(_CANDIDATES, {"ids": list(ids)}):
         values = row._asdict()
         left_by = values.pop("lease_owner")
         found[row.id] = Candidate(_made(values), left_by)
     return found
+
+
+_CANDIDATES = select(*_COLUMNS, mailboxes.c.lease_owner).where(
+    mailboxes.c.id.in_(bindparam("ids", expanding=True))
+)
 
 
 def postpone(tx: Connection, ids: Collection[MailboxId], *, until: datetime, now: datetime) -> None:
@@ -240,7 +327,7 @@ def postpone(tx: Connection, ids: Collection[MailboxId], *, until: datetime, now
 
 
 def wake(tx: Connection, mailbox_id: MailboxId, at: datetime) -> None:
-    """Let the next round begin at `at`, unless it begins earlier anyway.
+    """Let the next round begin at `at`, unless it begins earlier anyway, wherever; and look closely.
 
     While a round is running, this asks for another one after it.
     """
@@ -255,6 +342,9 @@ def wake(tx: Connection, mailbox_id: MailboxId, at: datetime) -> None:
                 (woken_at <= at, woken_at),
                 else_=literal(at, Moment()),
             ),
+            read_by=None,
+            rest_tree=None,
+            rest_until=None,
         )
     )
 
@@ -270,33 +360,47 @@ def claim_all(
     tx: Connection, ids: Collection[MailboxId], *, owner: str, now: datetime, until: datetime
 ) -> dict[MailboxId, Lease]:
     """Take the leases of mailboxes; of those that another has alive there is none."""
-    claimed = tx.execute(
-        update(mailboxes)
-        .where(mailboxes.c.id.in_(ids), _is_free(now))
-        .values(
-            lease_owner=owner,
-            lease_until=until,
-            lease_epoch=mailboxes.c.lease_epoch + 1,
-            woken_at=None,
-        )
-        .returning(mailboxes.c.id, mailboxes.c.lease_epoch)
-    )
+    values = {"ids": list(ids), "now": now, "owner": owner, "until": until}
     return {
-        MailboxId(id_): Lease(mailbox_id=MailboxId(id_), owner=owner, epoch=epoch, until=until)
-        for id_, epoch in claimed
+        MailboxId(row.id): Lease(
+            mailbox_id=MailboxId(row.id),
+            owner=owner,
+            epoch=row.lease_epoch,
+            until=until,
+            rest=Rest(tree=row.rest_tree, until=row.rest_until) if row.rest_tree else None,
+        )
+        for row in tx.execute(_CLAIM, values)
     }
 
 
-def _is_free(now: datetime) -> Any:
-    return or_(mailboxes.c.lease_until.is_(None), mailboxes.c.lease_until <= now)
+_CLAIM = (
+    update(mailboxes)
+    .where(
+        mailboxes.c.id.in_(bindparam("ids", expanding=True)),
+        _is_free(_NOW),
+    )
+    .values(
+        lease_owner=_OWNER,
+        read_by=_OWNER,
+        lease_until=bindparam("until"),
+        lease_epoch=mailboxes.c.lease_epoch + 1,
+        woken_at=None,
+        # A round that came to no end of its own may have left something half done.
+        rest_tree=case((mailboxes.c.lease_owner.is_(None), mailboxes.c.rest_tree), else_=None),
+    )
+    .returning(
+        mailboxes.c.id, mailboxes.c.lease_epoch, mailboxes.c.rest_tree, mailboxes.c.rest_until
+    )
+)
 
 
-def renew(tx: Connection, lease: Lease, *, until: datetime) -> Lease:
-    """Keep the lease until then. Raises LeaseLost."""
-    done = tx.execute(update(mailboxes).where(_held(lease)).values(lease_until=until))
-    if done.rowcount == 0:
-        raise _lost(lease)
-    return replace(lease, until=until)
+def renew_all(tx: Connection, leases: Collection[Lease], *, until: datetime) -> set[MailboxId]:
+    """Keep leases until then; names the mailboxes of which that could be done: others have the rest."""
+    kept: set[MailboxId] = set()
+    for lease in leases:
+        if tx.execute(update(mailboxes).where(_held(lease)).values(lease_until=until)).rowcount:
+            kept.add(lease.mailbox_id)
+    return kept
 
 
 def guard(tx: Connection, lease: Lease) -> None:
@@ -306,27 +410,55 @@ def guard(tx: Connection, lease: Lease) -> None:
         raise _lost(lease)
 
 
-def release(
-    tx: Connection, lease: Lease, *, next_due_at: datetime, round_ended_at: datetime | None
-) -> None:
-    """Give the lease back. Raises LeaseLost.
+def release(tx: Connection, given_back: Release) -> None:
+    """Give a lease back. Raises LeaseLost."""
+    if tx.execute(_RELEASE, _released(given_back)).rowcount == 0:
+        raise _lost(given_back.lease)
 
-    `round_ended_at` says that the round ended without a fault of the whole mailbox. The mailbox is
-    due at `next_due_at`, or when it was woken meanwhile.
-    """
-    woken_at = mailboxes.c.woken_at
-    values: dict[str, Any] = {
-        "lease_owner": None,
-        "lease_until": None,
-        "woken_at": None,
-        "next_due_at": case(
-            (woken_at < next_due_at, woken_at), else_=literal(next_due_at, Moment())
-        ),
+
+def release_all(tx: Connection, given_back: Collection[Release]) -> None:
+    """Give leases back; those that others have by now are theirs."""
+    if given_back:
+        tx.execute(_RELEASE, [_released(one) for one in given_back])
+
+
+def _released(one: Release) -> dict[str, Any]:
+    rest = one.rest
+    return {
+        "of": one.lease.mailbox_id,
+        "epoch": one.lease.epoch,
+        "owner": one.lease.owner,
+        "due_at": one.next_due_at,
+        "ended_at": one.round_ended_at,
+        "tree": None if rest is None else rest.tree,
+        "until": None if rest is None else rest.until,
     }
-    if round_ended_at is not None:
-        values["last_round_at"] = round_ended_at
-    if tx.execute(update(mailboxes).where(_held(lease)).values(**values)).rowcount == 0:
-        raise _lost(lease)
+
+
+def _unless_woken(name: str, type_: Any) -> Any:
+    return case((mailboxes.c.woken_at.is_(None), bindparam(name, type_=type_)), else_=None)
+
+
+_DUE = bindparam("due_at", type_=Moment())
+_RELEASE = (
+    update(mailboxes)
+    .where(
+        mailboxes.c.id == bindparam("of"),
+        mailboxes.c.lease_epoch == bindparam("epoch"),
+        mailboxes.c.lease_owner == bindparam("owner"),
+    )
+    .values(
+        lease_owner=None,
+        lease_until=None,
+        woken_at=None,
+        next_due_at=case((mailboxes.c.woken_at < _DUE, mailboxes.c.woken_at), else_=_DUE),
+        last_round_at=func.coalesce(
+            bindparam("ended_at", type_=Moment()), mailboxes.c.last_round_at
+        ),
+        rest_tree=_unless_woken("tree", mailboxes.c.rest_tree.type),
+        rest_until=_unless_woken("until", Moment()),
+    )
+)
 
 
 def end_leases(tx: Connection) -> None:

@@ -134,6 +134,11 @@ mailboxes = Table(
     Column("lease_until", Moment),
     # Grows with every claim: the fencing token.
     Column("lease_epoch", Number, nullable=False),
+    # The process that read it last, and knows it: it stays there unless it is late there, or somebody woke it.
+    Column("read_by", Text),
+    # As long as its folders look like this, and until then, there is nothing to do.
+    Column("rest_tree", Text),
+    Column("rest_until", Moment),
 )
 Index(
     "mailboxes_integration_id_address_key",

@@ -1,5 +1,6 @@
 """Secrets as ciphertext; the key is not here. Encrypting is the business of `access`."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, select
@@ -23,6 +24,14 @@ def get(tx: Connection, name: str) -> tuple[bytes, str] | None:
     query = select(secrets.c.ciphertext, secrets.c.key_id).where(secrets.c.name == name)
     row = tx.execute(query).one_or_none()
     return None if row is None else (row.ciphertext, row.key_id)
+
+
+def get_all(tx: Connection, names: Collection[str]) -> dict[str, tuple[bytes, str]]:
+    """Find secrets by their names; those that are not there are left out."""
+    columns = secrets.c
+    query = select(columns.name, columns.ciphertext, columns.key_id)
+    rows = tx.execute(query.where(columns.name.in_(names)))
+    return {row.name: (row.ciphertext, row.key_id) for row in rows}
 
 
 def names(tx: Connection) -> dict[str, str]:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection as Transaction
 from mailmine.exchange.faults import Fault, Scope, Where
 from mailmine.model.integration import DisabledReason, Integration, Mailbox, Occurrence, Trouble
 from mailmine.store import events, integrations, mailboxes, strikes
-from mailmine.store.mailboxes import Lease
+from mailmine.store.mailboxes import Lease, Release
 from mailmine.store.strikes import Strikes
 from mailmine.sync import dangers, patience, policy
 from mailmine.sync.claiming import exchange_of
@@ -80,18 +80,17 @@ def failed(
     else:
         _tell_mailbox(tx, case, counted)
     hold = counted.hold_until or at + pause(counted.times, fault.retry_after)
-    mailboxes.release(tx, lease, next_due_at=hold, round_ended_at=None)
+    mailboxes.release(tx, Release(lease=lease, next_due_at=hold, round_ended_at=None))
     known = integrations.by_id(tx, integration.id)
     return known is None or not known.enabled
 
 
 def went_well(
     tx: Transaction,
-    lease: Lease,
+    given_back: Release,
     mailbox: Mailbox,
     integration: Integration,
     *,
-    next_due_at: datetime,
     at: datetime,
     had_strikes: bool = True,
 ) -> None:
@@ -109,7 +108,7 @@ def went_well(
             at=at,
             integration_id=integration.id,
             mailbox_id=mailbox.id,
-            detail=_over(mailbox.trouble, lease),
+            detail=_over(mailbox.trouble, given_back.lease),
         )
     if integration.trouble is not None:
         integrations.set_trouble(tx, integration.id, None)
@@ -118,9 +117,9 @@ def went_well(
             "integration_mended",
             at=at,
             integration_id=integration.id,
-            detail=_over(integration.trouble, lease),
+            detail=_over(integration.trouble, given_back.lease),
         )
-    mailboxes.release(tx, lease, next_due_at=next_due_at, round_ended_at=at)
+    mailboxes.release(tx, given_back)
 
 
 def _over(trouble: Trouble, lease: Lease) -> events.Detail:
@@ -142,7 +141,8 @@ def failed_too_much(
     at: datetime,
 ) -> None:
     """Write down that a round reached its end, and that so many emails failed that the mailbox is left alone `until` then."""
-    went_well(tx, lease, mailbox, integration, next_due_at=until, at=at)
+    given_back = Release(lease=lease, next_due_at=until, round_ended_at=at)
+    went_well(tx, given_back, mailbox, integration, at=at)
     paused = Strikes(
         code=dangers.Code.FAILED_ITEMS, times=failed, since=at, last_at=at, hold_until=until
     )

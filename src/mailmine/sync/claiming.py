@@ -7,7 +7,7 @@ for all as well: it stands with the strikes, under the integration and under the
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from sqlalchemy import Connection as Transaction
@@ -15,12 +15,14 @@ from sqlalchemy import Connection as Transaction
 from mailmine.model.ids import ExchangeId, IntegrationId, MailboxId
 from mailmine.model.integration import Connection, Integration, Mailbox
 from mailmine.store import integrations, mailboxes, strikes
-from mailmine.store.mailboxes import Lease
+from mailmine.store.mailboxes import Lease, Turn
 from mailmine.store.strikes import Strikes
 from mailmine.sync.settings import SyncSettings
 
 LOOKED_AT = 8
 """Mailboxes that are looked at for each that may be read: some are held, of others the integration is busy."""
+STAYS = timedelta(seconds=1)
+"""How late a mailbox is, with the process that read it last and knows it, before another takes it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,12 @@ class Claimed:
     """The process that had it and went away without giving it back."""
     has_strikes: bool
     """Something went wrong with it, or with its integration, when it was last read."""
+
+    @property
+    def is_well(self) -> bool:
+        """Tell whether nothing is wrong that a round that goes well would mend."""
+        troubles = (self.mailbox.trouble, self.integration.trouble)
+        return not self.has_strikes and troubles == (None, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +76,11 @@ def claim(
     """
     limits = _Limits(tx, reading.values(), now=now, settings=settings)
     room = settings.rounds - len(reading)
-    ids = mailboxes.due(tx, now, limit=LOOKED_AT * settings.rounds, without=limits.full)
+    turn = Turn(owner=owner, patience=STAYS)
+    limit = LOOKED_AT * settings.rounds
+    ids = mailboxes.due(tx, now, limit=limit, turn=turn, without=limits.full)
     if not ids:
-        return Claims(claimed=(), next_due_at=mailboxes.next_due(tx))
+        return Claims(claimed=(), next_due_at=mailboxes.next_due(tx, turn))
     found = mailboxes.candidates(tx, ids)
     limits.learn({one.mailbox.integration_id for one in found.values()})
     held = _Held(tx, found.keys(), limits.known)
@@ -105,7 +115,7 @@ def claim(
     return Claims(
         claimed=claimed,
         # Where no more may be read, the end of a round is waited for, not the clock.
-        next_due_at=mailboxes.next_due(tx) if len(claimed) < room else None,
+        next_due_at=mailboxes.next_due(tx, turn) if len(claimed) < room else None,
     )
 
 

@@ -1,7 +1,6 @@
 """Tells whether a password was changed since it was refused, without keeping it."""
 
 import hashlib
-from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy import Connection as Transaction
@@ -11,6 +10,7 @@ from mailmine.model.ids import IntegrationId
 from mailmine.model.integration import DisabledReason, Integration
 from mailmine.store import integrations, mailboxes, settings
 from mailmine.store.settings import About
+from mailmine.sync.reach import Reaches
 from mailmine.sync.resume import resume
 
 
@@ -32,24 +32,24 @@ def remember_refused(tx: Transaction, integration: Integration, secret: str) -> 
     settings.put(tx, _name(integration.id), version(secret, integration.id))
 
 
-def welcome_new_secrets(
-    tx: Transaction, secret_of: Callable[[Integration], str], *, at: datetime
-) -> None:
+def welcome_new_secrets(tx: Transaction, reach: Reaches, *, at: datetime) -> None:
     """Let integrations go on at once that a refused password holds up, where there is another one now."""
-    for integration in integrations.list_all(tx):
-        trouble = integration.trouble
-        if trouble is None or not is_refusal(trouble.code):
+    held = [one for one in integrations.list_all(tx) if _is_held(one)]
+    reaches = reach(tx, held)
+    for integration in held:
+        found = reaches[integration.id]
+        if isinstance(found, Exception):  # no password is no new password
             continue
-        if not integration.enabled and integration.disabled_reason is not DisabledReason.SYNC_ERROR:
-            continue
-        try:
-            secret = secret_of(integration)
-        except Exception:  # noqa: BLE001, S112 - no password is no new password
-            continue
-        if settings.get(tx, _name(integration.id)) == version(secret, integration.id):
+        if settings.get(tx, _name(integration.id)) == version(found.secret, integration.id):
             continue
         running = [one for one in mailboxes.of_integration(tx, integration.id) if one.enabled]
         resume(tx, integration, running, at=at)
+
+
+def _is_held(integration: Integration) -> bool:
+    if integration.trouble is None or not is_refusal(integration.trouble.code):
+        return False
+    return integration.enabled or integration.disabled_reason is DisabledReason.SYNC_ERROR
 
 
 def welcome_new_proxy_secret(tx: Transaction, integration: Integration, *, at: datetime) -> None:

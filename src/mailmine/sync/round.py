@@ -1,6 +1,6 @@
 """One round of one mailbox: what changed since the last one is read, refined and stored.
 
-    folders      one request tells which folders there are and which changed
+    folders      one request tells which folders there are and which changed; where all is as it was, that is all
     fresh lane   new mail of folders whose history is still being read, all changes of those that were up to date
     history      of the others: as much as the slice of time allows, with a look at the fresh lane every two seconds
     chores       what a rename, a lost place or a deleted folder left to do; contents of attachments
@@ -38,8 +38,8 @@ from mailmine.store import copies, failures, folders, rechecks
 from mailmine.store.blobs import Blobs
 from mailmine.store.failures import Failure
 from mailmine.store.folders import FolderState, SeenFolder
-from mailmine.store.mailboxes import Lease
-from mailmine.sync import decide, filters, policy, recognition, versions
+from mailmine.store.mailboxes import Lease, Rest
+from mailmine.sync import decide, filters, policy, recognition, rest, versions
 from mailmine.sync.attachments import Contents
 from mailmine.sync.chores import Chores
 from mailmine.sync.desk import Desk
@@ -94,6 +94,8 @@ class Outcome:
     taken: Taken
     is_unfinished: bool
     """There is more to read or to do now."""
+    rest: Rest | None
+    """How the mailbox looks, where there is nothing to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,7 @@ class Round:
     ) -> None:
         reader = OpeningReader(reader)
         self._mailbox = mailbox
+        self._lease = lease
         self._desk = desk
         self._reader = reader
         self._backend = backend
@@ -146,6 +149,7 @@ class Round:
         self._states: dict[FolderId, FolderState] = {}
         self._storing = Storing(mailbox, lease, desk=desk, outcomes=self._memory.outcomes, now=now)
         self._unfinished = False
+        self._rest: Rest | None = None
         self._has_chores = False
         self._is_recognising = False
         self._looked_at = float("-inf")
@@ -176,10 +180,15 @@ class Round:
             await self._storing.stored()
         finally:
             await self._storing.settle()
-        return Outcome(taken=self._storing.taken, is_unfinished=self._unfinished)
+        return Outcome(taken=self._storing.taken, is_unfinished=self._unfinished, rest=self._rest)
 
     async def _run(self) -> None:
-        known, present = await self._look()
+        tree = await self._see()
+        before = self._lease.rest
+        if before is not None and self._now() < before.until and before.tree == self._looks(tree):
+            self._rest = before
+            return
+        known, present = await self._look(tree)
         await self._retry(known.failed, known.states)
         await self._take_in_new(present)
         await self._read_history([state for state in present if _is_loading(state)])
@@ -199,9 +208,46 @@ class Round:
             self._unfinished |= await self._contents.fetch(
                 self._settings.attachments, self._is_over
             )
+        await self._come_to_rest(tree, known, present)
 
-    async def _look(self) -> tuple[_Known, list[FolderState]]:
-        """Ask which folders there are and which changed; give what is known, and the folders to be read."""
+    async def _come_to_rest(
+        self, tree: FolderTree, known: _Known, present: Sequence[FolderState]
+    ) -> None:
+        """See whether there was nothing to do, and will be nothing as long as the folders look like this."""
+        looks = self._looks(tree)
+        was_idle = not (
+            self._read_keys
+            or self._unfinished
+            or self._is_recognising
+            or self._has_chores
+            or known.chores
+            or known.failed
+        )
+        if (
+            looks is None
+            or not was_idle
+            or not all(rest.is_read(state, self._hints[state.folder_id]) for state in present)
+        ):
+            return
+        until = await self._desk.read(
+            partial(
+                rest.until,
+                mailbox_id=self._mailbox.id,
+                read=present,
+                now=self._now(),
+                full_pass=self._settings.full_pass_interval,
+            )
+        )
+        self._rest = Rest(tree=looks, until=until)
+
+    def _looks(self, tree: FolderTree) -> str | None:
+        # Search folders are asked for as well: the tree is not all that one would have to see.
+        if filters.wants_search_folders(self._mailbox.filters):
+            return None
+        return rest.looks(tree, self._backend)
+
+    async def _see(self) -> FolderTree:
+        """Ask which folders there are, and note which changed."""
         self._looked_at = time.monotonic()
         tree = await self._with_searches(await self._reader.folders())
         self._hints = {folder.id: folder.last_change for folder in tree.folders}
@@ -209,6 +255,10 @@ class Round:
             if folder_id not in self._memory.hints or self._memory.hints[folder_id][0] != hint:
                 self._memory.hints[folder_id] = (hint, self._now())
         self._memory.begun_at = self._memory.begun_at or self._now()
+        return tree
+
+    async def _look(self, tree: FolderTree) -> tuple[_Known, list[FolderState]]:
+        """Give what is known of the folders, and those to be read."""
         known = await self._meet(tree)
         self._states = {state.folder_id: state for state in known.states}
         self._is_recognising = known.ids is not None and known.ids.is_recognising
@@ -255,7 +305,7 @@ class Round:
         """Between two pages of history, from time to time, take in what arrived meanwhile."""
         if time.monotonic() - self._looked_at >= self._settings.fresh_interval.total_seconds():
             await self._storing.stored()
-            _, present = await self._look()
+            _, present = await self._look(await self._see())
             await self._take_in_new(present)
 
     # -- which folders

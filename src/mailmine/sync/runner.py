@@ -10,12 +10,11 @@ import random
 import secrets
 import socket
 import traceback
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from operator import attrgetter
 from typing import Protocol
 
 import structlog
@@ -29,11 +28,12 @@ from mailmine.exchange.reader import Account, Reader
 from mailmine.model.ids import IntegrationId, MailboxId
 from mailmine.model.integration import Connection, Integration, Mailbox
 from mailmine.model.past_round import PastRound
+from mailmine.model.reach import Reach
 from mailmine.store import mailboxes, workers
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
 from mailmine.store.errors import LeaseLost, StoreError
-from mailmine.store.mailboxes import Lease
+from mailmine.store.mailboxes import Lease, Release
 from mailmine.store.presence import Presence
 from mailmine.store.workers import Worker
 from mailmine.sync import aftermath, claiming, endings, recent, schedule, versions
@@ -42,6 +42,7 @@ from mailmine.sync.claiming import Claimed, Claims
 from mailmine.sync.credentials import is_refusal, remember_refused, welcome_new_secrets
 from mailmine.sync.desk import Desk
 from mailmine.sync.outcomes import Outcomes
+from mailmine.sync.reach import Reaches
 from mailmine.sync.recent import Recent
 from mailmine.sync.refinery import Here, Refinery, RefineryBroken
 from mailmine.sync.report import Ending, Report
@@ -52,7 +53,7 @@ log = structlog.get_logger(__name__)
 
 LONGEST_SLEEP = timedelta(seconds=2)
 """What is due may be changed by another process: it is looked up this often, which costs one small query."""
-TOGETHER = 0.02
+TOGETHER = 0.05
 """Seconds after the end of a round until the next is claimed in its place, while others run."""
 FORGOTTEN = timedelta(hours=1)
 """So long a process that went away without a word is still shown."""
@@ -73,8 +74,19 @@ class Runs(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class _Running:
+    """A round under way."""
+
+    integration_id: IntegrationId
+    lease: Lease
+    task: "asyncio.Task[None]"
+    cut: Ending | None = None
+    """Why it was cut off."""
+
+
 class Runner:
-    """Runs rounds in this process. `secret_of` gives the password of an integration's account, `connection_of` its connection.
+    """Runs rounds in this process. `reach` gives what integrations are reached with.
 
     `refinery` refines the emails; without one that is done here as well. While `has_room` says no, no round
     begins, and those under way end: what is not read is not lost, what cannot be written might be.
@@ -85,8 +97,7 @@ class Runner:
         database: Database,
         blobs: Blobs,
         *,
-        secret_of: Callable[[Integration], str],
-        connection_of: Callable[[Integration], Connection] = attrgetter("connection"),
+        reach: Reaches,
         settings: SyncSettings | None = None,
         refinery: Refinery | None = None,
         open_account: Callable[[Connection, str], Account] = open_account,
@@ -96,8 +107,7 @@ class Runner:
     ) -> None:
         self._database = database
         self._blobs = blobs
-        self._secret_of = secret_of
-        self._connection_of = connection_of
+        self._reach = reach
         self._settings = settings or SyncSettings()
         self._refinery = refinery or Here()
         self._has_room = has_room
@@ -112,8 +122,8 @@ class Runner:
         self._hinted_at: dict[MailboxId, datetime] = {}
         self._memories: dict[MailboxId, Memory] = {}
         self._recent = Recent()
-        self._running: dict[MailboxId, asyncio.Task[None]] = {}
-        self._of: dict[MailboxId, IntegrationId] = {}
+        self._running: dict[MailboxId, _Running] = {}
+        self._given_back: list[Release] = []
         self._wake = asyncio.Event()
         self._stop = asyncio.Event()
         self._claimed_at = now()
@@ -132,13 +142,12 @@ class Runner:
         self._desk = Desk(self._database)
         stopped = asyncio.create_task(stop.wait())
         heartbeat = asyncio.create_task(self._say_that_i_am_there())
+        keeper = asyncio.create_task(self._keep_leases())
         starting = asyncio.create_task(
             self._refinery.start()
         )  # the first email must not wait for it
         try:
-            await self._desk.write(
-                lambda tx: welcome_new_secrets(tx, self._secret_of, at=self._now())
-            )
+            await self._desk.write(lambda tx: welcome_new_secrets(tx, self._reach, at=self._now()))
             while not stop.is_set():
                 await self._start_due()
                 await self._pause(stopped)
@@ -147,11 +156,13 @@ class Runner:
             heartbeat.cancel()
             try:
                 await self._drain()
+                keeper.cancel()
                 await self._accounts.aclose()
                 with suppress(StoreError):
                     await self._desk.write(partial(workers.leave, worker_id=self._owner))
             finally:  # whatever goes wrong on the way out
-                await asyncio.gather(heartbeat, return_exceptions=True)
+                keeper.cancel()
+                await asyncio.gather(heartbeat, keeper, return_exceptions=True)
                 await asyncio.to_thread(self._desk.close)
                 presence.leave()
                 await self._refinery.aclose()
@@ -195,12 +206,15 @@ class Runner:
             return
         self._claimed_at = self._now()
         if self._is_waiting_for_room():
+            await self._give_back()
             return
         hinted, self._hinted = self._hinted, set()
+        given_back, self._given_back = self._given_back, []
         try:
-            claims = await self._desk.write(partial(self._claim, hinted))
+            claims, reaches = await self._desk.write(partial(self._claim, hinted, given_back))
         except StoreError as error:
             self._hinted |= hinted
+            self._given_back += given_back
             log.warning("schedule not read", error=str(error))
             await asyncio.sleep(AFTER_STORE_ERROR.total_seconds())
             return
@@ -210,9 +224,8 @@ class Runner:
             if one.left_by is not None:
                 self._taken_over += 1
                 log.warning("mailbox taken over", mailbox=mailbox.address, left_by=one.left_by)
-            task = asyncio.create_task(self._watch(one))
-            self._running[mailbox.id] = task
-            self._of[mailbox.id] = integration.id
+            task = asyncio.create_task(self._watch(one, reaches[integration.id]))
+            self._running[mailbox.id] = _Running(integration.id, one.lease, task)
             task.add_done_callback(partial(self._ended, mailbox.id))
 
     def _is_waiting_for_room(self) -> bool:
@@ -222,10 +235,25 @@ class Runner:
         self._is_full = is_full
         return is_full
 
-    def _claim(self, hinted: Collection[MailboxId], tx: Transaction) -> Claims:
+    def _claim(
+        self, hinted: Collection[MailboxId], given_back: Collection[Release], tx: Transaction
+    ) -> tuple[Claims, Mapping[IntegrationId, Reach | Exception]]:
+        """Give back the leases of rounds that ended and claim others in their place, at one blow: it is done all the time."""
         now = self._claimed_at
+        mailboxes.release_all(tx, given_back)
         self._bring_forward(tx, hinted, now)
-        return claiming.claim(tx, self._of, owner=self._owner, now=now, settings=self._settings)
+        reading = {id_: one.integration_id for id_, one in self._running.items()}
+        claims = claiming.claim(tx, reading, owner=self._owner, now=now, settings=self._settings)
+        wanted = {one.integration.id: one.integration for one in claims.claimed}
+        return claims, self._reach(tx, wanted.values())
+
+    async def _give_back(self) -> None:
+        """Give back the leases of rounds that ended. Where that cannot be written they run out by themselves."""
+        if not self._given_back:
+            return
+        given_back, self._given_back = self._given_back, []
+        with suppress(StoreError):
+            await self._desk.write(partial(mailboxes.release_all, given_back=given_back))
 
     def _bring_forward(self, tx: Transaction, hinted: Collection[MailboxId], now: datetime) -> None:
         """Let mailboxes in which something happened be read now; one where much does, not all the time."""
@@ -240,7 +268,6 @@ class Runner:
 
     def _ended(self, mailbox_id: MailboxId, task: "asyncio.Task[None]") -> None:
         del self._running[mailbox_id]
-        del self._of[mailbox_id]
         if self._running:
             # Others will end in this moment: what is claimed together costs less.
             asyncio.get_running_loop().call_later(TOGETHER, self._wake.set)
@@ -268,19 +295,19 @@ class Runner:
 
     async def _drain(self) -> None:
         """Let rounds under way end, for a while."""
-        if not self._running:
-            return
-        running = set(self._running.values())
-        _, late = await asyncio.wait(running, timeout=self._settings.drain.total_seconds())
-        for task in late:
-            task.cancel()
-        if late:
-            await asyncio.wait(late)
+        if self._running:
+            running = {one.task for one in self._running.values()}
+            _, late = await asyncio.wait(running, timeout=self._settings.drain.total_seconds())
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
+        await self._give_back()
 
     # -- one round
 
-    async def _watch(self, one: Claimed) -> None:
-        """Run a round, and keep its lease meanwhile; without the lease the round is cut off."""
+    async def _watch(self, one: Claimed, reach: Reach | Exception) -> None:
+        """Run a round, and tell how it went."""
         lease, mailbox, integration = one.lease, one.mailbox, one.integration
         with (
             structlog.contextvars.bound_contextvars(
@@ -291,28 +318,23 @@ class Runner:
             metrics.tallied() as tally,
         ):
             begun_at, report = self._now(), Report()
-            round_ = asyncio.create_task(self._round(one, report))
-            keeper = asyncio.create_task(self._keep(lease))
             try:
-                await asyncio.wait({round_, keeper}, return_when=asyncio.FIRST_COMPLETED)
+                await self._round(one, reach, report)
+            except LeaseLost:
+                report.ending = Ending.TAKEN_OVER
+            except StoreError as error:
+                report.ending, report.error = Ending.NOT_STORED, str(error)
+            except asyncio.CancelledError:
+                cut = self._running[mailbox.id].cut
+                if cut is None:
+                    raise
+                report.ending = cut
             finally:
-                for task in (round_, keeper):
-                    task.cancel()
-                results = await asyncio.gather(round_, keeper, return_exceptions=True)
-                for result in results:
-                    match result:
-                        case LeaseLost():
-                            report.ending = Ending.TAKEN_OVER
-                        case StoreError():
-                            report.ending, report.error = Ending.NOT_STORED, str(result)
                 took = self._now() - begun_at
                 report.tell(log, tally, took)
                 if report.ending not in _NOT_OURS:
                     past = recent.past(report, tally, at=begun_at, took=took)
                     await self._remember(mailbox.id, past)
-            for result in results:
-                if not isinstance(result, StoreError | asyncio.CancelledError | None):
-                    raise result
 
     async def _remember(self, mailbox_id: MailboxId, past: PastRound) -> None:
         """Keep a round that is over, for people: where that cannot be written, the log has it."""
@@ -320,29 +342,44 @@ class Runner:
             with suppress(StoreError):
                 await self._desk.write(act)
 
-    async def _keep(self, lease: Lease) -> None:
+    async def _keep_leases(self) -> None:
+        """Keep the leases of all rounds under way; without its lease a round is cut off."""
         while True:
             await asyncio.sleep(self._settings.lease_renewal.total_seconds())
-            await self._desk.write(partial(self._renew, lease))
+            now = self._now()
+            until = now + self._settings.lease
+            leases = {id_: one.lease for id_, one in self._running.items()}
+            try:
+                kept = await self._desk.write(
+                    partial(mailboxes.renew_all, leases=leases.values(), until=until)
+                )
+                why = Ending.TAKEN_OVER
+            except StoreError:
+                kept = {id_ for id_, lease in leases.items() if lease.until > now}
+                why, until = Ending.NOT_STORED, now
+            for id_, lease in leases.items():
+                one = self._running.get(id_)
+                if one is None or one.lease is not lease:
+                    continue  # it ended meanwhile
+                if id_ not in kept:
+                    one.cut = why
+                    one.task.cancel()
+                elif until > lease.until:
+                    one.lease = replace(lease, until=until)
 
-    def _renew(self, lease: Lease, tx: Transaction) -> Lease:
-        return mailboxes.renew(tx, lease, until=self._now() + self._settings.lease)
-
-    async def _round(self, one: Claimed, report: Report) -> None:
+    async def _round(self, one: Claimed, reach: Reach | Exception, report: Report) -> None:
         """Run a round, and write down how it went."""
         lease, mailbox, integration = one.lease, one.mailbox, one.integration
         started_at = self._now()
         memory = self._memories.setdefault(
             mailbox.id, Memory(outcomes=Outcomes(self._settings.warnings))
         )
-        try:
-            secret = await asyncio.to_thread(self._secret_of, integration)
-            connection = await asyncio.to_thread(self._connection_of, integration)
-        except Exception as error:  # noqa: BLE001 - whatever keeps the password from us is told to a person
-            log.warning("password not had", error=type(error).__name__)
-            fault = aftermath.fault_of_secret(error)
+        if isinstance(reach, Exception):
+            log.warning("password not had", error=type(reach).__name__)
+            fault = aftermath.fault_of_secret(reach)
             await self._failed(lease, mailbox, integration, fault, report)
             return
+        connection, secret = reach.connection, reach.secret
         try:
             reachable = replace(integration, connection=connection)
             async with self._accounts.reader(reachable, mailbox, secret) as reader:
@@ -396,17 +433,22 @@ class Runner:
                 )
                 outcomes.clear()
             else:
-                await self._desk.write(
-                    lambda tx: aftermath.went_well(
-                        tx,
-                        lease,
-                        mailbox,
-                        integration,
-                        next_due_at=next_due_at,
-                        at=now,
-                        had_strikes=one.has_strikes,
-                    )
+                given_back = Release(
+                    lease=lease, next_due_at=next_due_at, round_ended_at=now, rest=outcome.rest
                 )
+                if one.is_well:
+                    self._given_back.append(given_back)
+                else:
+                    await self._desk.write(
+                        lambda tx: aftermath.went_well(
+                            tx,
+                            given_back,
+                            mailbox,
+                            integration,
+                            at=now,
+                            had_strikes=one.has_strikes,
+                        )
+                    )
             report.ending = Ending.UNFINISHED if outcome.is_unfinished else Ending.DONE
 
     async def _assume_version(

@@ -144,7 +144,7 @@ def _keep(
         credentials.forget(tx, saved.id, credentials.ACCOUNT)
     if read.secret is not None:
         credentials.keep(tx, keyring, saved.id, read.secret, at=at)
-        welcome_new_secrets(tx, lambda one: credentials.of(tx, keyring, one.id) or "", at=at)
+        welcome_new_secrets(tx, partial(credentials.reach, keyring=keyring), at=at)
     if credentials.keep_for_proxy(tx, keyring, saved, read.proxy_secret, before=before, at=at):
         welcome_new_proxy_secret(tx, saved, at=at)
     lack = editing.lack(saved, has_secret=credentials.is_given(tx, saved.id))

@@ -18,6 +18,7 @@ from mailmine.model.ids import ItemId
 from mailmine.store import failures, folders, integrations, mailboxes
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
+from mailmine.store.mailboxes import Release
 from tests.integration.api.client import Answer, Client
 from tests.integration.api.conftest import KEYRING, ClientOf
 from tests.integration.api.town import NOON, Town
@@ -108,7 +109,9 @@ async def test_a_mailbox_as_it_goes(fresh: tuple[Database, Blobs, Town]) -> None
         assert troubled is not None
         late = mailboxes.claim(tx, orders.id, owner="a", now=now, until=now + timedelta(minutes=1))
         assert late is not None
-        mailboxes.release(tx, late, next_due_at=now - timedelta(minutes=7), round_ended_at=now)
+        mailboxes.release(
+            tx, Release(lease=late, next_due_at=now - timedelta(minutes=7), round_ended_at=now)
+        )
         mailboxes.set_enabled(tx, mailboxes.list_all(tx)[0].id, enabled=False)
         folder = folders.save_tree(
             tx,

@@ -22,6 +22,7 @@ from mailmine.notify.notifier import Notifier
 from mailmine.notify.smtp import Security, Smtp
 from mailmine.store import buckets, events, integrations, mailboxes, projects, users
 from mailmine.store.database import Database
+from mailmine.store.mailboxes import Release
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -202,7 +203,9 @@ class Town:
                     tx, mailbox_id, owner="test", now=self.now, until=self.now + MINUTE
                 )
                 assert lease is not None
-                mailboxes.release(tx, lease, next_due_at=self.now + HOUR, round_ended_at=self.now)
+                mailboxes.release(
+                    tx, Release(lease=lease, next_due_at=self.now + HOUR, round_ended_at=self.now)
+                )
 
 
 async def finish(notifier: Notifier) -> None:

@@ -23,6 +23,7 @@ from mailmine.model.integration import (
 from mailmine.store import comments, integrations, mailboxes, sources
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
+from mailmine.store.mailboxes import Release
 from mailmine.sync import aftermath
 from mailmine.sync.configure import (
     Configuration,
@@ -172,9 +173,11 @@ class World:
                 now=self.time,
             ).run()
             with store.write() as tx:
-                aftermath.went_well(
-                    tx, lease, mailbox, self.integration(), next_due_at=now, at=self.time()
+                ended = self.time()
+                given_back = Release(
+                    lease=lease, next_due_at=now, round_ended_at=ended, rest=outcome.rest
                 )
+                aftermath.went_well(tx, given_back, mailbox, self.integration(), at=ended)
         finally:
             desk.close()
             await account.aclose()

@@ -8,6 +8,7 @@ import pytest
 from mailmine.exchange.faults import Fault, Scope, Where
 from mailmine.model.integration import DisabledReason
 from mailmine.store import events, mailboxes, strikes
+from mailmine.store.mailboxes import Release
 from mailmine.sync import aftermath, schedule
 from mailmine.sync.configure import Configuration, ConfigurationError, apply
 from mailmine.sync.patience import Patience, Threshold
@@ -40,7 +41,8 @@ def succeed(world: World, at: datetime, address: str = ORDERS) -> None:
         until = at + timedelta(seconds=30)
         lease = mailboxes.claim(tx, mailbox.id, owner="test", now=at, until=until)
         assert lease is not None
-        aftermath.went_well(tx, lease, mailbox, integration, next_due_at=until, at=at)
+        given_back = Release(lease=lease, next_due_at=until, round_ended_at=at)
+        aftermath.went_well(tx, given_back, mailbox, integration, at=at)
 
 
 def kinds(world: World) -> list[str]:

@@ -264,6 +264,7 @@ from datetime import timedelta
 import structlog
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
+from mailmine.sync.reach import by_secret
 from mailmine.sync.runner import Runner
 from mailmine.sync.settings import SyncSettings
 
@@ -274,7 +275,7 @@ settings = SyncSettings(
     page=5, poll_interval=timedelta(seconds=0.2), lease=timedelta(seconds=0.5),
     lease_renewal=timedelta(seconds=0.1), slice=timedelta(seconds=0.1),
 )
-runner = Runner(database, Blobs.open(sys.argv[2]), secret_of=lambda _: "secret", settings=settings)
+runner = Runner(database, Blobs.open(sys.argv[2]), reach=by_secret(lambda _: "secret"), settings=settings)
 print("ready", flush=True)
 asyncio.run(runner.run(asyncio.Event()))
 """

@@ -16,6 +16,7 @@ from mailmine.model.integration import Connection
 from mailmine.store import mailboxes
 from mailmine.sync import listening
 from mailmine.sync.listening import Listening
+from mailmine.sync.reach import by_secret
 from mailmine.sync.runner import Runner
 from mailmine.sync.settings import SyncSettings
 from tests.integration.sync.conftest import ACCOUNT, CLAIMS, ORDERS, World, eml
@@ -61,7 +62,7 @@ class Run:
         self._runner = Runner(
             world.database,
             world.blobs,
-            secret_of=lambda _: world.password,
+            reach=by_secret(lambda _: world.password),
             settings=SELDOM,
             open_account=self._open,
             now=world.time,
@@ -110,7 +111,7 @@ async def test_new_mail_of_many_mailboxes_is_there_long_before_the_next_poll(
     runner = Runner(
         world.database,
         world.blobs,
-        secret_of=lambda _: world.password,
+        reach=by_secret(lambda _: world.password),
         settings=SyncSettings(
             poll_interval=timedelta(hours=1), listen_after=timedelta(seconds=0.5)
         ),

@@ -29,6 +29,7 @@ from mailmine.notify.webhook import Webhook
 from mailmine.store import integrations, mailboxes, settings, users
 from mailmine.sync import policy, schedule
 from mailmine.sync.policy import TABLE, Action, Rule
+from mailmine.sync.reach import by_secret
 from mailmine.sync.resume import resume
 from mailmine.sync.runner import Runner
 from mailmine.sync.settings import SyncSettings
@@ -155,7 +156,7 @@ async def playing(world: World) -> AsyncIterator[Scene]:
         scene.runner = Runner(
             world.database,
             world.blobs,
-            secret_of=scene.secret_of,
+            reach=by_secret(scene.secret_of),
             settings=SLOW,
             open_account=partial(open_account, clock=clock),
             now=clock.time,

@@ -14,6 +14,7 @@ from mailmine.model.integration import DisabledReason
 from mailmine.model.past_round import PastRound
 from mailmine.store import events, integrations, mailboxes, rounds, strikes
 from mailmine.store.presence import Presence
+from mailmine.sync.reach import by_secret
 from mailmine.sync.runner import Runner
 from mailmine.sync.settings import SyncSettings
 from tests.integration.sync.conftest import ACCOUNT, CLAIMS, ORDERS, World, eml
@@ -33,7 +34,7 @@ async def running(
     runner = Runner(
         world.database,
         world.blobs,
-        secret_of=lambda _: world.password,
+        reach=by_secret(lambda _: world.password),
         settings=settings,
         has_room=has_room,
         now=world.time,

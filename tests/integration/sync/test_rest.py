@@ -1,0 +1,190 @@
+"""A mailbox in which nothing happens is asked one thing, and looked up nowhere; whatever happens in it ends that."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Self
+
+import pytest
+
+from exchange_simulator import Message
+from mailmine.exchange.faults import Fault, Scope, Where
+from mailmine.exchange.reader import Account, Folder, FolderTree, Reader
+from mailmine.model.ids import FolderId, ItemId
+from mailmine.model.integration import Backend
+from mailmine.store import failures, folders, mailboxes
+from mailmine.sync import rest
+from mailmine.sync.desk import Desk
+from mailmine.sync.round import Outcome
+from tests.integration.sync.conftest import ORDERS, World, both, eml
+
+LATER = timedelta(seconds=30)
+
+
+@dataclass
+class Watched:
+    """One reader of one mailbox, as a runner keeps it."""
+
+    world: World
+    account: Account = field(init=False)
+    reader: Reader = field(init=False)
+
+    async def __aenter__(self) -> Self:
+        self.world.now = datetime.now(UTC)
+        self.account = self.world.account()
+        self.reader = self.account.reader(ORDERS)
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.account.aclose()
+
+    async def poll(self, after: timedelta = LATER) -> Outcome:
+        """Run the next round."""
+        self.world.now = self.world.time() + after
+        return await self.world.round(reader=self.reader)
+
+    async def come_to_rest(self) -> None:
+        """Run rounds until there is nothing to do."""
+        for _ in range(6):
+            if (await self.poll()).rest is not None:
+                return
+        raise AssertionError("it does not come to rest")
+
+
+def forbid(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no round look anything up, or write anything."""
+
+    async def refused(*_: object) -> None:
+        raise AssertionError("the database was asked")
+
+    monkeypatch.setattr(Desk, "read", refused)
+    monkeypatch.setattr(Desk, "write", refused)
+
+
+@both
+async def test_a_mailbox_at_rest_is_looked_up_nowhere(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders = world.exchange.mailbox(ORDERS)
+    for number in range(3):
+        orders.deliver(eml(number), folder="Inbox/Orders" if number else "Inbox")
+    world.configure(sync_attachments=True)
+    async with Watched(world) as watched:
+        await watched.come_to_rest()
+        forbid(monkeypatch)
+        for _ in range(3):
+            outcome = await watched.poll()
+            assert outcome.rest is not None
+            assert not outcome.is_unfinished
+
+
+def _deliver(message: Message, world: World) -> None:
+    del message
+    world.exchange.mailbox(ORDERS).deliver(eml(2))
+
+
+def _move(message: Message, world: World) -> None:
+    del world
+    message.move("Done")
+
+
+def _rename(message: Message, world: World) -> None:
+    del message
+    world.exchange.mailbox(ORDERS).rename_folder("Inbox/Orders", "Chairs")
+
+
+EVENTS: dict[str, tuple[Callable[[Message, World], None], str, int]] = {
+    "an email arrives": (_deliver, "Orders", 2),
+    "one is moved": (_move, "Done", 1),
+    "its folder gets another name": (_rename, "Chairs", 1),
+}
+"""What happens, in which folder the first email lies then, and how many comments there are."""
+
+
+@both
+@pytest.mark.parametrize("event", EVENTS)
+async def test_what_happens_in_it_ends_its_rest(world: World, event: str) -> None:
+    happen, folder, comments = EVENTS[event]
+    orders = world.exchange.mailbox(ORDERS)
+    orders.make_folder("Done")
+    message = orders.deliver(eml(1), folder="Inbox/Orders")
+    world.configure()
+    async with Watched(world) as watched:
+        await watched.come_to_rest()
+        happen(message, world)
+        while (await watched.poll()).is_unfinished:
+            pass
+        assert world.folder_of(1) == folder
+        assert len(world.comments()) == comments
+        await watched.come_to_rest()
+
+
+async def test_every_folder_is_read_from_time_to_time_all_the_same(world: World) -> None:
+    world.exchange.mailbox(ORDERS).deliver(eml(1))
+    world.configure()
+    async with Watched(world) as watched:
+        await watched.come_to_rest()
+        world.exchange.requests.clear()
+        await watched.poll()
+        assert world.exchange.requests.count("SyncFolderItems") == 0
+        await watched.poll(world.settings.full_pass_interval)
+        assert world.exchange.requests.count("SyncFolderItems") > 0
+
+
+async def test_what_failed_is_tried_again_when_it_is_time_to(world: World) -> None:
+    world.exchange.mailbox(ORDERS).deliver(eml(1))
+    world.configure()
+    async with Watched(world) as watched:
+        await watched.come_to_rest()
+        mailbox, now = world.mailbox(), world.time()
+        again = now + timedelta(minutes=5)
+        with world.database.write() as tx:
+            inbox = folders.of_mailbox(tx, mailbox.id)[0]
+            failures.record(
+                tx,
+                mailbox.id,
+                inbox.key,
+                ItemId("gone"),
+                code="ErrorItemCorrupt",
+                message="It is damaged.",
+                at=now,
+                next_try_at=again,
+            )
+            mailboxes.wake(tx, mailbox.id, now)
+        outcome = await watched.poll()
+        assert outcome.rest is not None
+        assert outcome.rest.until == again
+        world.exchange.requests.clear()
+        await watched.poll(timedelta(minutes=5))
+        assert world.exchange.requests.count("GetItem") == 1
+
+
+async def test_a_folder_that_cannot_be_read_leaves_no_rest(world: World) -> None:
+    orders = world.exchange.mailbox(ORDERS)
+    orders.deliver(eml(1), folder="Inbox/Orders")
+    world.configure()
+    async with Watched(world) as watched:
+        await watched.come_to_rest()
+        orders.deliver(eml(2), folder="Inbox/Orders")
+        denied = Fault(where=Where.EWS, code="ErrorAccessDenied", message="No.", scope=Scope.FOLDER)
+
+        async def refused(*_: object, **__: object) -> Fault:
+            return denied
+
+        watched.reader.changes = refused  # type: ignore[method-assign]
+        for _ in range(3):
+            assert (await watched.poll()).rest is None
+
+
+def test_folders_whose_changes_a_server_does_not_tell_have_no_looks() -> None:
+    folder = partial(folder_of, last_change="1")
+    tree = FolderTree(folders=(folder("a"), folder("b")), is_complete=True)
+    assert rest.looks(tree, Backend.EWS) == rest.looks(tree, Backend.EWS) is not None
+    other = FolderTree(folders=(folder("a"), folder_of("b", last_change=None)), is_complete=True)
+    assert rest.looks(other, Backend.EWS) is None
+    assert rest.looks(tree, Backend.EWS) != rest.looks(tree, Backend.GRAPH)
+
+
+def folder_of(name: str, *, last_change: str | None) -> Folder:
+    return Folder(id=FolderId(name), path=(name,), total=1, last_change=last_change)
