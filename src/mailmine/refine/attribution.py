@@ -163,9 +163,11 @@ def is_attribution(text: str, *, quoted: bool) -> bool:
     if not ends and not quoted:
         return False
     address = "@" in text
-    if labels.wrote().search(text, max(0, len(text) - _AFTER_VERB)):
+    if verbs := list(labels.wrote().finditer(text, max(0, len(text) - _AFTER_VERB))):
+        if address or _has_date(text):
+            return quoted or not _tells_on(text[verbs[-1].end() :])
         return (
-            address or _has_date(text) or (ends and quoted and len(text) < 120)  # noqa: PLR2004
+            ends and quoted and len(text) < 120 and not _tells_on(text[verbs[-1].end() :])  # noqa: PLR2004
         )
     if ends and address and _ENDS_IN_ADDRESS.search(text) and _has_date(text):
         return True
@@ -174,6 +176,12 @@ def is_attribution(text: str, *, quoted: bool) -> bool:
     if ends:
         return address or _has_date(text)
     return address and bool(_LOOSE_DATE.search(text)) and len(text) < 200  # noqa: PLR2004
+
+
+def _tells_on(text: str) -> bool:
+    """Whether what follows the verb is neither a time nor somebody: `wrote to us:`, `wrote in her last letter:`."""
+    words = text.rstrip(":\uff1a \t\xa0").split()
+    return bool(words) and all(word.isalpha() and word.islower() for word in words)
 
 
 def _has_date(text: str) -> bool:
