@@ -164,17 +164,14 @@ def is_attribution(text: str, *, quoted: bool) -> bool:
         return False
     address = "@" in text
     if verbs := list(labels.wrote().finditer(text, max(0, len(text) - _AFTER_VERB))):
+        tells_on = _tells_on(text[verbs[-1].end() :])
         if address or _has_date(text):
-            return quoted or not _tells_on(text[verbs[-1].end() :])
-        return (
-            ends and quoted and len(text) < 120 and not _tells_on(text[verbs[-1].end() :])  # noqa: PLR2004
-        )
+            return quoted or not tells_on
+        return ends and quoted and not tells_on and len(text) < 120  # noqa: PLR2004
     if ends and address and _ENDS_IN_ADDRESS.search(text) and _has_date(text):
         return True
-    if not quoted:
-        return False
     if ends:
-        return address or _has_date(text)
+        return quoted and (address or _has_date(text))
     return address and bool(_LOOSE_DATE.search(text)) and len(text) < 200  # noqa: PLR2004
 
 

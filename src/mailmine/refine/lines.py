@@ -35,6 +35,8 @@ class Mark(Enum):
     REST = auto()
     """From here on everything is history (Outlook)."""
     ATTRIBUTION = auto()
+    CITED = auto()
+    """In a quotation that the author made with a button of the editor (Gmail)."""
     SIGNATURE = auto()
     RULE = auto()
     """A horizontal rule, or a border drawn above."""
@@ -67,7 +69,7 @@ def of_text(text: str) -> list[Line]:
             ">" in raw[:9]
             and (prefix := _QUOTE_PREFIX.match(raw))
             and not _is_tail(above, raw)
-            and not _ends_attribution(lines, raw)
+            and not (":" in raw[-3:] and _ends_attribution(lines, raw))
         ):
             line = Line(raw[prefix.end() :], raw, prefix[0].count(">"))
         lines.append(line)

@@ -266,7 +266,7 @@ def _mend(done: Labelled, email: Email | None) -> None:
     for at, line in enumerate(lines):
         if kinds[at] is not Kind.QUOTED:
             continue
-        if not own or (at < last and line.raw == line.text):
+        if not own or line.mark is Mark.CITED or (at < last and line.raw == line.text):
             # Nothing says whose words these are: the author quotes them, they are no history.
             kinds[at] = Kind.NEW
         elif at < last and opens:

@@ -320,6 +320,26 @@ def test_an_email_that_answers_another_says_so_by_its_headers_too() -> None:
     assert "It leaks." not in refine(answer).text
 
 
+BUTTON = '<blockquote class="gmail_quote" style="border-left:1px solid #ccc">It leaks.</blockquote>'
+
+
+def test_what_the_author_quotes_by_gmails_button_stays() -> None:
+    assert refine(of_html(f"<div>{WORDS}</div>{BUTTON}")).text == f"{WORDS}\n\nIt leaks."
+
+
+@pytest.mark.parametrize(
+    "quote",
+    [
+        f'<div class="gmail_quote">{BUTTON}</div>',
+        f"<div>On 3 Mar 2026, Bob &lt;bob@example.com&gt; wrote:</div>{BUTTON}",
+        f'<blockquote type="cite">Hello,{BUTTON}</blockquote>',
+    ],
+    ids=["in a container", "below an attribution", "in a quote"],
+)
+def test_an_email_that_gmail_quotes_does_not(quote: str) -> None:
+    assert refine(of_html(f"<div>{WORDS}</div>{quote}")).text == WORDS
+
+
 def test_marked_signatures_in_html() -> None:
     refined = refine(
         of_html(f'<div>{WORDS}</div><div class="gmail_signature">Ann<br>Example Ltd</div>')
