@@ -38,7 +38,7 @@ def refine(email: Email, *, whole: bool = True, known: Known | None = None) -> R
     result says what this one has for them to learn.
     """
     if not whole and email.html and (beginning := top.of_html(email.html)):
-        done = quotes.label(html.lines(beginning))
+        done = quotes.label(html.lines(beginning), email)
         if (
             top.is_enough(done)
             and (refined := _refined(done, email, whole=False, known=known)).reply
@@ -48,7 +48,7 @@ def refine(email: Email, *, whole: bool = True, known: Known | None = None) -> R
     lines = html.lines(email.html) if email.html else []
     if not any(line.raw for line in lines):
         lines = line_model.of_text(_unix(email.text or ""))
-    return _refined(quotes.label(lines), email, whole=whole, known=known)
+    return _refined(quotes.label(lines, email), email, whole=whole, known=known)
 
 
 def _refined(done: quotes.Labelled, email: Email, *, whole: bool, known: Known | None) -> Refined:

@@ -163,17 +163,22 @@ def is_attribution(text: str, *, quoted: bool) -> bool:
     if not ends and not quoted:
         return False
     address = "@" in text
-    if labels.wrote().search(text, max(0, len(text) - _AFTER_VERB)):
-        return (
-            address or _has_date(text) or (ends and quoted and len(text) < 120)  # noqa: PLR2004
-        )
+    if verbs := list(labels.wrote().finditer(text, max(0, len(text) - _AFTER_VERB))):
+        tells_on = _tells_on(text[verbs[-1].end() :])
+        if address or _has_date(text):
+            return quoted or not tells_on
+        return ends and quoted and not tells_on and len(text) < 120  # noqa: PLR2004
     if ends and address and _ENDS_IN_ADDRESS.search(text) and _has_date(text):
         return True
-    if not quoted:
-        return False
     if ends:
-        return address or _has_date(text)
+        return quoted and (address or _has_date(text))
     return address and bool(_LOOSE_DATE.search(text)) and len(text) < 200  # noqa: PLR2004
+
+
+def _tells_on(text: str) -> bool:
+    """Whether what follows the verb is neither a time nor somebody: `wrote to us:`, `wrote in her last letter:`."""
+    words = text.rstrip(":\uff1a \t\xa0").split()
+    return bool(words) and all(word.isalpha() and word.islower() for word in words)
 
 
 def _has_date(text: str) -> bool:

@@ -52,6 +52,9 @@ UNKNOWN = {"", "x-unknown", "unknown-8bit", "unknown", "8bit", "binary", "defaul
 _NO_CHARSETS = {"undefined", "idna", "punycode", "unicode-escape", "raw-unicode-escape"}
 """Python decodes by these, too; no mail is written in them."""
 
+_ISO_2022 = re.compile(rb"\x1b\$(?:[@AB]|\([CD]|(\)C))")
+"""Switches to characters of two bytes, in ASCII all of it; of Korean where `)C` follows."""
+
 _UNWANTED = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -81,6 +84,9 @@ def decode(data: bytes, declared: str = "") -> str:
     if data.isascii() and b"\x1b" not in data and not _is_stateful(declared):
         return data.decode("ascii").replace("\x00", "")
     name = codec(declared)
+    if data.isascii() and not _is_stateful(declared) and (switch := _ISO_2022.search(data)):
+        # Japanese and Korean that nothing declares: in ASCII an escape means no text at all.
+        name = "iso2022_kr" if switch[1] else "iso2022_jp_2"
     for candidate in dict.fromkeys((name, "utf-8")):
         if candidate is None or (candidate == "cp1252" and _is_utf8(data)):
             continue

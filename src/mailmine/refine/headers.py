@@ -51,7 +51,7 @@ def decode(value: str, hint: str = "") -> str:
 
 def _decode_bytes(value: str, hint: str) -> str:
     """Decode text whose bytes beyond ASCII are surrogates."""
-    if value.isascii():
+    if value.isascii() and "\x1b" not in value:
         return value
     return charset.decode(value.encode("utf-8", "surrogateescape"), hint)
 

@@ -17,6 +17,8 @@ _ADDRESS = re.compile(
 )
 _MAILTO = re.compile(r"[<\[]?mailto:([^\s<>\[\]]{1,300})[>\]]{0,2}")
 _TWICE = re.compile(r"(<[^<>]{1,200})<mailto:[^<>]{1,300}>>?")
+_NAMED_TWICE = re.compile(r"<\s?mailto:[^<>@]{0,100}(<[^<>]{1,200}>)\s?>")
+"""`Bob < mailto:Bob <bob@example.com> >`"""
 _IN_QUOTES = re.compile(
     '["\u00ab\u201e\u201c\u201d]\\s?([^"\u00ab\u00bb\u201c\u201d\u201e]{1,100}?)\\s?["\u00bb\u201c\u201d][\\s<(]*$'
 )
@@ -170,7 +172,7 @@ def _of_attribution(done: Labelled) -> Earlier | None:
 
 def _who_and_when(text: str) -> tuple[str, str]:
     """Part an attribution into somebody and a time: the address tells where somebody ends."""
-    text = labels.wrote().sub(" ", text).strip(_EDGE)
+    text = _NAMED_TWICE.sub(r"\1", labels.wrote().sub(" ", text)).strip(_EDGE)
     word, _, rest = text.partition(" ")
     if word.isalpha() and labels.starts().match(f"{word} 1"):
         text = rest.strip(_EDGE)  # `On`, of a day

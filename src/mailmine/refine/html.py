@@ -211,9 +211,9 @@ class _Reading:
             if meaning is _UNSEEN:
                 return False
             self._open(tag, meaning, attributes)
-        return not attributes or self._look_at(attributes)
+        return not attributes or self._look_at(tag, attributes)
 
-    def _look_at(self, attributes: Mapping[str, str | None]) -> bool:
+    def _look_at(self, tag: str, attributes: Mapping[str, str | None]) -> bool:
         """Heed what the attributes say; False where they hide the element."""
         is_seen = True
         for name, value in attributes.items():
@@ -222,6 +222,8 @@ class _Reading:
             if name == "class":
                 if mark := clients.of_class(value):
                     self._flush()
+                    if mark is Mark.HISTORY and tag == "blockquote" and self._is_outermost():
+                        mark = Mark.CITED  # an email that is quoted has a container around it
                     self._marks.append((self._level, mark))
             elif name == "style":
                 look = _look(value)
@@ -232,6 +234,10 @@ class _Reading:
             elif name == "id" and (mark := clients.of_id(value)):
                 self._identified(mark)
         return is_seen
+
+    def _is_outermost(self) -> bool:
+        """Whether nothing that tells of a quote is around the element that begins."""
+        return not self._marks and (not self._quotes or self._quotes == [self._level])
 
     def _open(self, tag: str, meaning: _Tag, attributes: Mapping[str, str | None]) -> None:
         if meaning is _CELL:

@@ -19,6 +19,9 @@ _INITIALS = re.compile(r"^[ \t]{0,2}([^\W\d_]{1,4})>", re.MULTILINE)
 _MAX_INITIALS = 200
 """Lines that begin like this and are looked at."""
 
+_ADDRESS_LINES = 3
+"""Lines that an address in an attribution may take."""
+
 _QUOTE_PREFIX = re.compile(r"[ \t]{0,8}>(?:[ \t]{0,2}>)*[ \t]?")
 
 
@@ -32,6 +35,8 @@ class Mark(Enum):
     REST = auto()
     """From here on everything is history (Outlook)."""
     ATTRIBUTION = auto()
+    CITED = auto()
+    """In a quotation that the author made with a button of the editor (Gmail)."""
     SIGNATURE = auto()
     RULE = auto()
     """A horizontal rule, or a border drawn above."""
@@ -60,7 +65,12 @@ def of_text(text: str) -> list[Line]:
         if quoting is not None and (prefix := quoting.match(raw)):
             lines.append(Line(raw[prefix.end() :], raw, prefix[0].count(">")))
             continue
-        if ">" in raw[:9] and (prefix := _QUOTE_PREFIX.match(raw)) and not _is_tail(above, raw):
+        if (
+            ">" in raw[:9]
+            and (prefix := _QUOTE_PREFIX.match(raw))
+            and not _is_tail(above, raw)
+            and not (":" in raw[-3:] and _ends_attribution(lines, raw))
+        ):
             line = Line(raw[prefix.end() :], raw, prefix[0].count(">"))
         lines.append(line)
         above = raw if raw and not line.depth else ""
@@ -86,6 +96,15 @@ def _quoting(text: str) -> re.Pattern[str] | None:
 def _is_tail(above: str, raw: str) -> bool:
     """Whether `>` only closes an address that was wrapped, or is an ornament (`>>> here <<<`)."""
     return above.rfind("<") > above.rfind(">") or raw.rstrip().endswith("<<") or _is_stamp(raw)
+
+
+def _ends_attribution(lines: list[Line], raw: str) -> bool:
+    """Whether `> wrote:` closes an address that began some lines above, as Polymail writes it."""
+    text = raw.strip("> \t")
+    if not text.endswith(":") or not labels.wrote().fullmatch(text.rstrip(": \xa0")):
+        return False
+    above = "".join(line.raw for line in lines[-_ADDRESS_LINES:] if not line.depth)
+    return above.count("<") == above.count(">") + 1
 
 
 def _is_stamp(raw: str) -> bool:

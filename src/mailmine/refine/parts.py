@@ -159,6 +159,7 @@ class _Walk:
                 is_digest = outer.content_type == "multipart/digest"
                 part, at = self.begin(at, "message/rfc822" if is_digest else "text/plain")
                 outer.children.append(part)
+        self._end = self._last_words_end()
         self._close(0, self._end)
 
     def begin(self, at: int, default: str = "text/plain") -> tuple[Part, int]:
@@ -198,6 +199,18 @@ class _Walk:
             if told := self._told(raw[line : min(at, line + MAX_DELIMITER)]):
                 return (line, at, *told)
         return None
+
+    def _last_words_end(self) -> int:
+        """Find where a last delimiter begins that stands behind the last words, not on a line of its own.
+
+        Senders who put an email together by hand forget the line break before it.
+        """
+        last = self._raw[max(0, self._end - MAX_DELIMITER) : self._end].rstrip(_BLANK)
+        for opened in reversed(self._open):
+            delimiter = b"--" + opened.boundary + b"--"
+            if opened.boundary and last.endswith(delimiter):
+                return self._raw.rfind(delimiter, 0, self._end)
+        return self._end
 
     def _told(self, line: bytes) -> tuple[int, bytes] | None:
         """Tell what a line delimits: how many parts stay open, and whose end it is; where nobody's, a part begins."""

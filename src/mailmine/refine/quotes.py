@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mailmine.model.email import Email
 from mailmine.refine import attribution, headerblock, labels
 from mailmine.refine.attribution import EDGE, MAX_ATTRIBUTION, MAX_ATTRIBUTION_LINES, MAX_CHECKED
 from mailmine.refine.headerblock import Block
@@ -52,8 +53,11 @@ class Labelled:
     is_forward: bool = False
 
 
-def label(given: Sequence[Line]) -> Labelled:
-    """Say of each line whether it is new or what kind of history it is."""
+def label(given: Sequence[Line], email: Email | None = None) -> Labelled:
+    """Say of each line whether it is new or what kind of history it is.
+
+    The headers of the `email` tell whether there is an earlier one that it may quote; where nobody knows, there is.
+    """
     lines = list(given)
     is_marked = any(line.depth or line.mark is Mark.QUOTE for line in lines)
     if is_marked:
@@ -77,7 +81,7 @@ def label(given: Sequence[Line]) -> Labelled:
             break
     _attributions_in_containers(done)
     if is_marked:
-        _mend(done)
+        _mend(done, email)
     return done
 
 
@@ -243,7 +247,7 @@ def _attributions_in_containers(done: Labelled) -> None:
         at = end
 
 
-def _mend(done: Labelled) -> None:
+def _mend(done: Labelled, email: Email | None) -> None:
     """Look at the whole again: what single lines could not tell."""
     lines, kinds = done.lines, done.kinds
     _mend_wraps(done)
@@ -258,10 +262,23 @@ def _mend(done: Labelled) -> None:
     if not plain or tells_of_history(lines):
         return
     last = own[-1] if own else len(lines)
+    opens = email is not None and _opens_conversation(email)
     for at, line in enumerate(lines):
-        if kinds[at] is Kind.QUOTED and (not own or (at < last and line.raw == line.text)):
+        if kinds[at] is not Kind.QUOTED:
+            continue
+        if not own or line.mark is Mark.CITED or (at < last and line.raw == line.text):
             # Nothing says whose words these are: the author quotes them, they are no history.
             kinds[at] = Kind.NEW
+        elif at < last and opens:
+            kinds[at] = Kind.NEW
+            lines[at] = Line(line.raw, line.raw)
+
+
+def _opens_conversation(email: Email) -> bool:
+    """Whether an email answers none and passes none on, so that what its author quotes is from elsewhere."""
+    if email.in_reply_to or email.references:
+        return False
+    return not any(labels.prefix(kind).match(email.subject) for kind in ("reply", "forward"))
 
 
 def tells_of_history(lines: Sequence[Line]) -> bool:

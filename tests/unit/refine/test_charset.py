@@ -32,6 +32,10 @@ def test_utf8_is_read_whatever_was_declared_in_vain(text: str) -> None:
         (b"plain", "rot13", "plain"),  # a codec of Python, but no charset
         ("naïve".encode("latin-1"), "", "naïve"),
         (b"a\x00b", "", "ab"),
+        ("日本語".encode("iso2022_jp"), "", "日本語"),  # all of it ASCII, and declared by nobody
+        ("日本語".encode("iso2022_jp"), "us-ascii", "日本語"),
+        ("안녕하세요".encode("iso2022_kr"), "", "안녕하세요"),
+        (b"\x1b[31mred\x1b[0m", "", "\x1b[31mred\x1b[0m"),  # colours of a terminal
     ],
 )
 def test_known_and_unknown_charsets(data: bytes, declared: str, text: str) -> None:

@@ -34,6 +34,11 @@ def test_raw_bytes_are_read_in_the_charset_of_the_text() -> None:
     assert headers.decode(raw, "koi8-r") == "Привет"
 
 
+def test_a_raw_header_may_be_all_ascii_and_japanese() -> None:
+    raw = "日本語".encode("iso2022_jp").decode("ascii")
+    assert headers.decode(raw) == headers.decode(raw, "iso-2022-jp") == "日本語"
+
+
 @pytest.mark.parametrize(
     ("value", "people"),
     [

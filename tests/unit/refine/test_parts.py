@@ -39,6 +39,17 @@ def test_what_has_no_end_ends_with_the_email() -> None:
     assert read(MIXED % "b", "", "--b", HTML, "", "one", "") == [("text/html", b"one\n")]
 
 
+def test_a_last_delimiter_behind_the_last_words_is_none_of_them() -> None:
+    assert read(MIXED % "b", "", "--b", "", "one--b--", "") == [("text/plain", b"one")]
+
+
+def test_what_looks_like_a_delimiter_within_the_words_is_none() -> None:
+    assert read(MIXED % "b", "", "--b", "", "one--b--two", "--b--") == [
+        ("text/plain", b"one--b--two")
+    ]
+    assert read(MIXED % "b", "", "--b", "", "one--b--", "--b--") == [("text/plain", b"one--b--")]
+
+
 def test_a_multipart_within_one_with_the_same_boundary() -> None:
     found = read(
         *(MIXED % "b", "", "--b", MIXED % "b", "", "--b", "", "one", "--b--"),

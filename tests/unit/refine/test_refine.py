@@ -1,5 +1,7 @@
 """Whole emails, written for these tests, and the words that their authors wrote."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import example, given, strategies as st
 
@@ -67,6 +69,9 @@ QUOTES = {
     "Apple, forwarded": "> Begin forwarded message:\n>\n> From: Bob <bob@example.com>\n> Subject: Order 12\n>\n> Hi",
     "GroupWise": ">>> Bob Miller <bob@example.com> 03/03/26 10:15AM >>>\nDid they arrive?",
     "Zoho": "---- On Tue, 03 Mar 2026 10:15:00 +0100 Bob <bob@example.com> wrote ----\n\nDid they arrive?",
+    "Polymail": (
+        "On Tue, Mar 3, 2026 at 10:15 AM Bob Miller\n\n<\nmailto:Bob Miller <bob@example.com>\n> wrote:\nDid they?"
+    ),
     "ticket system": "##- Please type your reply above this line -##\n\nDid they arrive?",
 }  # fmt: skip
 
@@ -89,6 +94,8 @@ def test_history_is_cut_off(quote: str) -> None:
         "5 > 3 and 2 < 4, as everybody knows.\nThat is all.",
         f"See below\n-----------\n{'These are many words, no signature. ' * 3}".rstrip(),
         "Sent from my desk, it is much easier to write.",
+        "On 3 March 2026 our client Miller wrote to us:\nPlease cancel.\nShall we?",
+        "bob@example.com wrote in anger:\nPlease cancel.\nShall we?",
     ],
 )
 def test_words_that_only_look_like_history_stay(text: str) -> None:
@@ -291,6 +298,46 @@ def test_history_in_html_is_cut_off(quote: str) -> None:
 def test_a_quotation_that_the_author_chose_stays() -> None:
     html = "<p>You said</p><blockquote>never again</blockquote><p>and I agree.</p>"
     assert refine(of_html(html)).text == "You said\n\nnever again\n\nand I agree."
+
+
+CITING = "The customer wrote to us:\n> It leaks.\n> Send another.\nWhat shall we answer?"
+
+
+def test_what_the_author_of_a_new_email_quotes_is_no_history() -> None:
+    assert refine(of_text(CITING, subject="A complaint")).text == CITING
+    assert refine(of_text(f"{CITING}\n\n> So he said.", subject="A complaint")).text == CITING
+
+
+@pytest.mark.parametrize("subject", ["Re: A complaint", "WG: A complaint"])
+def test_quotes_between_words_are_of_the_email_that_was_answered_or_passed_on(subject: str) -> None:
+    text = "See my answers.\n\n> One?\n\nYes.\n\n> Two?\n\nNo."
+    assert refine(of_text(text, subject=subject)).text == "See my answers.\n\nYes.\n\nNo."
+
+
+def test_an_email_that_answers_another_says_so_by_its_headers_too() -> None:
+    email = of_text(CITING, subject="A complaint")
+    answer = replace(email, in_reply_to=MessageId("<none@example.com>"))
+    assert "It leaks." not in refine(answer).text
+
+
+BUTTON = '<blockquote class="gmail_quote" style="border-left:1px solid #ccc">It leaks.</blockquote>'
+
+
+def test_what_the_author_quotes_by_gmails_button_stays() -> None:
+    assert refine(of_html(f"<div>{WORDS}</div>{BUTTON}")).text == f"{WORDS}\n\nIt leaks."
+
+
+@pytest.mark.parametrize(
+    "quote",
+    [
+        f'<div class="gmail_quote">{BUTTON}</div>',
+        f"<div>On 3 Mar 2026, Bob &lt;bob@example.com&gt; wrote:</div>{BUTTON}",
+        f'<blockquote type="cite">Hello,{BUTTON}</blockquote>',
+    ],
+    ids=["in a container", "below an attribution", "in a quote"],
+)
+def test_an_email_that_gmail_quotes_does_not(quote: str) -> None:
+    assert refine(of_html(f"<div>{WORDS}</div>{quote}")).text == WORDS
 
 
 def test_marked_signatures_in_html() -> None:
