@@ -1,5 +1,7 @@
 """An integration is made or changed by a form; where two people do at once, neither loses what he did."""
 
+from functools import partial
+
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
