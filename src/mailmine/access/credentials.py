@@ -99,6 +99,8 @@ def reach(
     tx: Transaction, of: Collection[Integration], *, keyring: Keyring
 ) -> dict[IntegrationId, Reach | Exception]:
     """Give what integrations are reached with, or the SecretsError for which one cannot be."""
+    if not of:
+        return {}
     kept = stored.get_all(tx, [_name(one.id, name) for one in of for name in (ACCOUNT, PROXY)])
 
     def secret(integration: Integration, name: str) -> str | None:

@@ -74,9 +74,11 @@ def claim(
 
     No integration takes all its room, no Exchange is read by too many, and nothing is asked while it is held.
     """
+    turn = Turn(owner=owner, patience=STAYS)
+    if not mailboxes.due(tx, now, limit=1, turn=turn):  # seen without keeping others from claiming
+        return Claims(claimed=(), next_due_at=mailboxes.next_due(tx, turn))
     limits = _Limits(tx, reading.values(), now=now, settings=settings)
     room = settings.rounds - len(reading)
-    turn = Turn(owner=owner, patience=STAYS)
     limit = LOOKED_AT * settings.rounds
     ids = mailboxes.due(tx, now, limit=limit, turn=turn, without=limits.full)
     if not ids:
