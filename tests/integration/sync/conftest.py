@@ -200,6 +200,12 @@ class World:
             )
             return [stored.comment for stored in found]
 
+    def folders(self) -> list[str]:
+        """Give the Folder that each comment shows."""
+        return [
+            str(one.user_properties["string:Folder"]).partition(" (")[0] for one in self.comments()
+        ]
+
     def folder_of(self, number: int) -> str:
         """Give the Folder that the comment of this email shows."""
         wanted = f"<{number}@example.com>"
