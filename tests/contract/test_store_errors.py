@@ -251,6 +251,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     attachments.done: lambda tx: attachments.done(tx, WAITING),
     attachments.failed: lambda tx: attachments.failed(tx, WAITING, next_try_at=NOW),
     attachments.of_email: lambda tx: attachments.of_email(tx, KEY),
+    attachments.keep_only: lambda tx: attachments.keep_only(tx, KEY, [0]),
     attachments.put: lambda tx: attachments.put(tx, KEY, 0, **FILE),
     attachments.queue: lambda tx: attachments.queue(tx, MAILBOX, [WANTED], at=NOW),
     attachments.unqueue: lambda tx: attachments.unqueue(tx, MAILBOX),
@@ -263,6 +264,9 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     arrivals.by_minute: lambda tx: arrivals.by_minute(tx, [SOURCE], since=NOW),
     comments.count_before: lambda tx: comments.count_before(tx, SOURCE, NOW, most=5),
     comments.remove_before: lambda tx: comments.remove_before(tx, SOURCE, NOW, limit=5),
+    comment_attachments.keep_first: lambda tx: comment_attachments.keep_first(
+        tx, SOURCE, {comment_id("a"): 1}
+    ),
     comment_attachments.remove: lambda tx: comment_attachments.remove(
         tx, SOURCE, [comment_id("a")]
     ),
@@ -360,11 +364,8 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     mailboxes.by_id: lambda tx: mailboxes.by_id(tx, MAILBOX),
     mailboxes.begin_claiming: lambda tx: mailboxes.begin_claiming(tx, NOW),
     mailboxes.candidates: lambda tx: mailboxes.candidates(tx, [MAILBOX]),
-    mailboxes.claim_all: lambda tx: mailboxes.claim_all(
-        tx, [MAILBOX], owner="a", now=NOW, until=NOW
-    ),
     mailboxes.postpone: lambda tx: mailboxes.postpone(tx, [MAILBOX], until=NOW, now=NOW),
-    mailboxes.claim: lambda tx: mailboxes.claim(tx, MAILBOX, owner="a", now=NOW, until=NOW),
+    mailboxes.claim: lambda tx: mailboxes.claim(tx, [MAILBOX], owner="a", now=NOW, until=NOW),
     mailboxes.due: lambda tx: mailboxes.due(tx, NOW, limit=1),
     mailboxes.end_leases: mailboxes.end_leases,
     mailboxes.guard: lambda tx: mailboxes.guard(tx, LEASE),
@@ -427,6 +428,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     sources.list_all: sources.list_all,
     sources.of_bucket: lambda tx: sources.of_bucket(tx, BUCKET),
     strikes.clear: lambda tx: strikes.clear(tx, MAILBOX),
+    strikes.end_pauses: lambda tx: strikes.end_pauses(tx, [MAILBOX], NOW),
     strikes.holding: lambda tx: strikes.holding(tx, "c"),
     strikes.of: lambda tx: strikes.of(tx, MAILBOX),
     strikes.of_all: lambda tx: strikes.of_all(tx, [MAILBOX]),

@@ -7,7 +7,14 @@ from functools import partial
 import pytest
 from sqlalchemy import Connection
 
-from mailmine.model.ids import AttachmentReference, ContentHash, EmailKey, ItemId, MailboxId
+from mailmine.model.ids import (
+    AttachmentReference,
+    ContentHash,
+    EmailKey,
+    ExchangeId,
+    ItemId,
+    MailboxId,
+)
 from mailmine.model.past_round import PastRound
 from mailmine.store import (
     attachments,
@@ -217,6 +224,31 @@ def test_strikes_are_replaced_and_cleared(database: Database) -> None:
             assert strikes.of(tx, mailbox) == value
         strikes.clear(tx, mailbox)
         assert strikes.of(tx, mailbox) is None
+
+
+def test_a_pause_that_was_made_longer_meanwhile_is_not_over(database: Database) -> None:
+    short, long = ExchangeId("server a"), ExchangeId("server b")
+    held = strikes.Strikes(code="busy", times=1, since=NOW, last_at=NOW, hold_until=NOW)
+    with database.write() as tx:
+        strikes.put(tx, short, held)
+        strikes.put(tx, long, replace(held, hold_until=NOW + MINUTE))
+        strikes.end_pauses(tx, [short, long], NOW)
+        assert strikes.of_all(tx, [short, long]).keys() == {long}
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_strikes_go_with_what_they_are_of(database: Database, *, whole: bool) -> None:
+    failed = strikes.Strikes(code="http_401", times=1, since=NOW, last_at=NOW, hold_until=None)
+    with database.write() as tx:
+        world = build(tx)
+        subjects = (world.mailbox.id, world.integration.id)
+        for subject in subjects:
+            strikes.put(tx, subject, failed)
+        if whole:
+            integrations.remove(tx, world.integration.id)
+        else:
+            mailboxes.remove(tx, world.mailbox.id)
+        assert set(strikes.of_all(tx, subjects)) == set(() if whole else subjects[1:])
 
 
 def test_a_warning_is_kept_once_for_each_code(database: Database) -> None:

@@ -155,7 +155,9 @@ class World:
         store = database or self.database
         with store.write() as tx:
             until = now + timedelta(seconds=30)
-            lease = mailboxes.claim(tx, mailbox.id, owner="test", now=now, until=until)
+            lease = mailboxes.claim(tx, [mailbox.id], owner="test", now=now, until=until).get(
+                mailbox.id
+            )
         assert lease is not None
         desk = Desk(store)
         account = self.account()

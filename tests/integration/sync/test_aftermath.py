@@ -29,7 +29,7 @@ def fail(world: World, fault: Fault, at: datetime, address: str = ORDERS) -> boo
     mailbox, integration = world.mailbox(address), world.integration()
     with world.database.write() as tx:
         until = at + timedelta(seconds=30)
-        lease = mailboxes.claim(tx, mailbox.id, owner="test", now=at, until=until)
+        lease = mailboxes.claim(tx, [mailbox.id], owner="test", now=at, until=until).get(mailbox.id)
         assert lease is not None
         return aftermath.failed(tx, lease, mailbox, integration, fault, at=at, pause=how_long)
 
@@ -38,7 +38,7 @@ def succeed(world: World, at: datetime, address: str = ORDERS) -> None:
     mailbox, integration = world.mailbox(address), world.integration()
     with world.database.write() as tx:
         until = at + timedelta(seconds=30)
-        lease = mailboxes.claim(tx, mailbox.id, owner="test", now=at, until=until)
+        lease = mailboxes.claim(tx, [mailbox.id], owner="test", now=at, until=until).get(mailbox.id)
         assert lease is not None
         aftermath.went_well(tx, lease, mailbox, integration, next_due_at=until, at=at)
 
