@@ -74,6 +74,7 @@ from mailmine.store import (
     pulse,
     quotas,
     rechecks,
+    removals,
     retentions,
     rounds,
     search,
@@ -157,7 +158,7 @@ ROUND = PastRound(
     code=None,
     answers={"200": 1},
 )
-PULSE = pulse.Pulse(comment=0, copy=0, event=0, round_at=None, sources=frozenset())
+PULSE = pulse.Pulse(comment=0, copy=0, event=0, round_at=None, removed=(0, 0), sources=frozenset())
 WORKER = workers.Worker(id="w", host="h", pid=1, version="1", since=NOW, seen_at=NOW, taken_over=0)
 STRIKES = strikes.Strikes(code="c", times=1, since=NOW, last_at=NOW, hold_until=None)
 CONNECTION = model.Connection(endpoint="https://x")
@@ -209,6 +210,7 @@ TEAM = projects.Project(
     id=PROJECT, name="p", title="", description="", created_at=NOW, updated_at=NOW
 )
 LIMIT = quotas.Quota(kind="sources", hard_limit=1, auto_increase_up_to=None)
+OWN_LIMIT = quotas.OwnQuota(comments=1)
 UPLOAD = uploads.Upload(
     email_key=KEY, id="<a>", mailbox="", timestamp=NOW, metadata=Metadata(), has_metadata=False
 )
@@ -427,6 +429,12 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     sources.get: lambda tx: sources.get(tx, "p", "s"),
     sources.list_all: sources.list_all,
     sources.of_bucket: lambda tx: sources.of_bucket(tx, BUCKET),
+    copies.remove_some: lambda tx: copies.remove_some(tx, MAILBOX, limit=5),
+    removals.begin: lambda tx: removals.begin(tx, removals.Kind.INTEGRATION, INTEGRATION, at=NOW),
+    removals.end: lambda tx: removals.end(tx, BUCKET),
+    removals.hold: lambda tx: removals.hold(tx, BUCKET),
+    removals.list_all: removals.list_all,
+    removals.progress: lambda tx: removals.progress(tx, BUCKET, more=1),
     strikes.clear: lambda tx: strikes.clear(tx, MAILBOX),
     strikes.end_pauses: lambda tx: strikes.end_pauses(tx, [MAILBOX], NOW),
     strikes.holding: lambda tx: strikes.holding(tx, "c"),
@@ -519,6 +527,10 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     projects.remove: lambda tx: projects.remove(tx, PROJECT),
     projects.save: lambda tx: projects.save(tx, TEAM),
     quotas.list_all: quotas.list_all,
+    quotas.of_buckets: quotas.of_buckets,
+    quotas.of_projects: quotas.of_projects,
+    quotas.put_of_bucket: lambda tx: quotas.put_of_bucket(tx, BUCKET, OWN_LIMIT),
+    quotas.put_of_project: lambda tx: quotas.put_of_project(tx, PROJECT, OWN_LIMIT),
     quotas.put: lambda tx: quotas.put(tx, LIMIT),
     quotas.remove: lambda tx: quotas.remove(tx, "sources"),
     explore.look: lambda tx: explore.look(

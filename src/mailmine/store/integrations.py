@@ -9,7 +9,7 @@ from sqlalchemy import Connection as Transaction, Row, Select, delete, select, u
 
 from mailmine.model.ids import IntegrationId, ProjectId
 from mailmine.model.integration import Connection, DisabledReason, Integration, Trouble
-from mailmine.store import settings
+from mailmine.store import removals, settings
 from mailmine.store.errors import NotFound
 from mailmine.store.schema import integrations, mailboxes, projects, strikes
 from mailmine.store.switch import switched
@@ -47,7 +47,7 @@ def save(
     connection: Connection,
     enabled: bool = True,
 ) -> Integration:
-    """Insert an integration, or replace its configuration; keeps its id and its trouble.
+    """Insert an integration, or replace its configuration; keeps its id and its trouble. One that was being removed stays.
 
     `enabled` is what a person wants (see `switch`). Raises NotFound if there is no such project.
     """
@@ -61,6 +61,7 @@ def save(
     saved = _one(tx, _rows().where(named))
     if saved is None:
         raise NotFound(f"The integration {name} was removed in this moment.")
+    removals.end(tx, saved.id)
     return saved
 
 

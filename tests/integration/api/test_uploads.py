@@ -455,6 +455,44 @@ async def test_an_attachment_that_is_too_large(root: Client, app: FastAPI) -> No
     assert unknown.status == 401
 
 
+@pytest.mark.parametrize("place", ["buckets/sales/inbox", "projects/sales"])
+@pytest.mark.parametrize("kind", ["comments", "bytes"])
+async def test_a_quota_of_its_own_keeps_emails_out_of_one_place(
+    root: Client, place: str, kind: str
+) -> None:
+    path = f"/api/_private/{place}/quota"
+    before = (await root.get(path)).json["quota"]
+    assert before["comments"]["limit"] is before["bytes"]["limit"] is None
+    assert before["comments"]["used"] >= 1
+    assert before["bytes"]["used"] > 100
+    other = {"comments": "bytes", "bytes": "comments"}[kind]
+    await root.post(path, {other: 1_000_000_000})
+    answer = await root.post(path, {kind: before[kind]["used"]})
+    assert answer.json["quota"][kind] == dict.fromkeys(("limit", "used"), before[kind]["used"])
+    assert answer.json["quota"][other]["limit"] == 1_000_000_000
+    email = {
+        "id": "<q@x>",
+        "mailbox": "a@example.com",
+        "timestamp": "2026-01-01T00:00:00Z",
+        "mime_content": "Subject: x\n\nHello",
+    }
+    emails = "/api/_private/buckets/sales/inbox/emails"
+    refused = await root.put(emails, {"emails": [email]})
+    assert (refused.status, "its own quota raised" in refused.json["message"]) == (422, True)
+    assert (await root.get(path)).json["quota"][kind]["used"] == before[kind]["used"]
+    answer = await root.post(path, {kind: None})
+    assert answer.json["quota"][kind]["limit"] is None
+    assert (await root.put(emails, {"emails": [email]})).status == 200
+
+
+async def test_a_quota_is_a_number_that_all_clients_can_read(root: Client) -> None:
+    path = "/api/_private/buckets/sales/inbox/quota"
+    for wrong in (-1, 2**53, "1"):
+        assert (await root.post(path, {"bytes": wrong})).status == 422
+    assert (await root.post(path, {"bytes": 0})).json["quota"]["bytes"]["limit"] == 0
+    assert (await root.get("/api/_private/buckets/sales/nowhere/quota")).status == 404
+
+
 async def test_a_bucket_is_refined_anew(root: Client) -> None:
     path = "/api/_private/buckets/sales/inbox/refine-anew"
     assert (await root.get(path)).json["refining"] == []
