@@ -6,20 +6,11 @@ from http import HTTPStatus
 from mailmine.access import csrf
 from mailmine.store import buckets, comments, events, integrations, projects, sources
 from mailmine.sync import making
-from mailmine.sync.removal import Removing
 from tests.browser.server import Served
 from tests.unit.web.conftest import SignIn
 from tests.unit.web.test_people import post
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-
-async def removed(served: Served) -> None:
-    """Do in the background what is to be done."""
-    removing = Removing(served.database)
-    while await removing.step():
-        pass
-    removing.close()
 
 
 async def test_a_bucket_that_a_mailbox_fills_is_refused(served: Served, sign_in: SignIn) -> None:
@@ -53,7 +44,7 @@ async def test_a_bucket_goes_by_its_name(served: Served, sign_in: SignIn) -> Non
     assert status == HTTPStatus.SEE_OTHER
     async with ann.get("/buckets") as answer:
         assert "Being removed: 0 of 0" in await answer.text()
-    await removed(served)
+    served.remove()
     with served.database.read() as tx:
         assert buckets.by_id(tx, made.id) is None
         (event,) = events.page(tx, before=None, limit=1)
@@ -80,7 +71,7 @@ async def test_an_integration_goes_in_the_background(served: Served, sign_in: Si
     assert left is not None
     assert not left.enabled
     assert (event.kind, event.detail["name"]) == ("integration_removed", "leaving")
-    await removed(served)
+    served.remove()
     with served.database.read() as tx:
         assert integrations.by_id(tx, made.id) is None
 
@@ -105,7 +96,7 @@ async def test_a_source_goes_with_its_comments(served: Served, sign_in: SignIn) 
             text = await answer.text()
         assert f"Being removed: 0 of {held}" in text
         assert 'action="/sources/nordwind/support/settings' not in text
-    await removed(served)
+    served.remove()
     with served.database.read() as tx:
         assert sources.get(tx, "nordwind", "support") is None
         assert comments.count(tx, support.id) == 0
