@@ -10,8 +10,9 @@ from mailmine.api import buckets, projects
 from mailmine.api.answers import ok
 from mailmine.api.asking import Asker, Data
 from mailmine.api.bodies import takes
+from mailmine.api.errors import NotFoundError
 from mailmine.api.noting import note
-from mailmine.store import quotas, stored
+from mailmine.store import projects as stored_projects, quotas, stored
 from mailmine.store.buckets import Bucket
 from mailmine.store.projects import Project
 from mailmine.store.quotas import OwnQuota
@@ -76,7 +77,10 @@ def update_of_project(
 ) -> Response:
     """Let a project hold so many comments and bytes. Where it is full, the mailboxes that fill it stop within a minute."""
     with data.write() as tx:
-        found = projects.find(tx, project, asker)
+        # Who changes quotas changes those of all projects, whether or not he may do anything else in them.
+        found = stored_projects.get(tx, project)
+        if found is None:
+            raise NotFoundError(f"There is no project {project}.")
         own = _changed(quotas.of_projects(tx).get(found.id, quotas.NONE), wanted)
         quotas.put_of_project(tx, found.id, own)
         note(tx, asker, "quota_changed", project=project, comments=own.comments, bytes=own.bytes)
