@@ -151,7 +151,9 @@ def add(tx: Transaction, place: Place, comment_id: CommentId, body: str, *, at: 
 
 def end_round(tx: Transaction, mailbox_id: MailboxId, *, at: datetime) -> None:
     """Let a round of a mailbox have ended."""
-    lease = mailboxes.claim(tx, mailbox_id, owner="seed", now=at, until=at + timedelta(minutes=1))
+    lease = mailboxes.claim(
+        tx, [mailbox_id], owner="seed", now=at, until=at + timedelta(minutes=1)
+    ).get(mailbox_id)
     assert lease is not None
     mailboxes.release(
         tx, Release(lease=lease, next_due_at=at + timedelta(days=1), round_ended_at=at)

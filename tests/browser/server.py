@@ -1,8 +1,10 @@
 """The pages on a real server, on a free port of this machine."""
 
+import asyncio
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +19,7 @@ from mailmine.exchange.faults import Fault, Scope, Where
 from mailmine.model.integration import Connection
 from mailmine.store.database import Database
 from mailmine.sync.enabling import Enabling
+from mailmine.sync.removal import Removing
 from mailmine.web.app import create
 from mailmine.web.setup import Setup
 from tests.browser import seed
@@ -56,6 +59,19 @@ class Served:
     company: seed.Company
     database: Database
     keyring: Keyring
+
+    def remove(self) -> None:
+        """Remove what is to be removed, as a process does in the background."""
+
+        async def go_on() -> None:
+            removing = Removing(self.database)
+            while await removing.step():
+                pass
+            removing.close()
+
+        # This thread may have a loop of its own.
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(lambda: asyncio.run(go_on())).result()
 
 
 async def _try_out(connection: Connection, secret: str, boxes: Sequence[str]) -> Steps:

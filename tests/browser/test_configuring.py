@@ -274,7 +274,8 @@ def test_an_integration_is_deleted_by_its_name(people: People) -> None:
     expect(page.locator("#f-confirmed-wrong")).to_have_text("Type its name, exchange, to confirm.")
     page.get_by_label("Type its name").fill("exchange")
     page.get_by_role("button", name="Delete").click()
-    expect(page.get_by_text("No integrations yet")).to_be_visible()
+    # It goes in the background.
+    expect(page.get_by_text("No integrations yet")).to_be_visible(timeout=PATIENCE)
     # The comments stay.
     page.goto("/sources/nordwind/orders")
     expect(page.get_by_role("heading", name="orders", level=1)).to_be_visible()

@@ -136,7 +136,7 @@ def test_messages_are_tried_before_they_are_needed(ann: Person) -> None:
     expect(page).to_have_url(page.url.removesuffix("/test"))
 
 
-def test_a_bucket_and_a_source_go_by_their_names(ann: Person) -> None:
+def test_a_bucket_and_a_source_go_by_their_names(ann: Person, served: Served) -> None:
     page = ann.page
     page.goto("/buckets")
     page.get_by_role("link", name="Remove service").click()
@@ -158,6 +158,9 @@ def test_a_bucket_and_a_source_go_by_their_names(ann: Person) -> None:
     name.fill("old")
     page.get_by_role("button", name="Remove").click()
     expect(page.get_by_role("heading", name="Buckets", level=1)).to_be_visible()
+    expect(page.get_by_role("row", name="old")).to_contain_text("Being removed: 0 of 0")
+    expect(page.get_by_role("link", name="Remove old")).to_have_count(0)
+    served.remove()
     expect(page.get_by_role("row", name="old")).to_have_count(0)
 
     page.goto("/sources/nordwind/press/settings")
@@ -166,7 +169,9 @@ def test_a_bucket_and_a_source_go_by_their_names(ann: Person) -> None:
     page.get_by_label("Type its name, press, to confirm").fill("press")
     page.get_by_role("button", name="Remove").click()
     expect(page.get_by_role("heading", name="Sources", level=1)).to_be_visible()
-    expect(page.get_by_role("link", name="Press & media")).to_have_count(0)
+    expect(page.get_by_role("row", name="press")).to_contain_text("Being removed: 0 of")
+    served.remove()
+    expect(page.get_by_role("row", name="press")).to_have_count(0)
 
 
 @pytest.mark.parametrize("width", [390, 1280])

@@ -111,8 +111,13 @@ def test_a_pause_that_a_server_asks_for_holds_for_all_of_its_integrations(
         )
     assert claim(database, "b", now + SECOND).claimed == ()
     assert claim(database, "b", now + MINUTE - SECOND).claimed == ()
+    exchange = claiming.exchange_of(mailbox.integration.connection)
+    with database.read() as tx:
+        assert strikes.of(tx, exchange) is not None
     taken = claim(database, "b", now + MINUTE).claimed
     assert {one.integration.id for one in taken} == {first.id, second.id}
+    with database.read() as tx:
+        assert strikes.of(tx, exchange) is None, "its pause is over"
 
 
 def test_a_held_mailbox_does_not_hold_others(database: Database) -> None:

@@ -14,6 +14,7 @@ from mailmine.store import (
     integrations,
     mailboxes,
     projects,
+    quotas,
     settings,
     sources,
 )
@@ -51,6 +52,29 @@ def test_each_is_found_by_name_and_by_id(database: Database) -> None:
         assert mailboxes.by_id(tx, world.mailbox.id) == world.mailbox
         assert mailboxes.list_all(tx) == (world.mailbox,)
         assert mailboxes.of_integration(tx, world.integration.id) == (world.mailbox,)
+
+
+def test_a_bucket_and_a_project_have_quotas_of_their_own(database: Database) -> None:
+    large = quotas.OwnQuota(bytes=2**40)
+    with database.write() as tx:
+        world = build(tx)
+        other = buckets.ensure(tx, world.project.id, "other")
+        quotas.put_of_bucket(tx, world.bucket.id, quotas.OwnQuota(comments=3))
+        quotas.put_of_bucket(tx, other.id, large)
+        quotas.put_of_project(tx, world.project.id, large)
+    with database.write() as tx:
+        quotas.put_of_bucket(tx, world.bucket.id, quotas.OwnQuota(comments=4, bytes=5))
+        assert quotas.of_buckets(tx) == {
+            world.bucket.id: quotas.OwnQuota(comments=4, bytes=5),
+            other.id: large,
+        }
+        assert quotas.of_projects(tx) == {world.project.id: large}
+        quotas.put_of_bucket(tx, world.bucket.id, quotas.NONE)
+        buckets.remove(tx, other.id)
+        quotas.put_of_project(tx, world.project.id, quotas.NONE)
+        assert (quotas.of_buckets(tx), quotas.of_projects(tx)) == ({}, {})
+        with pytest.raises(NotFound):
+            quotas.put_of_bucket(tx, BucketId("none"), large)
 
 
 def test_what_is_not_there_is_none(database: Database) -> None:

@@ -74,6 +74,7 @@ from mailmine.store import (
     pulse,
     quotas,
     rechecks,
+    removals,
     retentions,
     rounds,
     search,
@@ -158,7 +159,7 @@ ROUND = PastRound(
     code=None,
     answers={"200": 1},
 )
-PULSE = pulse.Pulse(comment=0, copy=0, event=0, round_at=None, sources=frozenset())
+PULSE = pulse.Pulse(comment=0, copy=0, event=0, round_at=None, removed=(0, 0), sources=frozenset())
 WORKER = workers.Worker(id="w", host="h", pid=1, version="1", since=NOW, seen_at=NOW, taken_over=0)
 STRIKES = strikes.Strikes(code="c", times=1, since=NOW, last_at=NOW, hold_until=None)
 CONNECTION = model.Connection(endpoint="https://x")
@@ -210,6 +211,7 @@ TEAM = projects.Project(
     id=PROJECT, name="p", title="", description="", created_at=NOW, updated_at=NOW
 )
 LIMIT = quotas.Quota(kind="sources", hard_limit=1, auto_increase_up_to=None)
+OWN_LIMIT = quotas.OwnQuota(comments=1)
 UPLOAD = uploads.Upload(
     email_key=KEY, id="<a>", mailbox="", timestamp=NOW, metadata=Metadata(), has_metadata=False
 )
@@ -253,6 +255,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     attachments.failed: lambda tx: attachments.failed(tx, WAITING, next_try_at=NOW),
     attachments.of_email: lambda tx: attachments.of_email(tx, KEY),
     attachments.next_try: lambda tx: attachments.next_try(tx, MAILBOX),
+    attachments.keep_only: lambda tx: attachments.keep_only(tx, KEY, [0]),
     attachments.put: lambda tx: attachments.put(tx, KEY, 0, **FILE),
     attachments.queue: lambda tx: attachments.queue(tx, MAILBOX, [WANTED], at=NOW),
     attachments.unqueue: lambda tx: attachments.unqueue(tx, MAILBOX),
@@ -265,6 +268,9 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     arrivals.by_minute: lambda tx: arrivals.by_minute(tx, [SOURCE], since=NOW),
     comments.count_before: lambda tx: comments.count_before(tx, SOURCE, NOW, most=5),
     comments.remove_before: lambda tx: comments.remove_before(tx, SOURCE, NOW, limit=5),
+    comment_attachments.keep_first: lambda tx: comment_attachments.keep_first(
+        tx, SOURCE, {comment_id("a"): 1}
+    ),
     comment_attachments.remove: lambda tx: comment_attachments.remove(
         tx, SOURCE, [comment_id("a")]
     ),
@@ -363,11 +369,8 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     mailboxes.by_id: lambda tx: mailboxes.by_id(tx, MAILBOX),
     mailboxes.begin_claiming: lambda tx: mailboxes.begin_claiming(tx, NOW),
     mailboxes.candidates: lambda tx: mailboxes.candidates(tx, [MAILBOX]),
-    mailboxes.claim_all: lambda tx: mailboxes.claim_all(
-        tx, [MAILBOX], owner="a", now=NOW, until=NOW
-    ),
     mailboxes.postpone: lambda tx: mailboxes.postpone(tx, [MAILBOX], until=NOW, now=NOW),
-    mailboxes.claim: lambda tx: mailboxes.claim(tx, MAILBOX, owner="a", now=NOW, until=NOW),
+    mailboxes.claim: lambda tx: mailboxes.claim(tx, [MAILBOX], owner="a", now=NOW, until=NOW),
     mailboxes.due: lambda tx: mailboxes.due(tx, NOW, limit=1),
     mailboxes.end_leases: mailboxes.end_leases,
     mailboxes.guard: lambda tx: mailboxes.guard(tx, LEASE),
@@ -433,7 +436,14 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     sources.get: lambda tx: sources.get(tx, "p", "s"),
     sources.list_all: sources.list_all,
     sources.of_bucket: lambda tx: sources.of_bucket(tx, BUCKET),
+    copies.remove_some: lambda tx: copies.remove_some(tx, MAILBOX, limit=5),
+    removals.begin: lambda tx: removals.begin(tx, removals.Kind.INTEGRATION, INTEGRATION, at=NOW),
+    removals.end: lambda tx: removals.end(tx, BUCKET),
+    removals.hold: lambda tx: removals.hold(tx, BUCKET),
+    removals.list_all: removals.list_all,
+    removals.progress: lambda tx: removals.progress(tx, BUCKET, more=1),
     strikes.clear: lambda tx: strikes.clear(tx, MAILBOX),
+    strikes.end_pauses: lambda tx: strikes.end_pauses(tx, [MAILBOX], NOW),
     strikes.holding: lambda tx: strikes.holding(tx, "c"),
     strikes.of: lambda tx: strikes.of(tx, MAILBOX),
     strikes.of_all: lambda tx: strikes.of_all(tx, [MAILBOX]),
@@ -524,6 +534,10 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     projects.remove: lambda tx: projects.remove(tx, PROJECT),
     projects.save: lambda tx: projects.save(tx, TEAM),
     quotas.list_all: quotas.list_all,
+    quotas.of_buckets: quotas.of_buckets,
+    quotas.of_projects: quotas.of_projects,
+    quotas.put_of_bucket: lambda tx: quotas.put_of_bucket(tx, BUCKET, OWN_LIMIT),
+    quotas.put_of_project: lambda tx: quotas.put_of_project(tx, PROJECT, OWN_LIMIT),
     quotas.put: lambda tx: quotas.put(tx, LIMIT),
     quotas.remove: lambda tx: quotas.remove(tx, "sources"),
     explore.look: lambda tx: explore.look(

@@ -133,7 +133,9 @@ def test_what_is_wrong_is_told(database: Database, world: World) -> None:
 def test_the_schedule_is_told(database: Database, world: World) -> None:
     until = NOW + MINUTE
     with database.write() as tx:
-        lease = mailboxes.claim(tx, world.mailbox.id, owner="a", now=NOW, until=until)
+        lease = mailboxes.claim(tx, [world.mailbox.id], owner="a", now=NOW, until=until).get(
+            world.mailbox.id
+        )
         assert lease is not None
     with database.read() as tx:
         assert only(tx).lease_until == until

@@ -41,7 +41,9 @@ def test_an_event_and_the_end_of_a_round_change_the_pulse(database: Database) ->
         events.append(tx, "configured", at=NOW)
         told = pulse.take(tx, since=before)
         assert told.event > before.event
-        lease = mailboxes.claim(tx, world.mailbox.id, owner="me", now=NOW, until=NOW + MINUTE)
+        lease = mailboxes.claim(
+            tx, [world.mailbox.id], owner="me", now=NOW, until=NOW + MINUTE
+        ).get(world.mailbox.id)
         assert lease is not None
         mailboxes.release(tx, Release(lease=lease, next_due_at=NOW + MINUTE, round_ended_at=NOW))
         assert pulse.take(tx, since=told).round_at == NOW

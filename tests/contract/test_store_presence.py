@@ -20,7 +20,7 @@ def read_and_die(url: str, mailbox: MailboxId, now: datetime) -> None:
     Presence.enter(database)
     with database.write() as tx:
         until = now + timedelta(hours=1)
-        assert mailboxes.claim(tx, mailbox, owner="killed", now=now, until=until)
+        assert mailboxes.claim(tx, [mailbox], owner="killed", now=now, until=until)
     os.kill(os.getpid(), signal.SIGKILL)
 
 

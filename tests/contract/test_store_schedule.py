@@ -27,7 +27,9 @@ def claim(
     database: Database, mailbox: MailboxId, now: datetime, owner: str = "a"
 ) -> mailboxes.Lease:
     with database.write() as tx:
-        lease = mailboxes.claim(tx, mailbox, owner=owner, now=now, until=now + 30 * SECOND)
+        lease = mailboxes.claim(tx, [mailbox], owner=owner, now=now, until=now + 30 * SECOND).get(
+            mailbox
+        )
     assert lease is not None
     return lease
 
@@ -93,7 +95,7 @@ def test_who_holds_the_lease_holds_it_alone(database: Database) -> None:
     mailbox, now = start(database)
     lease = claim(database, mailbox, now)
     with database.write() as tx:
-        assert mailboxes.claim(tx, mailbox, owner="b", now=now, until=now + MINUTE) is None
+        assert mailboxes.claim(tx, [mailbox], owner="b", now=now, until=now + MINUTE) == {}
         assert mailboxes.due(tx, now, limit=9) == ()
         assert mailboxes.next_due(tx) == lease.until
         mailboxes.guard(tx, lease)
@@ -105,7 +107,7 @@ def test_a_renewed_lease_lasts_longer(database: Database) -> None:
     with database.write() as tx:
         kept = mailboxes.renew_all(tx, [lease], until=now + 5 * MINUTE)
         later = now + 4 * MINUTE
-        assert mailboxes.claim(tx, mailbox, owner="b", now=later, until=later) is None
+        assert mailboxes.claim(tx, [mailbox], owner="b", now=later, until=later) == {}
     assert kept == {mailbox}
 
 
@@ -149,7 +151,9 @@ def test_a_failed_round_leaves_the_time_of_the_last_good_one(database: Database)
     mailbox, now = start(database)
     with database.write() as tx:
         for ended in (now, None):
-            lease = mailboxes.claim(tx, mailbox, owner="a", now=now, until=now + MINUTE)
+            lease = mailboxes.claim(tx, [mailbox], owner="a", now=now, until=now + MINUTE).get(
+                mailbox
+            )
             assert lease is not None
             mailboxes.release(tx, Release(lease=lease, next_due_at=now, round_ended_at=ended))
         state = mailboxes.by_id(tx, mailbox)
@@ -194,8 +198,8 @@ def test_of_many_that_claim_at_once_one_gets_it(database: Database) -> None:
     def attempt(number: int) -> mailboxes.Lease | None:
         with database.write() as tx:
             return mailboxes.claim(
-                tx, mailbox, owner=f"worker {number}", now=now, until=now + MINUTE
-            )
+                tx, [mailbox], owner=f"worker {number}", now=now, until=now + MINUTE
+            ).get(mailbox)
 
     with ThreadPoolExecutor(8) as pool:
         leases = [lease for lease in pool.map(attempt, range(24)) if lease]

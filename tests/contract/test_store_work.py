@@ -7,7 +7,14 @@ from functools import partial
 import pytest
 from sqlalchemy import Connection
 
-from mailmine.model.ids import AttachmentReference, ContentHash, EmailKey, ItemId, MailboxId
+from mailmine.model.ids import (
+    AttachmentReference,
+    ContentHash,
+    EmailKey,
+    ExchangeId,
+    ItemId,
+    MailboxId,
+)
 from mailmine.model.past_round import PastRound
 from mailmine.store import (
     attachments,
@@ -20,6 +27,7 @@ from mailmine.store import (
     mailboxes,
     orphans,
     rechecks,
+    removals,
     rounds,
     strikes,
     warnings,
@@ -217,6 +225,73 @@ def test_strikes_are_replaced_and_cleared(database: Database) -> None:
             assert strikes.of(tx, mailbox) == value
         strikes.clear(tx, mailbox)
         assert strikes.of(tx, mailbox) is None
+
+
+def test_a_pause_that_was_made_longer_meanwhile_is_not_over(database: Database) -> None:
+    short, long = ExchangeId("server a"), ExchangeId("server b")
+    held = strikes.Strikes(code="busy", times=1, since=NOW, last_at=NOW, hold_until=NOW)
+    with database.write() as tx:
+        strikes.put(tx, short, held)
+        strikes.put(tx, long, replace(held, hold_until=NOW + MINUTE))
+        strikes.end_pauses(tx, [short, long], NOW)
+        assert strikes.of_all(tx, [short, long]).keys() == {long}
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_strikes_go_with_what_they_are_of(database: Database, *, whole: bool) -> None:
+    failed = strikes.Strikes(code="http_401", times=1, since=NOW, last_at=NOW, hold_until=None)
+    with database.write() as tx:
+        world = build(tx)
+        subjects = (world.mailbox.id, world.integration.id)
+        for subject in subjects:
+            strikes.put(tx, subject, failed)
+        if whole:
+            integrations.remove(tx, world.integration.id)
+        else:
+            mailboxes.remove(tx, world.mailbox.id)
+        assert set(strikes.of_all(tx, subjects)) == set(() if whole else subjects[1:])
+
+
+def test_what_is_removed_is_counted_until_it_is_gone(database: Database) -> None:
+    with database.write() as tx:
+        world = build(tx)
+        first, second = keep(tx, world, "one", "two")
+        copies.put(
+            tx, [copy(world, "a", first), copy(world, "b", second), copy(world, "c", second)]
+        )
+        comments.put(tx, world.source.id, [comment("one")], at=NOW)
+        removals.begin(tx, removals.Kind.SOURCE, world.source.id, at=NOW)
+        removals.begin(tx, removals.Kind.BUCKET, world.bucket.id, at=NOW + MINUTE)
+        removals.begin(tx, removals.Kind.INTEGRATION, world.integration.id, at=NOW + 2 * MINUTE)
+        found = removals.list_all(tx)
+        assert list(found) == [world.source.id, world.bucket.id, world.integration.id]
+        assert [(one.kind, one.done, one.total) for one in found.values()] == [
+            (removals.Kind.SOURCE, 0, 1),
+            (removals.Kind.BUCKET, 0, 2),
+            (removals.Kind.INTEGRATION, 0, 4),
+        ]
+    with database.write() as tx:
+        assert removals.hold(tx, world.bucket.id)
+        removals.progress(tx, world.bucket.id, more=2)
+        removals.begin(tx, removals.Kind.BUCKET, world.bucket.id, at=NOW)
+        assert removals.list_all(tx)[world.bucket.id].done == 2
+        removals.end(tx, world.bucket.id)
+        assert not removals.hold(tx, world.bucket.id)
+        assert [copies.remove_some(tx, world.mailbox.id, limit=2) for _ in range(3)] == [2, 1, 0]
+
+
+def test_an_integration_that_is_configured_anew_is_not_removed(database: Database) -> None:
+    with database.write() as tx:
+        world = build(tx)
+        removals.begin(tx, removals.Kind.INTEGRATION, world.integration.id, at=NOW)
+        integrations.save(
+            tx,
+            world.project.id,
+            world.integration.name,
+            title="",
+            connection=world.integration.connection,
+        )
+        assert removals.list_all(tx) == {}
 
 
 def test_a_warning_is_kept_once_for_each_code(database: Database) -> None:

@@ -183,6 +183,7 @@ def sync(
         for piece in pieces(wanted.comments, uploads.NewComment, "comments"):
             new = [_made(one.comment()) for one in piece]
             counts = _sum(counts, comments.put(tx, found.id, new, at=asker.at))
+            comment_attachments.keep_first(tx, found.id, _listed_in(new))
         quotas.check_comments(tx, found.id)
     return ok(request, new=counts.new, updated=counts.updated, unchanged=counts.unchanged)
 
@@ -219,6 +220,7 @@ async def sync_raw_emails(
         with data.write() as tx:
             for new in spool:
                 counts = _sum(counts, comments.put(tx, source_id, new, at=asker.at))
+                comment_attachments.keep_first(tx, source_id, _listed_in(new))
                 if wanted.include_comments:
                     every = (comments.get(tx, source_id, one.comment.id) for one in new)
                     shown.extend(orjson.Fragment(one.json) for one in every if one is not None)
@@ -328,6 +330,11 @@ def _listed(stored: comments.StoredComment | None, comment_id: str, index: int) 
             f"The comment {comment_id} lists {len(stored.comment.attachments)} attachments, none is number {index}."
         )
     return stored.comment
+
+
+def _listed_in(new: Iterable[NewComment]) -> dict[CommentId, int]:
+    """Count the attachments of each; of several with one id the last counts, as it does for what is kept."""
+    return {one.comment.id: len(one.comment.attachments) for one in new}
 
 
 def _made(comment: Comment) -> NewComment:

@@ -53,7 +53,7 @@ from mailmine.store import (
 from mailmine.store.buckets import Bucket
 from mailmine.store.database import Database
 from mailmine.store.warnings import StandingWarning
-from mailmine.sync import configure, editing
+from mailmine.sync import configure, editing, removal
 from mailmine.sync.configure import Configuration, ConfigurationError, IntegrationConfiguration
 from mailmine.sync.credentials import welcome_new_proxy_secret, welcome_new_secrets
 from mailmine.sync.editing import Lack
@@ -145,7 +145,8 @@ def remove(request: Request, integration: str, asker: Asker, data: Data) -> Resp
     with data.write() as tx:
         found = find(tx, integration, asker)
         credentials.forget(tx, found.id)
-        integrations.remove(tx, found.id)
+    removal.remove_integration(data, found.id)
+    with data.write() as tx:
         note(tx, asker, "integration_removed", project=found.project, name=found.name)
     return ok(request)
 

@@ -27,7 +27,7 @@ from mailmine.store import (
     users,
 )
 from mailmine.store.buckets import Bucket
-from mailmine.store.quotas import Quota
+from mailmine.store.quotas import OwnQuota, Quota
 from mailmine.store.stored import Amount
 from mailmine.sync import editing, quota
 
@@ -139,19 +139,34 @@ def check_emails(tx: Transaction, bucket_id: BucketId) -> None:
 def _check_room(tx: Transaction, project: str, bucket: Bucket | None) -> None:
     """Count what is stored where there is a limit of it. Raises InvalidError."""
     seen = quota.look(tx)
-    if not seen.limits:
-        return
     if bucket is not None:
+        for place, amount, own in seen.held(bucket):
+            _check_own(place, amount, own)
         held = seen.buckets.get(bucket.id, Amount())
         check(tx, "comments_per_bucket", held.comments)
         check(tx, "megabytes_per_bucket", held.bytes // quota.MEGABYTE)
     home = projects.get(tx, project)
+    if home is not None and bucket is None:
+        own = seen.of_projects.get(home.id, quotas.NONE)
+        _check_own(f"The project {project}", seen.projects.get(home.id, Amount()), own)
     if home is not None and seen.projects:
         held = seen.projects.get(home.id, Amount())
         check(tx, "comments_per_project", held.comments)
         check(tx, "megabytes_per_project", held.bytes // quota.MEGABYTE)
         every = sum(seen.projects.values(), Amount())
         check(tx, "megabytes", every.bytes // quota.MEGABYTE)
+
+
+def _check_own(place: str, amount: Amount, own: OwnQuota) -> None:
+    """Refuse what is more than a bucket or a project may hold. Raises InvalidError."""
+    for kind, held, most in (
+        ("comments", amount.comments, own.comments),
+        ("bytes", amount.bytes, own.bytes),
+    ):
+        if most is not None and held > most:
+            raise InvalidError(
+                f"{place} may hold {most:,} {kind}: remove some, or have its own quota raised."
+            )
 
 
 def _all(tx: Transaction) -> list[dict[str, object]]:

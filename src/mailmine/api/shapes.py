@@ -65,6 +65,20 @@ class Quota(Shape, frozen=True):
     auto_increase_up_to: int | None
 
 
+class Share(Shape, frozen=True):
+    """How much of something one bucket or project may hold, and how much it does."""
+
+    limit: Annotated[int | None, Meta(description="null: no limit of its own.")]
+    used: Annotated[int, Meta(ge=0)]
+
+
+class OwnQuota(Shape, frozen=True):
+    """What one bucket or project may hold, and what it does."""
+
+    comments: Share
+    bytes: Share
+
+
 class AuditEvent(Shape, frozen=True):
     """A change: by whom, when, to what."""
 
@@ -584,6 +598,10 @@ ANSWERS: Mapping[str, Mapping[str, Any]] = {
     "GET /api/_private/quotas": {"quotas": list[Quota]},
     "GET /api/_private/quotas/{tenant}": {"quotas": list[Quota]},
     "POST /api/_private/quotas/{tenant}/{kind}": {},
+    "GET /api/_private/projects/{project}/quota": {"quota": OwnQuota},
+    "POST /api/_private/projects/{project}/quota": {"quota": OwnQuota},
+    "GET /api/_private/buckets/{bucket:address}/quota": {"quota": OwnQuota},
+    "POST /api/_private/buckets/{bucket:address}/quota": {"quota": OwnQuota},
     "POST /api/v1/audit_events/query": {
         "audit_events": list[AuditEvent],
         "projects": list[AuditProject],

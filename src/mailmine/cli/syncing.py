@@ -1,4 +1,4 @@
-"""What a process does beside answering: it reads the mailboxes, fills sources, watches, and tells people.
+"""What a process does beside answering: it reads the mailboxes, fills and removes sources, watches, and tells people.
 
 All that is due stands in the database, and so does who does it: any number of processes share the work.
 """
@@ -14,6 +14,7 @@ from mailmine.sync.enabling import Enabling
 from mailmine.sync.filling import Filling
 from mailmine.sync.keeping import Keeping
 from mailmine.sync.refinery import Apart, Refinery
+from mailmine.sync.removal import Removing
 from mailmine.sync.room import Room
 from mailmine.sync.runner import Runner
 from mailmine.sync.settings import SyncSettings
@@ -56,6 +57,7 @@ class Syncing:
             public_url=given.public_url,
         )
         keeping = Keeping(here.database, here.blobs)
+        removing = Removing(here.database)
         daily = Daily(here.database, Enabling(here.database, here.secret_of, here.connection_of))
         await asyncio.gather(
             runner.run(stop),
@@ -64,4 +66,5 @@ class Syncing:
             watch.run(stop),
             daily.run(stop),
             keeping.run(stop),
+            removing.run(stop),
         )

@@ -34,13 +34,22 @@ def of(email: Email) -> CommentId:
     """Name the comment of this email; without a Message-ID the same content gives the same id."""
     if email.message_id:
         return comment_id(email.message_id)
+    return _stand_in(email, email.html or email.text or "")
+
+
+def without_body(email: Email) -> CommentId:
+    """Name the comment of this email as it is named where its body could not be read."""
+    return comment_id(email.message_id) if email.message_id else _stand_in(email, "")
+
+
+def _stand_in(email: Email, body: str) -> CommentId:
     return CommentId(
         _digest(
             email.from_.address if email.from_ else "",
             email.sent_at.isoformat() if email.sent_at else "",
             email.subject,
             *(someone.address for someone in (*email.to, *email.cc, *email.bcc)),
-            email.html or email.text or "",
+            body,
         )
     )
 

@@ -72,6 +72,19 @@ def put(
     return StoredAttachment(**tx.execute(_rows().where(mine)).one()._asdict())
 
 
+def keep_only(tx: Connection, email_key: EmailKey, indexes: Collection[int]) -> None:
+    """Forget all contents of an email but these, and fetch no others: it says something else now."""
+    others = (attachments.c.email_key == email_key) & attachments.c.index.not_in(indexes)
+    held = set(tx.execute(select(attachments.c.content_hash).where(others)).scalars())
+    if held:
+        orphans.add(tx, held)
+        tx.execute(delete(attachments).where(others))
+    queue = attachment_queue.c
+    tx.execute(
+        delete(attachment_queue).where(queue.email_key == email_key, queue.index.not_in(indexes))
+    )
+
+
 def forget(tx: Connection, email_keys: Collection[EmailKey]) -> None:
     """Keep the contents of these emails no longer, and fetch none of them any more."""
     mine = attachments.c.email_key.in_(email_keys)

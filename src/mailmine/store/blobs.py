@@ -7,9 +7,7 @@ of it, whenever the process dies. A content that is read whole is compared with 
 import hashlib
 import re
 import secrets
-import time
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from mailmine.model.ids import ContentHash
 from mailmine.store import object_stores
 from mailmine.store.errors import BlobMissing, StoreError
 from mailmine.store.object_stores import reason
+from mailmine.store.sweeping import sweep
 
 PART = 5 << 20
 """Bytes written at a time; object stores want parts of 5 MiB at least."""
@@ -56,7 +55,7 @@ class Blobs:
                 f"Contents cannot be kept in {place}: give a folder, or s3://bucket/prefix, "
                 "az://container/prefix or gs://bucket/prefix."
             )
-        _sweep(Path(place) / PASSING)
+        sweep(Path(place) / PASSING, "*", abandoned=ABANDONED)
         try:
             return cls(LocalStore(Path(place), mkdir=True), Path(place))
         except (BaseError, OSError, ValueError) as error:
@@ -188,15 +187,6 @@ class Blobs:
         except (BaseError, OSError) as error:
             raise StoreError(f"A content cannot be removed: {reason(error)}") from error
         return True
-
-
-def _sweep(folder: Path) -> None:
-    before = time.time() - ABANDONED
-    with suppress(OSError):  # another process sweeps, too; what cannot be removed does no harm
-        for file in folder.iterdir():
-            with suppress(OSError):
-                if file.stat().st_mtime < before:
-                    file.unlink()
 
 
 def _path(content_hash: ContentHash) -> str:

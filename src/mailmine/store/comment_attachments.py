@@ -1,7 +1,7 @@
 """Contents that clients put to the attachments of comments which were not made of an email."""
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, select
@@ -74,6 +74,17 @@ def remove(tx: Connection, source_id: SourceId, comment_ids: Collection[CommentI
     if held:
         tx.execute(delete(table).where(mine))
         orphans.add(tx, held)
+
+
+def keep_first(tx: Connection, source_id: SourceId, listed: Mapping[CommentId, int]) -> None:
+    """Forget the contents beyond the number of attachments that each of these comments lists now."""
+    query = select(table).where(table.c.source_id == source_id, table.c.comment_id.in_(listed))
+    rows = tx.execute(query.where(table.c.index >= min(listed.values(), default=0)))
+    found = [CommentContent(**row._asdict()) for row in rows]
+    gone = [one for one in found if one.index >= listed[one.comment_id]]
+    if gone:
+        tx.execute(delete(table).where(table.c.reference.in_([one.reference for one in gone])))
+        orphans.add(tx, {one.content_hash for one in gone})
 
 
 def by_reference(tx: Connection, reference: AttachmentReference) -> CommentContent | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, bindparam, func, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, func, select, update
 
 from mailmine.model.email import Metadata
 from mailmine.model.ids import EmailKey, FolderKey, ItemId, MailboxId
@@ -127,6 +127,15 @@ def mark_gone(
         .returning(copies.c.email_key)
     )
     return tuple(dict.fromkeys(left.scalars()))
+
+
+def remove_some(tx: Connection, mailbox_id: MailboxId, *, limit: int) -> int:
+    """Forget any `limit` copies of a mailbox that goes, and say how many there were; their comments stay as they are."""
+    some = select(copies.c.order).where(copies.c.mailbox_id == mailbox_id).limit(limit)
+    gone = tx.execute(some).scalars().all()
+    if gone:
+        tx.execute(delete(copies).where(copies.c.order.in_(gone)))
+    return len(gone)
 
 
 def _take_numbers(tx: Connection, count: int) -> Sequence[int]:

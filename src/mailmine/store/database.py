@@ -17,6 +17,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ArgumentError, TimeoutError as PoolTimeout
 
 from mailmine.store.errors import Conflict, DatabaseUnavailable, NotFound, StoreError
+from mailmine.store.sweeping import sweep
 
 Dialect = Literal["sqlite", "postgresql"]
 
@@ -31,6 +32,13 @@ PAGE_BYTES = 8_192
 
 CACHE_KIB = {"read": 2_048, "write": 16_384}
 """SQLite's page cache of one connection."""
+
+
+COPIES = ".backup-"
+"""How the names of files begin that `copy_to` writes, beside the database."""
+
+ABANDONED = 3600
+"""Seconds since the last byte, after which nobody writes such a file any more: its process was killed."""
 
 
 class Database:
@@ -48,7 +56,8 @@ class Database:
     def open(cls, url: str, *, patience: float = PATIENCE) -> "Database":
         """Open `sqlite:////abs/path.db` or `postgresql://…`; connects when first used.
 
-        `patience` is how many seconds to wait for a lock before `DatabaseUnavailable`.
+        `patience` is how many seconds to wait for a lock before `DatabaseUnavailable`. Copies that killed processes
+        left beside it are cleared away.
         """
         try:
             parsed = make_url(url)
@@ -67,7 +76,10 @@ class Database:
             )
         for engine in {reader, writer}:
             event.listen(engine, "handle_error", _translate)
-        return cls(reader, writer, url, patience)
+        opened = cls(reader, writer, url, patience)
+        if opened.path is not None:
+            sweep(opened.path.parent, f"{COPIES}*.db*", abandoned=ABANDONED)
+        return opened
 
     def migrate(self) -> None:
         """Bring the schema up to date; safe when several processes start at once."""

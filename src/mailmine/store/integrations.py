@@ -9,9 +9,9 @@ from sqlalchemy import Connection as Transaction, Row, Select, delete, select, u
 
 from mailmine.model.ids import IntegrationId, ProjectId
 from mailmine.model.integration import Connection, DisabledReason, Integration, Trouble
-from mailmine.store import settings
+from mailmine.store import removals, settings
 from mailmine.store.errors import NotFound
-from mailmine.store.schema import integrations, mailboxes, projects
+from mailmine.store.schema import integrations, mailboxes, projects, strikes
 from mailmine.store.switch import switched
 from mailmine.store.types import new_id
 from mailmine.store.upsert import upsert
@@ -47,7 +47,7 @@ def save(
     connection: Connection,
     enabled: bool = True,
 ) -> Integration:
-    """Insert an integration, or replace its configuration; keeps its id and its trouble.
+    """Insert an integration, or replace its configuration; keeps its id and its trouble. One that was being removed stays.
 
     `enabled` is what a person wants (see `switch`). Raises NotFound if there is no such project.
     """
@@ -61,6 +61,7 @@ def save(
     saved = _one(tx, _rows().where(named))
     if saved is None:
         raise NotFound(f"The integration {name} was removed in this moment.")
+    removals.end(tx, saved.id)
     return saved
 
 
@@ -77,9 +78,11 @@ def set_enabled(
 
 
 def remove(tx: Transaction, integration_id: IntegrationId) -> None:
-    """Forget an integration with its mailboxes, their folders, copies and settings; emails and comments stay."""
+    """Forget an integration with its mailboxes, their folders, copies, strikes and settings; emails and comments stay."""
     mine = select(mailboxes.c.id).where(mailboxes.c.integration_id == integration_id)
     settings.forget(tx, [integration_id, *tx.execute(mine).scalars()])
+    tx.execute(delete(strikes).where(strikes.c.subject.in_(mine)))
+    tx.execute(delete(strikes).where(strikes.c.subject == integration_id))
     tx.execute(delete(integrations).where(integrations.c.id == integration_id))
 
 

@@ -28,7 +28,7 @@ from sqlalchemy import (
 
 from mailmine.model.ids import BucketId, IntegrationId, MailboxId
 from mailmine.model.integration import DisabledReason, Filters, Mailbox, Trouble
-from mailmine.store import settings
+from mailmine.store import settings, strikes
 from mailmine.store.errors import LeaseLost, NotFound
 from mailmine.store.schema import integrations, mailboxes
 from mailmine.store.switch import switched
@@ -124,8 +124,9 @@ def set_trouble(tx: Connection, mailbox_id: MailboxId, trouble: Trouble | None) 
 
 
 def remove(tx: Connection, mailbox_id: MailboxId) -> None:
-    """Forget a mailbox with its folders, copies and settings; emails and comments stay."""
+    """Forget a mailbox with its folders, copies, strikes and settings; emails and comments stay."""
     settings.forget(tx, [mailbox_id])
+    strikes.clear(tx, mailbox_id)
     tx.execute(delete(mailboxes).where(mailboxes.c.id == mailbox_id))
 
 
@@ -350,13 +351,6 @@ def wake(tx: Connection, mailbox_id: MailboxId, at: datetime) -> None:
 
 
 def claim(
-    tx: Connection, mailbox_id: MailboxId, *, owner: str, now: datetime, until: datetime
-) -> Lease | None:
-    """Take the lease of a mailbox; None where another has it alive."""
-    return claim_all(tx, (mailbox_id,), owner=owner, now=now, until=until).get(mailbox_id)
-
-
-def claim_all(
     tx: Connection, ids: Collection[MailboxId], *, owner: str, now: datetime, until: datetime
 ) -> dict[MailboxId, Lease]:
     """Take the leases of mailboxes; of those that another has alive there is none."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select, union
 
 from mailmine.model.ids import SourceId
-from mailmine.store.schema import comments, copies, events, mailboxes
+from mailmine.store.schema import comments, copies, events, mailboxes, removals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,18 +18,22 @@ class Pulse:
     event: int
     round_at: datetime | None
     """When the last round of any mailbox ended."""
+    removed: tuple[int, int]
+    """How many things are being removed, and how much of them is gone."""
     sources: frozenset[SourceId]
     """Those with new comments, or with comments whose email moved, since the pulse before."""
 
 
 def take(tx: Connection, *, since: Pulse | None) -> Pulse:
     """Look at the store. Without `since` no source counts as changed."""
-    comment, copy, event, round_at = tx.execute(
+    comment, copy, event, round_at, going, gone = tx.execute(
         select(
             select(func.max(comments.c.seq)).scalar_subquery(),
             select(func.max(copies.c.order)).scalar_subquery(),
             select(func.max(events.c.id)).scalar_subquery(),
             select(func.max(mailboxes.c.last_round_at)).scalar_subquery(),
+            select(func.count()).select_from(removals).scalar_subquery(),
+            select(func.sum(removals.c.done)).scalar_subquery(),
         )
     ).one()
     return Pulse(
@@ -37,6 +41,7 @@ def take(tx: Connection, *, since: Pulse | None) -> Pulse:
         copy=copy or 0,
         event=event or 0,
         round_at=round_at,
+        removed=(going, int(gone or 0)),
         sources=_changed(tx, since) if since else frozenset(),
     )
 

@@ -367,6 +367,35 @@ quotas = Table(
     Column("auto_increase_up_to", Number),
 )
 
+bucket_quotas = Table(
+    "bucket_quotas",
+    metadata,
+    Column("bucket_id", ForeignKey("buckets.id", ondelete="CASCADE"), primary_key=True),
+    # Nothing = no limit.
+    Column("comments", Number),
+    Column("bytes", Number),
+)
+
+project_quotas = Table(
+    "project_quotas",
+    metadata,
+    Column("project_id", ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True),
+    # Nothing = no limit.
+    Column("comments", Number),
+    Column("bytes", Number),
+)
+
+removals = Table(
+    "removals",
+    metadata,
+    # A source, a bucket or an integration: it goes before this row does.
+    _id(),
+    Column("kind", Text, nullable=False),
+    Column("done", Number, nullable=False),
+    Column("total", Number, nullable=False),
+    Column("begun_at", Moment, nullable=False),
+)
+
 retentions = Table(
     "retentions",
     metadata,

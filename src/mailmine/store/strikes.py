@@ -57,6 +57,12 @@ def clear(tx: Connection, *subjects: Subject) -> None:
     tx.execute(delete(strikes).where(strikes.c.subject.in_(subjects)))
 
 
+def end_pauses(tx: Connection, subjects: Collection[Subject], now: datetime) -> None:
+    """Forget what went wrong with those of `subjects` that need not be left alone any more."""
+    is_over = strikes.c.hold_until <= now  # another may have been told meanwhile to wait longer
+    tx.execute(delete(strikes).where(strikes.c.subject.in_(subjects), is_over))
+
+
 def _strikes(row: Row[Any]) -> Strikes:
     return Strikes(
         code=row.code,

@@ -86,6 +86,7 @@ def claim(
     found = mailboxes.candidates(tx, ids)
     limits.learn({one.mailbox.integration_id for one in found.values()})
     held = _Held(tx, found.keys(), limits.known)
+    held.end_pauses(tx, now)
     wanted: list[MailboxId] = []
     for mailbox_id in ids:
         if len(wanted) == room:
@@ -102,7 +103,7 @@ def claim(
             continue
         limits.add(integration)
         wanted.append(mailbox_id)
-    leases = mailboxes.claim_all(tx, wanted, owner=owner, now=now, until=now + settings.lease)
+    leases = mailboxes.claim(tx, wanted, owner=owner, now=now, until=now + settings.lease)
     claimed = tuple(
         Claimed(
             lease=leases[mailbox_id],
@@ -178,14 +179,24 @@ class _Held:
         ids: Collection[MailboxId],
         known: Mapping[IntegrationId, Integration],
     ) -> None:
-        exchanges = {exchange_of(one.connection) for one in known.values()}
-        self._strikes: dict[str, Strikes] = strikes.of_all(tx, (*ids, *known, *exchanges))
+        self._exchanges = {exchange_of(one.connection) for one in known.values()}
+        self._strikes: dict[str, Strikes] = strikes.of_all(tx, (*ids, *known, *self._exchanges))
 
     def until(self, mailbox: Mailbox, integration: Integration) -> datetime | None:
         """Say until when a mailbox is left alone: for its own sake, its integration's, or that of its Exchange."""
         subjects = (mailbox.id, integration.id, exchange_of(integration.connection))
         held = (self._strikes.get(subject) for subject in subjects)
         return max((one.hold_until for one in held if one and one.hold_until), default=None)
+
+    def end_pauses(self, tx: Transaction, now: datetime) -> None:
+        """Forget what an Exchange asked for, where that is over: no round that goes well crosses it out."""
+        over = [
+            name
+            for name in self._exchanges & self._strikes.keys()
+            if (until := self._strikes[name].hold_until) is not None and until <= now
+        ]
+        if over:
+            strikes.end_pauses(tx, over, now)
 
     def has_strikes(self, mailbox: Mailbox) -> bool:
         """Tell whether something went wrong with it or its integration."""

@@ -177,6 +177,8 @@ def candidates(items: Iterable[Item]) -> set[CommentId]:
     for item in items:
         plain = identity.of(item.email)
         ids.update((plain, identity.suffixed(plain, identity.fingerprint(item.email))))
+        if not item.email.message_id:
+            ids.add(identity.without_body(item.email))
     return ids
 
 
@@ -189,11 +191,12 @@ def decide(
     others: Mapping[EmailKey, Sequence[Copy]],
     filters: Filters | None = None,
     start_at: datetime | None = None,
+    halves: Mapping[ItemId, CommentId] | None = None,
 ) -> tuple[Intent, ...]:
     """Tell what to do about fetched `items` of `folder`.
 
     `emails` are those known under any of `candidates(items)`, `copies` the known copies under the items' own
-    ids, `others` the known copies, in the same mailbox, of those emails.
+    ids, `others` the known copies, in the same mailbox, of those emails. `halves` as `identify` has them.
     """
     known = {comment_id: email.fingerprint for comment_id, email in emails.items()}
     intents: list[Intent] = []
@@ -208,7 +211,7 @@ def decide(
         if filters is not None and not wanted.is_email_wanted(item.email, filters):
             intents.append(Nothing(item.id, Reason.UNWANTED))
             continue
-        comment_id, fingerprint = identify(item, known)
+        comment_id, fingerprint = identify(item, known, halves or {})
         if comment_id not in known:
             known[comment_id] = fingerprint
             intents.append(NewEmail(comment_id, fingerprint, item))
@@ -240,7 +243,7 @@ def recognise(
         ):
             continue
         if item.email.message_id:
-            email = emails.get(identify(item, fingerprints)[0])
+            email = emails.get(identify(item, fingerprints, {})[0])
             key = None if email is None else email.key
         else:
             key = nameless.get(item.id)
@@ -257,13 +260,19 @@ def _compare(copy: Copy, item: Item) -> Intent:
     return ChangedCopy(copy.email_key, item.id, item.metadata)
 
 
-def identify(item: Item, known: Mapping[CommentId, str]) -> tuple[CommentId, str]:
+def identify(
+    item: Item, known: Mapping[CommentId, str], halves: Mapping[ItemId, CommentId]
+) -> tuple[CommentId, str]:
     """Name the comment of this item: another email under the same Message-ID does not get the same one.
 
-    Exchange lets anybody send under a Message-ID that was used before (exchange.md, part C, row 26).
+    Exchange lets anybody send under a Message-ID that was used before (exchange.md, part C, row 26). What stands in
+    for one that is missing is made of the body: of items that are, or once were, read without theirs, `halves`
+    gives the names.
     """
-    comment_id = identity.of(item.email)
     fingerprint = identity.fingerprint(item.email)
+    if item.id in halves:
+        return halves[item.id], fingerprint
+    comment_id = identity.of(item.email)
     if known.get(comment_id, fingerprint) != fingerprint:
         comment_id = identity.suffixed(comment_id, fingerprint)
     return comment_id, fingerprint

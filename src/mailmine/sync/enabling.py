@@ -27,7 +27,7 @@ from mailmine.model.integration import (
 from mailmine.store import integrations, mailboxes
 from mailmine.store.database import Database
 from mailmine.store.errors import StoreError
-from mailmine.sync import aftermath, policy
+from mailmine.sync import aftermath, policy, quota
 from mailmine.sync.resume import enable_mailboxes, resume, start
 
 log = structlog.get_logger(__name__)
@@ -106,6 +106,13 @@ class Enabling:
         if mailbox_ids and not wanted:
             return ()
         things: tuple[Integration | Mailbox, ...] = (integration, *wanted)
+        if any(map(_is_full, things)):
+            await asyncio.to_thread(self._count)
+            found = await asyncio.to_thread(self._find, integration_id, mailbox_ids)
+            if found is None or (mailbox_ids and not found[1]):
+                return ()
+            integration, wanted = found
+            things = (integration, *wanted)
         if full := tuple(_full(one) for one in things if _is_full(one)):
             return full
         if insists:
@@ -113,6 +120,13 @@ class Enabling:
         steps = await self._try(integration, wanted)
         case = _Case(integration, wanted, self.now(), by)
         return await self._write(partial(_settle, case, steps))
+
+    def _count(self) -> None:
+        """Let go on what a quota stopped and has room again: it was raised, or something was removed, just now."""
+        with self.database.read() as tx:
+            seen = quota.look(tx)
+        with self.database.write() as tx:
+            quota.apply(tx, seen, at=self.now())
 
     def _find(
         self, integration_id: IntegrationId, mailbox_ids: Sequence[MailboxId]
@@ -285,7 +299,7 @@ def _trouble(before: Trouble | None, step: Step, fault: Fault, at: datetime) -> 
 
 
 def _is_full(thing: Integration | Mailbox) -> bool:
-    """Tell what a quota stopped: it goes on by itself when that is raised, and not before."""
+    """Tell what a quota stopped: it goes on when that is raised, and not before."""
     return not thing.enabled and thing.disabled_reason is DisabledReason.QUOTA
 
 

@@ -5,7 +5,7 @@ take_in   writes all that a page of a folder brought, within one transaction of 
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -17,7 +17,7 @@ from mailmine.model.comment import Comment
 from mailmine.model.email import AttachmentKind, Email
 from mailmine.model.ids import BucketId, CommentId, EmailKey, ItemId, SourceId
 from mailmine.model.integration import Mailbox
-from mailmine.refine import Refined, comment
+from mailmine.refine import Refined, comment, identity
 from mailmine.store import (
     attachments,
     comments,
@@ -34,7 +34,7 @@ from mailmine.store.copies import Copy, NewCopy as CopyRow
 from mailmine.store.emails import KnownEmail, NewEmail as EmailRow
 from mailmine.store.errors import Conflict
 from mailmine.store.folders import FolderState
-from mailmine.sync import conversations, decide, learning, schedule, uploading
+from mailmine.sync import conversations, decide, learning, recognition, schedule, uploading
 
 log = structlog.get_logger(__name__)
 
@@ -164,6 +164,7 @@ def take_in(tx: Transaction, mailbox: Mailbox, delivery: Delivery, *, at: dateti
     folder = delivery.folder
     items = [prepared.item for prepared in delivery.items]
     known = emails.known(tx, mailbox.bucket_id, decide.candidates(items)) if items else {}
+    halves = _halves(tx, mailbox, items, known)
     here = copies.by_items(tx, mailbox.id, [item.id for item in items]) if items else {}
     lying = copies.of_emails(tx, {email.key for email in known.values()}) if known else {}
     page = _Page()
@@ -179,6 +180,7 @@ def take_in(tx: Transaction, mailbox: Mailbox, delivery: Delivery, *, at: dateti
             },
             filters=mailbox.filters,
             start_at=mailbox.start_at,
+            halves=halves,
         )
     )
     page.sort(delivery.intents)
@@ -197,13 +199,63 @@ def take_in(tx: Transaction, mailbox: Mailbox, delivery: Delivery, *, at: dateti
         },
     )
     rechecks.add(tx, folder.key, rechecks.Kind.LEFT, page.left)
-    mended = _mend(tx, mailbox, delivery, page, known, here=here, at=at)
+    mended = _mend(tx, mailbox, delivery, page, known, here=here, halves=halves, at=at)
     if mailbox.sync_attachments:
         placed = [(keys[comment_id], item) for comment_id, item in page.placed]
         read = [(key, item.id, item.email) for key, item in (*placed, *mended)]
         _want_attachments(tx, mailbox, [*read, *_recognised(tx, page)], at)
     _note_failures(tx, mailbox, delivery, page, at)
     return page.taken
+
+
+def _halves(
+    tx: Transaction,
+    mailbox: Mailbox,
+    items: Sequence[Item],
+    known: dict[CommentId, KnownEmail],
+) -> dict[ItemId, CommentId]:
+    """Name the comments of items without a Message-ID that are read without their body now, or were at first.
+
+    What stands in for the Message-ID is made of the body. So an email that was not read whole is named without, and
+    found by that name when it moves and is read whole. And one that was read whole is found by what else there
+    is of it, which is added to what is `known`.
+    """
+    named: dict[ItemId, CommentId] = {}
+    lost: list[Item] = []
+    for item in items:
+        name, whole = identity.without_body(item.email), identity.of(item.email)
+        if item.email.message_id or (whole != name and whole in known):
+            continue
+        kept = known.get(name)
+        if kept is not None and kept.fingerprint != identity.fingerprint(item.email):
+            continue
+        if item.incomplete is not None:
+            named[item.id] = name
+            if kept is None:
+                lost.append(item)
+        elif kept is not None and _is_half(tx, mailbox, kept):
+            named[item.id] = name
+    if lost:
+        found = recognition.nameless(tx, mailbox, lost)
+        names = emails.comment_ids(tx, list(found.values()))
+        known |= emails.known(tx, mailbox.bucket_id, list(names.values()))
+        named |= {item_id: names[key] for item_id, key in found.items()}
+    return named
+
+
+def _is_half(tx: Transaction, mailbox: Mailbox, email: KnownEmail) -> bool:
+    """Tell an email that was kept without its body from one that has none.
+
+    The former may have its body by now; else a copy of it failed, or it left, by which that is forgotten.
+    """
+    stored = emails.get(tx, email.key)
+    if stored is None:
+        return False
+    if stored.email.html or stored.email.text or failures.of_emails(tx, [email.key]):
+        return True
+    lying = copies.of_emails(tx, [email.key]).get(email.key, ())
+    mine = [copy for copy in lying if copy.mailbox_id == mailbox.id]
+    return bool(mine) and _is_empty(stored.email) and all(copy.is_gone for copy in mine)
 
 
 def _mend(
@@ -214,6 +266,7 @@ def _mend(
     known: Mapping[CommentId, KnownEmail],
     *,
     here: Mapping[ItemId, Copy],
+    halves: Mapping[ItemId, CommentId],
     at: datetime,
 ) -> list[tuple[EmailKey, Item]]:
     """Let emails that were not kept wholly be what was read of them now; give those, to look for their attachments.
@@ -235,7 +288,7 @@ def _mend(
     mended: list[tuple[EmailKey, Item]] = []
     for prepared in delivery.items:
         item = prepared.item
-        comment_id, fingerprint = decide.identify(item, fingerprints)
+        comment_id, fingerprint = decide.identify(item, fingerprints, halves)
         key = nameless.get(item.id, keys.get(comment_id))
         if key is None or item.incomplete is not None:
             continue

@@ -16,7 +16,7 @@ from mailmine.model.ids import BucketId, ProjectId
 from mailmine.model.integration import DisabledReason, Integration, Mailbox, Trouble
 from mailmine.store import buckets, events, integrations, mailboxes, quotas, stored
 from mailmine.store.buckets import Bucket
-from mailmine.store.quotas import Quota
+from mailmine.store.quotas import OwnQuota, Quota
 from mailmine.store.stored import Amount
 from mailmine.sync import policy
 from mailmine.sync.resume import enable_mailboxes, resume
@@ -37,9 +37,40 @@ class Fullness:
     limits: Mapping[str, Quota]
     buckets: Mapping[BucketId, Amount] = field(default_factory=dict)
     projects: Mapping[ProjectId, Amount] = field(default_factory=dict)
+    of_buckets: Mapping[BucketId, OwnQuota] = field(default_factory=dict)
+    """What single buckets may hold."""
+    of_projects: Mapping[ProjectId, OwnQuota] = field(default_factory=dict)
+    """What single projects may hold."""
 
     def full(self, bucket: Bucket) -> str | None:
         """Say why nothing more may be read into `bucket`; None where there is room."""
+        found = self._full_by_kind(bucket) or self._full_by_its_own(bucket)
+        return found and f"{found} {policy.rule(policy.QUOTA_SOURCE, policy.QUOTA).remedy}"
+
+    def held(self, bucket: Bucket) -> tuple[tuple[str, Amount, OwnQuota], ...]:
+        """Give what the bucket and its project hold, as far as it was counted, with the quotas that they have of their own."""
+        return (
+            (
+                f"The bucket {bucket.project}/{bucket.name}",
+                self.buckets.get(bucket.id, Amount()),
+                self.of_buckets.get(bucket.id, quotas.NONE),
+            ),
+            (
+                f"The project {bucket.project}",
+                self.projects.get(bucket.project_id, Amount()),
+                self.of_projects.get(bucket.project_id, quotas.NONE),
+            ),
+        )
+
+    def _full_by_its_own(self, bucket: Bucket) -> str | None:
+        for place, amount, own in self.held(bucket):
+            if own.comments is not None and amount.comments >= own.comments:
+                return f"{place} holds {amount.comments:,} comments, and its own quota is {own.comments:,}."
+            if own.bytes is not None and amount.bytes >= own.bytes:
+                return f"{place} holds {amount.bytes:,} bytes, and its own quota is {own.bytes:,}."
+        return None
+
+    def _full_by_kind(self, bucket: Bucket) -> str | None:
         every = sum(self.projects.values(), Amount())
         project = self.projects.get(bucket.project_id, Amount())
         places = (
@@ -57,10 +88,7 @@ class Fullness:
             for kind, (place, amount) in zip(kinds, places, strict=True):
                 limit = self.limits.get(kind)
                 if limit is not None and of(amount) >= _most(limit):
-                    return (
-                        f"{place} holds {of(amount):,} {unit}, and the quota {kind} is {_most(limit):,}. "
-                        f"{policy.rule(policy.QUOTA_SOURCE, policy.QUOTA).remedy}"
-                    )
+                    return f"{place} holds {of(amount):,} {unit}, and the quota {kind} is {_most(limit):,}."
         return None
 
 
@@ -79,13 +107,14 @@ def _most(limit: Quota) -> int:
 def look(tx: Transaction) -> Fullness:
     """Count what is kept, as far as there is a limit of it."""
     limits = {kind: one for kind, one in quotas.list_all(tx).items() if kind in KINDS}
-    if not limits:
-        return Fullness(limits)
-    is_wide = any(not kind.endswith("_bucket") for kind in limits)
+    of_buckets, of_projects = quotas.of_buckets(tx), quotas.of_projects(tx)
+    is_wide = any(not kind.endswith("_bucket") for kind in limits) or bool(of_projects)
     return Fullness(
         limits,
-        stored.in_buckets(tx),
+        stored.in_buckets(tx, None if limits else of_buckets.keys()),
         stored.in_projects(tx) if is_wide else {},
+        of_buckets,
+        of_projects,
     )
 
 
@@ -114,6 +143,7 @@ def is_needed(tx: Transaction) -> bool:
     """Tell whether there is a limit, or something that one stopped."""
     return (
         any(kind in KINDS for kind in quotas.list_all(tx))
+        or bool(quotas.of_buckets(tx) or quotas.of_projects(tx))
         or any(_is_by_quota(one) for one in integrations.list_all(tx))
         or any(_is_by_quota(one) for one in mailboxes.list_all(tx))
     )

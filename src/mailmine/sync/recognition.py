@@ -72,7 +72,7 @@ def recognise(tx: Transaction, mailbox: Mailbox, outlines: Sequence[Item]) -> tu
     found = decide.recognise(
         outlines,
         emails=known,
-        nameless=_nameless(tx, mailbox, [one for one in outlines if not one.email.message_id]),
+        nameless=nameless(tx, mailbox, [one for one in outlines if not one.email.message_id]),
         filters=mailbox.filters,
         start_at=mailbox.start_at,
     )
@@ -81,13 +81,12 @@ def recognise(tx: Transaction, mailbox: Mailbox, outlines: Sequence[Item]) -> tu
     return tuple(one for one in found if one.email_key not in broken)
 
 
-def _nameless(
-    tx: Transaction, mailbox: Mailbox, outlines: Sequence[Item]
-) -> dict[ItemId, EmailKey]:
+def nameless(tx: Transaction, mailbox: Mailbox, outlines: Sequence[Item]) -> dict[ItemId, EmailKey]:
     """Find the emails of items that have no Message-ID: what stands in for it is made of the body (`identity`).
 
-    Each way gives the body in its own form, so these are told by their mailbox, sender, subject and times, or
-    by the item's id where that is known. Where two are alike, by their size too, or not at all.
+    Each way gives the body in its own form, and some items cannot be read with theirs, so these are told by their
+    mailbox, sender, subject and times, or by the item's id where that is known. Where two are alike, by their size
+    too, or not at all. Reads all copies of the mailbox.
     """
     if not outlines:
         return {}

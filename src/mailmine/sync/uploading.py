@@ -72,6 +72,9 @@ def take_in(tx: Transaction, bucket_id: BucketId, new: Sequence[Uploaded], *, at
         ],
     )
     for comment_id, one in latest.items():
+        if comment_id in known:
+            there = [index for index, content in enumerate(one.contents) if content is not None]
+            attachments.keep_only(tx, keys[comment_id], there)
         for index, content in enumerate(one.contents):
             if content is not None:
                 attachment = one.email.attachments[index]

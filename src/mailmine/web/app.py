@@ -142,6 +142,7 @@ def create(
                 methods=["POST"],
                 name="retention_save",
             ),
+            *_act("/buckets/{id}/quota", retention.save_quota, "quota_save"),
             *_act("/buckets/{id}/retention/remove", retention.remove, "bucket_remove"),
             Route(
                 "/buckets/refine-anew", shelves.refine_anew, methods=["POST"], name="refine_anew"

@@ -132,13 +132,9 @@ def write(request: Request, submit: Callable[[Visit, G], Response], given: G) ->
         identity = identify(request, tx)
         if identity is None:
             return RedirectResponse(path(request, "sign_in"), 303)
-        visitor = visit(request, tx, identity)
-        response = submit(visitor, given)
+        response = submit(visit(request, tx, identity), given)
         if response.status_code >= HTTPStatus.BAD_REQUEST:
             tx.rollback()
-            return response
-    for act in visitor.afterwards:
-        act()
     return response
 
 

@@ -6,8 +6,8 @@ from mailmine.access import credentials
 from mailmine.access.permissions import Permission
 from mailmine.exchange.endpoints import EWS_ONLINE_ENDS
 from mailmine.model.integration import Integration
-from mailmine.store import buckets, integrations, mailboxes, warnings
-from mailmine.sync import editing, resume
+from mailmine.store import buckets, mailboxes, warnings
+from mailmine.sync import editing, removal, resume
 from mailmine.sync.configure import MailboxConfiguration
 from mailmine.sync.enabling import is_stopped
 from mailmine.web import mailbox_lines, mailbox_saving
@@ -55,13 +55,13 @@ def stop(visit: Visit, _: Fields) -> Response:
 
 @form
 def remove(visit: Visit, given: Fields) -> Response:
-    """Answer POST `…/delete`: with its mailboxes and its secret, once its name was typed; emails and comments stay."""
+    """Answer POST `…/delete`: it goes in the background, with its mailboxes and its secret, once its name was typed; emails and comments stay."""
     integration = visit.integration(Permission.INTEGRATIONS_WRITE)
     if given.get(CONFIRMED, "").strip() != integration.name:
         wrong = f"Type its name, {integration.name}, to confirm."
         return _page(visit, integration, unconfirmed=wrong, status=422)
     credentials.forget(visit.tx, integration.id)
-    integrations.remove(visit.tx, integration.id)
+    removal.begin_integration(visit.tx, integration.id, at=visit.at)
     visit.note("integration_removed", integration)
     return to(visit, "integrations")
 

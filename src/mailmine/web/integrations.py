@@ -13,7 +13,8 @@ from starlette.responses import RedirectResponse, Response
 from mailmine.access.permissions import Identity, Permission
 from mailmine.model.ids import IntegrationId, MailboxId
 from mailmine.model.integration import Integration
-from mailmine.store import events, failures, folders, integrations, mailboxes, warnings
+from mailmine.store import events, failures, folders, integrations, mailboxes, removals, warnings
+from mailmine.store.removals import Removal
 from mailmine.store.warnings import StandingWarning
 from mailmine.sync.standing import State
 from mailmine.web import progress
@@ -39,6 +40,8 @@ class IntegrationView:
     """Whether the visitor may do something to it."""
     may_enable: bool = False
     """Whether he may switch it on here."""
+    removal: Removal | None = None
+    """How far it is, where it is being removed."""
 
     @property
     def words(self) -> str:
@@ -158,7 +161,9 @@ def view(visit: Visit, integration: Integration) -> IntegrationView:
         for mailbox in mailboxes.of_integration(visit.tx, integration.id)
     ]
     views.sort(key=lambda view: (not view.needs_attention, view.mailbox.address.lower()))
-    may_change = visit.identity.may(Permission.INTEGRATIONS_WRITE, integration.project)
+    removal = removals.list_all(visit.tx).get(integration.id)
+    may_write = visit.identity.may(Permission.INTEGRATIONS_WRITE, integration.project)
+    may_change = may_write and removal is None
     state = progress.of_integration(integration, views)
     site: Site = visit.request.app.state.site
     return IntegrationView(
@@ -168,4 +173,5 @@ def view(visit: Visit, integration: Integration) -> IntegrationView:
         warned=warnings.of_integration(visit.tx, integration.id),
         may_change=may_change,
         may_enable=may_change and site.enabling is not None,
+        removal=removal,
     )

@@ -34,13 +34,15 @@ class Change:
 
     mailboxes: bool
     sources: frozenset[SourceId]
+    removals: bool = False
+    """Something is being removed."""
 
     def topics(self, *, sees_integrations: bool, visible: AbstractSet[SourceId]) -> list[str]:
         """Name what of it one listener may know of."""
         changed = [f"source:{source}" for source in sorted(self.sources & visible)]
-        if changed:
+        if changed or self.removals:
             changed.append("sources")
-        if self.mailboxes and sees_integrations:
+        if (self.mailboxes or self.removals) and sees_integrations:
             changed.append("mailboxes")
         return changed
 
@@ -84,7 +86,7 @@ class Live:
             # A store that cannot be reached now is asked again; the pages themselves say so.
             with contextlib.suppress(StoreError):
                 change = await asyncio.to_thread(self._compare)
-                if change.mailboxes or change.sources:
+                if change.mailboxes or change.sources or change.removals:
                     self._tell(change)
             await asyncio.sleep(self._every)
         self._tell(None)
@@ -99,6 +101,7 @@ class Live:
             mailboxes=(seen.event, seen.round_at) != (before.event, before.round_at)
             or bool(seen.sources),
             sources=seen.sources,
+            removals=seen.removed != before.removed,
         )
 
     def _tell(self, change: Change | None) -> None:

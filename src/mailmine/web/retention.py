@@ -1,20 +1,22 @@
-"""How long a bucket keeps what it holds: tried out first, then set. And how it goes as a whole."""
+"""How long a bucket keeps what it holds, tried out first, and how much it may hold. And how it goes as a whole."""
 
 import re
 from collections.abc import Mapping
-from functools import partial
+from dataclasses import dataclass
+from decimal import Decimal
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from mailmine.access.permissions import Permission
 from mailmine.model.ids import BucketId
-from mailmine.store import buckets, retentions
+from mailmine.store import buckets, quotas, removals, retentions, stored
 from mailmine.store.buckets import Bucket
+from mailmine.store.quotas import OwnQuota
 from mailmine.store.retentions import MOST_COUNTED, Due, Retention
-from mailmine.sync import removal
+from mailmine.store.stored import Amount
+from mailmine.sync import quota, removal
 from mailmine.web.forms import Fields, form, to
-from mailmine.web.site import Site
 from mailmine.web.visit import Visit, page
 
 KINDS = {
@@ -32,6 +34,26 @@ KINDS = {
     ),
 }
 _DAYS = re.compile(r"[1-9][0-9]{0,4}")
+_COMMENTS = re.compile(r"[0-9]{1,12}")
+_MEGABYTES = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """How much of what it may hold a place does hold."""
+
+    held: Amount
+    own: OwnQuota
+
+    @property
+    def held_megabytes(self) -> str:
+        """The bytes, as people write the limit."""
+        return f"{self.held.bytes / quota.MEGABYTE:,.1f}"
+
+    @property
+    def megabytes(self) -> str:
+        """The limit, as people write it; empty where there is none."""
+        return "" if self.own.bytes is None else _written(self.own.bytes)
 
 
 @page
@@ -67,8 +89,37 @@ def save(visit: Visit, given: Fields) -> Response:
 
 
 @form
+def save_quota(visit: Visit, given: Fields) -> Response:
+    """Answer POST `/buckets/{id}/quota`: how much it may hold from now on."""
+    bucket = _find(visit)
+    typed = {kind: given.get(kind, "").strip() for kind in ("most_comments", "most_megabytes")}
+    comments, megabytes = typed.values()
+    faults: dict[str, str] = {}
+    if comments and not _COMMENTS.fullmatch(comments):
+        faults["most_comments"] = "A number, or nothing for no limit."
+    if megabytes and not _MEGABYTES.fullmatch(megabytes):
+        faults["most_megabytes"] = "A number of megabytes, or nothing for no limit."
+    if faults:
+        kept = _typed(retentions.of_bucket(visit.tx, bucket.id))
+        return _page(visit, bucket, kept, limits=typed, faults=faults)
+    own = OwnQuota(
+        comments=int(comments) if comments else None,
+        bytes=int(Decimal(megabytes) * quota.MEGABYTE) if megabytes else None,
+    )
+    quotas.put_of_bucket(visit.tx, bucket.id, own)
+    visit.note(
+        "quota_changed",
+        project=bucket.project,
+        name=bucket.name,
+        comments=own.comments,
+        bytes=own.bytes,
+    )
+    return to(visit, "retention", id=bucket.id)
+
+
+@form
 def remove(visit: Visit, given: Fields) -> Response:
-    """Answer POST `/buckets/{id}/retention/remove`: who types the name of a bucket means it."""
+    """Answer POST `/buckets/{id}/retention/remove`: who types the name of a bucket means it. It goes in the background."""
     bucket = _find(visit)
     typed = _typed(retentions.of_bucket(visit.tx, bucket.id))
     if removal.filling(visit.tx, bucket.id):
@@ -78,8 +129,7 @@ def remove(visit: Visit, given: Fields) -> Response:
         fault = f"Type its name, {bucket.name}, to confirm."
         return _page(visit, bucket, typed, faults={"confirmed": fault})
     visit.note("bucket_removed", project=bucket.project, name=bucket.name)
-    site: Site = visit.request.app.state.site
-    visit.afterwards.append(partial(removal.remove_bucket, site.database, bucket.id))
+    removal.begin_bucket(visit.tx, bucket.id, at=visit.at)
     return to(visit, "buckets")
 
 
@@ -88,10 +138,16 @@ def _page(
     bucket: Bucket,
     typed: Mapping[str, str],
     *,
+    limits: Mapping[str, str] | None = None,
     faults: Mapping[str, str] | None = None,
     due: Due | None = None,
     status: int | None = None,
 ) -> Response:
+    use = _use(visit, bucket)
+    written = limits or {
+        "most_comments": "" if use.own.comments is None else str(use.own.comments),
+        "most_megabytes": use.megabytes,
+    }
     return visit.render(
         "retention.html",
         status=status or (422 if faults else 200),
@@ -99,13 +155,34 @@ def _page(
         title=f"What {bucket.title or bucket.name} keeps",
         bucket=bucket,
         kinds=KINDS,
-        typed=typed,
+        typed={**typed, **written},
         faults=faults or {},
+        use=use,
+        whole=_use_of_project(visit, bucket),
         due=due,
         most=MOST_COUNTED,
         emails=buckets.count_emails(visit.tx, bucket.id),
         filled_by=removal.filling(visit.tx, bucket.id),
+        removal=removals.list_all(visit.tx).get(bucket.id),
     )
+
+
+def _use(visit: Visit, bucket: Bucket) -> Use:
+    held = stored.in_buckets(visit.tx, [bucket.id]).get(bucket.id, Amount())
+    return Use(held=held, own=quotas.of_buckets(visit.tx).get(bucket.id, quotas.NONE))
+
+
+def _use_of_project(visit: Visit, bucket: Bucket) -> Use | None:
+    """Say what the project holds, where it has a quota of its own."""
+    own = quotas.of_projects(visit.tx).get(bucket.project_id)
+    if own is None:
+        return None
+    held = stored.in_projects(visit.tx).get(bucket.project_id, Amount())
+    return Use(held=held, own=own)
+
+
+def _written(octets: int) -> str:
+    return f"{Decimal(octets) / quota.MEGABYTE:f}"
 
 
 def _typed(retention: Retention) -> dict[str, str]:

@@ -31,7 +31,7 @@ from mailmine.store import (
     sources,
 )
 from mailmine.store.buckets import Bucket
-from mailmine.store.database import Database
+from mailmine.store.database import COPIES, Database
 from mailmine.store.retentions import Retention
 from mailmine.web import licences
 from mailmine.web.forms import Fields, fields, write
@@ -113,7 +113,7 @@ def _note_backup(visit: Visit, given: Fields) -> Response:
 def _copy(database: Database, name: str) -> Response:
     folder = database.path.parent if database.path else Path.cwd()
     # Beside the database, where there is room for what it holds.
-    descriptor, place = tempfile.mkstemp(dir=folder, prefix=".backup-", suffix=".db")
+    descriptor, place = tempfile.mkstemp(dir=folder, prefix=COPIES, suffix=".db")
     file = os.fdopen(descriptor, "rb")
     try:
         database.copy_to(Path(place))

@@ -3,16 +3,17 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from mailmine.access.permissions import Permission
 from mailmine.model.ids import BucketId
-from mailmine.store import buckets, comments, explore, fills, mailboxes, projects
+from mailmine.store import buckets, comments, explore, fills, mailboxes, projects, quotas, removals
 from mailmine.store.buckets import Bucket
 from mailmine.store.fills import Fill
+from mailmine.store.quotas import OwnQuota
+from mailmine.store.removals import Removal
 from mailmine.store.sources import Source
 from mailmine.sync import filling, making, removal
 from mailmine.sync.making import NotMade
@@ -21,7 +22,6 @@ from mailmine.web.asked import Asked
 from mailmine.web.comments import A_DAY, SINCE_MAIL
 from mailmine.web.forms import Fields, form, to
 from mailmine.web.plots import Timeline
-from mailmine.web.site import Site
 from mailmine.web.visit import Visit, page
 
 LONGEST_TITLE = 128
@@ -40,6 +40,9 @@ class BucketRow:
     fills: Sequence[Fill]
     """Those of its sources that are being filled."""
     may_refine: bool
+    quota: OwnQuota | None
+    """What it may hold, where somebody said so."""
+    removal: Removal | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +54,7 @@ class SourceRow:
     bucket: Bucket | None
     """Where the visitor may see it."""
     fill: Fill | None
+    removal: Removal | None
 
 
 @page
@@ -102,6 +106,7 @@ def _buckets(
         raise HTTPException(403)
     boxes = mailboxes.list_all(visit.tx)
     under_way = {fill.source_id: fill for fill in fills.list_all(visit.tx)}
+    own, going = quotas.of_buckets(visit.tx), removals.list_all(visit.tx)
     rows = [
         BucketRow(
             bucket=bucket,
@@ -110,6 +115,8 @@ def _buckets(
             sources=shown,
             fills=[under_way[source.id] for source in shown if source.id in under_way],
             may_refine=visit.identity.may(Permission.BUCKETS_WRITE, bucket.project),
+            quota=own.get(bucket.id),
+            removal=going.get(bucket.id),
         )
         for bucket in _seen_buckets(visit)
         for shown in [[source for source in visit.sources if source.bucket_id == bucket.id]]
@@ -165,12 +172,14 @@ def _sources(
 ) -> Response:
     filling = {fill.source_id: fill for fill in fills.list_all(visit.tx)}
     known = {bucket.id: bucket for bucket in _seen_buckets(visit)}
+    going = removals.list_all(visit.tx)
     rows = [
         SourceRow(
             source=source,
             comments=comments.count(visit.tx, source.id),
             bucket=known.get(source.bucket_id) if source.bucket_id else None,
             fill=filling.get(source.id),
+            removal=going.get(source.id),
         )
         for source in visit.sources
     ]
@@ -230,7 +239,7 @@ def change_source(visit: Visit, given: Fields) -> Response:
 
 @form
 def remove_source(visit: Visit, given: Fields) -> Response:
-    """Answer POST `/sources/{owner}/{name}/settings/remove`: who types the name of a source means it."""
+    """Answer POST `/sources/{owner}/{name}/settings/remove`: who types the name of a source means it. It goes in the background."""
     source = visit.source()
     if not visit.identity.may(Permission.SOURCES_ADMIN, source.project):
         raise HTTPException(403)
@@ -238,8 +247,7 @@ def remove_source(visit: Visit, given: Fields) -> Response:
         fault = f"Type its name, {source.name}, to confirm."
         return _source(visit, source, faults={"confirmed": fault}, status=422)
     visit.note("source_removed", project=source.project, name=source.name)
-    site: Site = visit.request.app.state.site
-    visit.afterwards.append(partial(removal.remove_source, site.database, source.id))
+    removal.begin_source(visit.tx, source.id, at=visit.at)
     return to(visit, "sources")
 
 
@@ -261,6 +269,7 @@ def _source(
         fill=fills.of_source(visit.tx, source.id),
         total=comments.count(visit.tx, source.id),
         timeline=_timeline(visit, source),
+        removal=removals.list_all(visit.tx).get(source.id),
         may_change=visit.identity.may(Permission.SOURCES_ADMIN, source.project),
         mark=_mark(source),
         faults=faults or {},

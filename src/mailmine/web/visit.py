@@ -39,8 +39,6 @@ class Visit:
     """For the forms on the page."""
     sources: tuple[Source, ...] = field(init=False)
     """Those he may see."""
-    afterwards: list[Callable[[], None]] = field(default_factory=list, init=False)
-    """What takes transactions of its own, once that of the form is written and before it is answered."""
 
     def __post_init__(self) -> None:
         """Look the sources up, which every page lists."""

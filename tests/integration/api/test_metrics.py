@@ -107,7 +107,9 @@ async def test_a_mailbox_as_it_goes(fresh: tuple[Database, Blobs, Town]) -> None
             integrations.get(tx, "finance", "exchange"),
         )
         assert troubled is not None
-        late = mailboxes.claim(tx, orders.id, owner="a", now=now, until=now + timedelta(minutes=1))
+        late = mailboxes.claim(
+            tx, [orders.id], owner="a", now=now, until=now + timedelta(minutes=1)
+        ).get(orders.id)
         assert late is not None
         mailboxes.release(
             tx, Release(lease=late, next_due_at=now - timedelta(minutes=7), round_ended_at=now)

@@ -62,6 +62,8 @@ BODIES: dict[str, Any] = {
     "PUT /api/_private/projects/{project}": {"project": {"title": "New"}, "user_ids": []},
     "POST /api/_private/projects/{project}": {"project": {"title": "New"}},
     "POST /api/_private/quotas/{tenant}/{kind}": {"hard_limit": 1000},
+    "POST /api/_private/projects/{project}/quota": {"comments": 1000},
+    "POST /api/_private/buckets/{bucket:address}/quota": {"bytes": 1_000_000_000},
     "PUT /api/_private/buckets/{bucket:address}": {"bucket": {"bucket_type": "emails"}},
     "POST /api/_private/buckets/{bucket:address}": {"bucket": {"title": "In"}},
     "POST /api/_private/buckets/{bucket:address}/keyed-sync-state-ids": {

@@ -2,6 +2,8 @@
 
 import gzip
 import zlib
+from datetime import UTC, datetime
+from email.message import EmailMessage
 from typing import Any
 
 import pytest
@@ -9,7 +11,8 @@ from fastapi import FastAPI
 
 from mailmine.api import app as api, bodies
 from mailmine.api.comments import LARGEST_ATTACHMENT
-from mailmine.store import comments, events
+from mailmine.model.ids import ContentHash
+from mailmine.store import comments, events, orphans
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
 from mailmine.sync.refinery import RefineryBroken
@@ -20,6 +23,7 @@ from tests.integration.api.town import NOON, Town
 PUT = "/api/_private/sources/sales/mail/comments"
 SYNC = "/api/v1/sources/sales/mail/sync"
 RAW = "/api/v1/sources/sales/mail/sync-raw-emails"
+FAR = datetime(2999, 1, 1, tzinfo=UTC)
 REPEATED = "Petra\nEinkauf bei Muster\nHalle 3 links"
 
 
@@ -381,6 +385,65 @@ async def test_the_content_of_an_attachment(root: Client) -> None:
     assert nothing.status == 422
 
 
+async def test_contents_that_a_comment_lists_no_more_are_let_go_of(
+    root: Client, fresh: tuple[Database, Blobs, Town]
+) -> None:
+    listed = [{"name": name, "size": 1, "content_type": "x/y"} for name in ("a", "b")]
+    await root.put(PUT, {"comments": [comment(attachments=listed), comment(1, attachments=listed)]})
+    for number in (0, 1):
+        for index in (0, 1):
+            path = f"/api/_private/sources/sales/mail/comments/{number:06x}/attachments/{index}"
+            content = form(f"{number} {index}".encode())
+            assert (await root.send("PUT", path, content, content_type=FORM)).status == 200
+    kept = [
+        (await root.get(f"/api/v1/sources/sales/mail/comments/{number:06x}")).json["comment"]
+        for number in (0, 1)
+    ]
+    fewer = [{**kept[0], "attachments": kept[0]["attachments"][:1]}, kept[1]]
+    assert (await root.post(SYNC, {"comments": fewer})).json["updated"] == 1
+    statuses = [
+        (await root.get(f"/api/v1/attachments/{one['attachment_reference']}")).status
+        for each in kept
+        for one in each["attachments"]
+    ]
+    assert statuses == [200, 404, 200, 200]
+    with fresh[0].read() as tx:
+        gone = orphans.lined_up(tx, FAR, limit=9)
+    assert gone == (ContentHash(kept[0]["attachments"][1]["content_hash"]),)
+
+
+def mime_with(*contents: str) -> str:
+    message = EmailMessage()
+    message["Subject"] = "x"
+    message.set_content("Hello")
+    for number, content in enumerate(contents):
+        message.add_attachment(content, filename=f"{number}.txt")
+    return message.as_string()
+
+
+async def test_contents_that_an_email_has_no_more_are_let_go_of(
+    root: Client, fresh: tuple[Database, Blobs, Town]
+) -> None:
+    path = "/api/_private/buckets/sales/inbox/emails"
+    email = {"id": "<0@x>", "mailbox": "a@example.com", "timestamp": "2026-01-01T00:00:00Z"}
+
+    async def put(*contents: str) -> list[dict[str, Any]]:
+        one = {**email, "mime_content": mime_with(*contents)}
+        assert (await root.put(path, {"emails": [one]})).status == 200
+        told = await root.get(f"/api/v1/sources/sales/mail/comments/{b'<0@x>'.hex()}")
+        attached: list[dict[str, Any]] = told.json["comment"]["attachments"]
+        return attached
+
+    first = await put("one", "two")
+    second = await put("one")
+    assert second == first[:1]
+    gone = await root.get(f"/api/v1/attachments/{first[1]['attachment_reference']}")
+    assert gone.status == 404
+    with fresh[0].read() as tx:
+        assert ContentHash(first[1]["content_hash"]) in orphans.lined_up(tx, FAR, limit=9)
+    assert await put("one", "three") != first
+
+
 async def test_an_attachment_that_is_too_large(root: Client, app: FastAPI) -> None:
     path = "/api/_private/sources/sales/mail/comments/000000/attachments/0"
     length = str(LARGEST_ATTACHMENT + 1)
@@ -390,6 +453,44 @@ async def test_an_attachment_that_is_too_large(root: Client, app: FastAPI) -> No
     # Nobody unknown makes us take it in.
     unknown = await Client(app).send("PUT", path, form(b"x"), content_type=FORM)
     assert unknown.status == 401
+
+
+@pytest.mark.parametrize("place", ["buckets/sales/inbox", "projects/sales"])
+@pytest.mark.parametrize("kind", ["comments", "bytes"])
+async def test_a_quota_of_its_own_keeps_emails_out_of_one_place(
+    root: Client, place: str, kind: str
+) -> None:
+    path = f"/api/_private/{place}/quota"
+    before = (await root.get(path)).json["quota"]
+    assert before["comments"]["limit"] is before["bytes"]["limit"] is None
+    assert before["comments"]["used"] >= 1
+    assert before["bytes"]["used"] > 100
+    other = {"comments": "bytes", "bytes": "comments"}[kind]
+    await root.post(path, {other: 1_000_000_000})
+    answer = await root.post(path, {kind: before[kind]["used"]})
+    assert answer.json["quota"][kind] == dict.fromkeys(("limit", "used"), before[kind]["used"])
+    assert answer.json["quota"][other]["limit"] == 1_000_000_000
+    email = {
+        "id": "<q@x>",
+        "mailbox": "a@example.com",
+        "timestamp": "2026-01-01T00:00:00Z",
+        "mime_content": "Subject: x\n\nHello",
+    }
+    emails = "/api/_private/buckets/sales/inbox/emails"
+    refused = await root.put(emails, {"emails": [email]})
+    assert (refused.status, "its own quota raised" in refused.json["message"]) == (422, True)
+    assert (await root.get(path)).json["quota"][kind]["used"] == before[kind]["used"]
+    answer = await root.post(path, {kind: None})
+    assert answer.json["quota"][kind]["limit"] is None
+    assert (await root.put(emails, {"emails": [email]})).status == 200
+
+
+async def test_a_quota_is_a_number_that_all_clients_can_read(root: Client) -> None:
+    path = "/api/_private/buckets/sales/inbox/quota"
+    for wrong in (-1, 2**53, "1"):
+        assert (await root.post(path, {"bytes": wrong})).status == 422
+    assert (await root.post(path, {"bytes": 0})).json["quota"]["bytes"]["limit"] == 0
+    assert (await root.get("/api/_private/buckets/sales/nowhere/quota")).status == 404
 
 
 async def test_a_bucket_is_refined_anew(root: Client) -> None:

@@ -200,8 +200,8 @@ class Town:
                 mailbox_id = self.boxes[name]
                 mailboxes.set_enabled(tx, mailbox_id, enabled=True)
                 lease = mailboxes.claim(
-                    tx, mailbox_id, owner="test", now=self.now, until=self.now + MINUTE
-                )
+                    tx, [mailbox_id], owner="test", now=self.now, until=self.now + MINUTE
+                ).get(mailbox_id)
                 assert lease is not None
                 mailboxes.release(
                     tx, Release(lease=lease, next_due_at=self.now + HOUR, round_ended_at=self.now)

@@ -156,7 +156,9 @@ class World:
         store = database or self.database
         with store.write() as tx:
             until = now + timedelta(seconds=30)
-            lease = mailboxes.claim(tx, mailbox.id, owner="test", now=now, until=until)
+            lease = mailboxes.claim(tx, [mailbox.id], owner="test", now=now, until=until).get(
+                mailbox.id
+            )
         assert lease is not None
         desk = Desk(store)
         account = self.account()
@@ -202,6 +204,12 @@ class World:
                 until=None,
             )
             return [stored.comment for stored in found]
+
+    def folders(self) -> list[str]:
+        """Give the Folder that each comment shows."""
+        return [
+            str(one.user_properties["string:Folder"]).partition(" (")[0] for one in self.comments()
+        ]
 
     def folder_of(self, number: int) -> str:
         """Give the Folder that the comment of this email shows."""

@@ -30,7 +30,7 @@ def fail(world: World, fault: Fault, at: datetime, address: str = ORDERS) -> boo
     mailbox, integration = world.mailbox(address), world.integration()
     with world.database.write() as tx:
         until = at + timedelta(seconds=30)
-        lease = mailboxes.claim(tx, mailbox.id, owner="test", now=at, until=until)
+        lease = mailboxes.claim(tx, [mailbox.id], owner="test", now=at, until=until).get(mailbox.id)
         assert lease is not None
         return aftermath.failed(tx, lease, mailbox, integration, fault, at=at, pause=how_long)
 
@@ -39,7 +39,7 @@ def succeed(world: World, at: datetime, address: str = ORDERS) -> None:
     mailbox, integration = world.mailbox(address), world.integration()
     with world.database.write() as tx:
         until = at + timedelta(seconds=30)
-        lease = mailboxes.claim(tx, mailbox.id, owner="test", now=at, until=until)
+        lease = mailboxes.claim(tx, [mailbox.id], owner="test", now=at, until=until).get(mailbox.id)
         assert lease is not None
         given_back = Release(lease=lease, next_due_at=until, round_ended_at=at)
         aftermath.went_well(tx, given_back, mailbox, integration, at=at)

@@ -4,7 +4,7 @@ import pytest
 
 from mailmine.model.integration import DisabledReason
 from mailmine.store import buckets, events, integrations, mailboxes, quotas, sources, stored
-from mailmine.store.quotas import Quota
+from mailmine.store.quotas import OwnQuota, Quota
 from mailmine.sync import quota
 from mailmine.sync.configure import (
     Configuration,
@@ -89,8 +89,7 @@ async def test_of_a_full_bucket_only_its_mailboxes_stop(world: World) -> None:
     assert world.mailbox(CLAIMS).enabled
     assert told(world)[-1] == "mailbox_disabled"
 
-    enabling = Enabling(world.database, lambda _: world.password, lambda one: one.connection)
-    (found,) = await enabling.switch_on(
+    (found,) = await enabling(world).switch_on(
         world.integration().id, [stopped.id], itself=False, insists=True
     )
     assert (found.code, found.mailbox) == ("quota", ORDERS)
@@ -98,6 +97,81 @@ async def test_of_a_full_bucket_only_its_mailboxes_stop(world: World) -> None:
 
     limit(world, "comments_per_bucket", None)
     await look(world)
+    assert world.mailbox(ORDERS).enabled
+
+
+def limit_place(world: World, place: str, own: OwnQuota) -> None:
+    """Limit the one bucket that is read into first, or its project."""
+    with world.database.write() as tx:
+        bucket = buckets.get(tx, "sales", "mail")
+        assert bucket is not None
+        if place == "bucket":
+            quotas.put_of_bucket(tx, bucket.id, own)
+        else:
+            quotas.put_of_project(tx, bucket.project_id, own)
+
+
+def enabling(world: World) -> Enabling:
+    return Enabling(world.database, lambda _: world.password, lambda one: one.connection)
+
+
+@pytest.mark.parametrize(
+    ("own", "words"),
+    [
+        (OwnQuota(comments=3), "The bucket sales/mail holds 3 comments, and its own quota is 3."),
+        (OwnQuota(comments=9, bytes=100), "bytes, and its own quota is 100."),
+    ],
+)
+async def test_of_one_bucket_that_is_full_by_its_own_quota_only_the_mailboxes_stop(
+    world: World, own: OwnQuota, words: str
+) -> None:
+    await filled(world, apart=True)
+    world.exchange.mailbox(CLAIMS).deliver(eml(8, to=CLAIMS))
+    await world.sync(CLAIMS)
+    limit_place(world, "bucket", OwnQuota(comments=4, bytes=10_000_000))
+    await look(world)
+    assert world.mailbox(ORDERS).enabled
+    limit_place(world, "bucket", own)
+    await look(world)
+    assert world.integration().enabled
+    stopped = world.mailbox(ORDERS)
+    assert (stopped.enabled, stopped.disabled_reason) == (False, DisabledReason.QUOTA)
+    assert stopped.trouble is not None
+    assert (stopped.trouble.code, stopped.trouble.reason) == ("quota", "quota")
+    assert words in stopped.trouble.message
+    assert world.mailbox(CLAIMS).enabled
+    assert told(world)[-1] == "mailbox_disabled"
+
+
+@pytest.mark.parametrize("place", ["bucket", "project"])
+async def test_what_a_raised_quota_let_room_for_is_switched_on_at_once_by_who_asks(
+    world: World, place: str
+) -> None:
+    await filled(world)
+    limit_place(world, place, OwnQuota(comments=3))
+    await look(world)
+    whole = world.integration()
+    assert whole.disabled_reason is DisabledReason.QUOTA
+    (found,) = await enabling(world).switch_on(whole.id, itself=True)
+    assert (found.code, place in found.message) == ("quota", True)
+    limit_place(world, place, OwnQuota(comments=4))
+    assert await enabling(world).switch_on(whole.id, itself=True) == ()
+    assert world.integration().enabled
+    world.exchange.mailbox(ORDERS).deliver(eml(9))
+    await world.sync()
+    assert len(world.comments()) == 4
+
+
+async def test_a_mailbox_is_switched_on_at_once_where_its_bucket_has_room_again(
+    world: World,
+) -> None:
+    await filled(world, apart=True)
+    limit_place(world, "bucket", OwnQuota(comments=3))
+    await look(world)
+    integration, stopped = world.integration(), world.mailbox(ORDERS)
+    assert not stopped.enabled
+    limit_place(world, "bucket", OwnQuota())
+    assert await enabling(world).switch_on(integration.id, [stopped.id], itself=False) == ()
     assert world.mailbox(ORDERS).enabled
 
 
@@ -116,6 +190,8 @@ async def test_bytes_are_counted_as_they_are_kept(world: World) -> None:
         (source,) = sources.list_all(tx)
         held = stored.in_buckets(tx)[bucket.id]
         every = stored.in_projects(tx)[source.project_id]
+        assert stored.in_buckets(tx, [bucket.id]) == {bucket.id: held}
+        assert stored.in_buckets(tx, []) == {}
     assert held.comments == every.comments == 3
     assert 0 < held.bytes < every.bytes
 

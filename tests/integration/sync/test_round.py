@@ -497,12 +497,17 @@ async def test_an_email_that_was_kept_without_its_body_gets_it_when_it_can_be_re
     assert failed(world) == ()
 
 
+def nameless(number: int) -> bytes:
+    """Write an email without a Message-ID."""
+    before, after = eml(number).split(b"Message-ID: ", 1)
+    return before + after.split(b"\n", 1)[1]
+
+
 @both
 async def test_one_without_a_message_id_gets_its_body_too_when_it_can_be_read_whole(
     world: World,
 ) -> None:
-    raw = eml(1).split(b"Message-ID: ", 1)
-    message = world.exchange.mailbox(ORDERS).deliver(raw[0] + raw[1].split(b"\n", 1)[1])
+    message = world.exchange.mailbox(ORDERS).deliver(nameless(1))
     for operation in ("GetItem", "graph:message"):
         world.exchange.fail(operation, "ErrorItemCorrupt", message=message, times=2)
     world.configure()
@@ -512,6 +517,67 @@ async def test_one_without_a_message_id_gets_its_body_too_when_it_can_be_read_wh
     (after,) = world.comments()
     assert after.messages[0].body == "Please send 1 chairs."
     assert failed(world) == ()
+
+
+@both
+@pytest.mark.parametrize("folder", ["Aside", "Zoo"])
+@pytest.mark.parametrize("is_mended", [False, True])
+@pytest.mark.parametrize("times", [1, 2])
+async def test_one_without_a_message_id_that_was_kept_without_its_body_stays_one_comment_when_it_moves(
+    world: World, folder: str, times: int, *, is_mended: bool
+) -> None:
+    orders = world.exchange.mailbox(ORDERS)
+    # One folder is read before that which it leaves, the other after.
+    orders.make_folder(folder)
+    message = orders.deliver(nameless(1))
+    # Once: it comes as plain text; twice: without a body.
+    for operation in ("GetItem", "graph:message"):
+        world.exchange.fail(operation, "ErrorItemCorrupt", message=message, times=times)
+    world.configure()
+    await world.sync()
+    if is_mended:
+        retry_all(world)
+        await world.sync()
+    message.move(folder)
+    await world.sync()
+    message.move("Inbox")
+    await world.sync()
+    (after,) = world.comments()
+    assert after.messages[0].body == "Please send 1 chairs."
+    assert world.folders() == ["Inbox"]
+    assert failed(world) == ()
+
+
+async def test_one_without_a_message_id_that_moves_and_then_cannot_be_read_whole_stays_one_comment(
+    world: World,
+) -> None:
+    orders = world.exchange.mailbox(ORDERS)
+    orders.make_folder("Done")
+    message = orders.deliver(nameless(1))
+    world.configure()
+    await world.sync()
+    message.move("Done")
+    world.exchange.fail("GetItem", "ErrorItemCorrupt", message=message, times=2)
+    await world.sync()
+    (after,) = world.comments()
+    assert after.messages[0].body == "Please send 1 chairs."
+    assert world.folders() == ["Done"]
+    retry_all(world)
+    await world.sync()
+    assert (len(world.comments()), failed(world)) == (1, ())
+
+
+async def test_an_email_without_a_body_is_not_taken_for_one_whose_body_could_not_be_read(
+    world: World,
+) -> None:
+    orders = world.exchange.mailbox(ORDERS)
+    orders.deliver(nameless(1).split(b"\n\n", 1)[0] + b"\n\n")
+    world.configure()
+    await world.sync()
+    orders.deliver(nameless(1))
+    await world.sync()
+    bodies = [one.messages[0].body for one in world.comments()]
+    assert bodies == ["", "Please send 1 chairs."]
 
 
 async def test_the_content_of_an_attachment_that_was_given_up_is_fetched_when_asked_for_again(
@@ -547,7 +613,9 @@ async def test_a_round_that_lost_its_lease_writes_nothing(
         later = world.time() + timedelta(minutes=5)
         until = later + timedelta(minutes=1)
         with world.database.write() as tx:
-            assert mailboxes.claim(tx, world.mailbox().id, owner="another", now=later, until=until)
+            assert mailboxes.claim(
+                tx, [world.mailbox().id], owner="another", now=later, until=until
+            )
         return await read_folders()
 
     monkeypatch.setattr(reader, "folders", slowly)

@@ -277,7 +277,9 @@ async def test_a_mailbox_that_another_process_reads_is_left_alone(world: World) 
     world.now = now = world.time()
     lease = timedelta(seconds=30)
     with world.database.write() as tx:
-        assert mailboxes.claim(tx, world.mailbox().id, owner="another", now=now, until=now + lease)
+        assert mailboxes.claim(
+            tx, [world.mailbox().id], owner="another", now=now, until=now + lease
+        )
     async with running(world):
         await asyncio.sleep(0.5)  # by the clock of the runner no time passes
         assert world.exchange.requests.count() == 0

@@ -293,7 +293,9 @@ async def test_what_is_seen_to_be_readable_does_not_wait_for_the_pause_to_end(
     async with watching(world):
         with world.database.write() as tx:
             mailbox, now = world.mailbox(), world.time()
-            lease = mailboxes.claim(tx, mailbox.id, owner="a", now=now, until=now + MINUTE)
+            lease = mailboxes.claim(tx, [mailbox.id], owner="a", now=now, until=now + MINUTE).get(
+                mailbox.id
+            )
             assert lease is not None
             until_then = now + 60 * MINUTE
             aftermath.failed_too_much(

@@ -132,3 +132,6 @@ def test_nobody_hears_of_what_he_may_not_see() -> None:
     assert change.topics(sees_integrations=False, visible={A}) == [f"source:{A}", "sources"]
     assert change.topics(sees_integrations=True, visible=set()) == ["mailboxes"]
     assert change.topics(sees_integrations=False, visible={SourceId("c")}) == []
+    removed = Change(mailboxes=False, sources=frozenset(), removals=True)
+    assert removed.topics(sees_integrations=False, visible=set()) == ["sources"]
+    assert removed.topics(sees_integrations=True, visible=set()) == ["sources", "mailboxes"]

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 
 from mailmine.access import csrf
-from mailmine.store import buckets, comments, events, projects, sources
+from mailmine.store import buckets, comments, events, integrations, projects, sources
 from mailmine.sync import making
 from tests.browser.server import Served
 from tests.unit.web.conftest import SignIn
@@ -42,10 +42,38 @@ async def test_a_bucket_goes_by_its_name(served: Served, sign_in: SignIn) -> Non
     assert shown.xpath("//input[@name='confirmed']/@aria-invalid") == ["true"]
     status, _ = await post(ann, page, "/remove", confirmed=" leaving ")
     assert status == HTTPStatus.SEE_OTHER
+    async with ann.get("/buckets") as answer:
+        assert "Being removed: 0 of 0" in await answer.text()
+    served.remove()
     with served.database.read() as tx:
         assert buckets.by_id(tx, made.id) is None
         (event,) = events.page(tx, before=None, limit=1)
     assert (event.kind, event.detail["name"]) == ("bucket_removed", "leaving")
+
+
+async def test_an_integration_goes_in_the_background(served: Served, sign_in: SignIn) -> None:
+    ann = await sign_in("ann")
+    with served.database.write() as tx:
+        project = projects.ensure(tx, "nordwind")
+        connection = integrations.list_all(tx)[0].connection
+        made = integrations.save(tx, project.id, "leaving", title="", connection=connection)
+    page = "/integrations/nordwind/leaving"
+    status, _ = await post(ann, page, "/delete", confirmed="leaving")
+    assert status == HTTPStatus.SEE_OTHER
+    for shows in ("/integrations", page):
+        async with ann.get(shows) as answer:
+            text = await answer.text()
+        assert "Being removed: 0 of 0" in text
+        assert f'value="{made.id}"' not in text, "it cannot be switched on"
+    with served.database.read() as tx:
+        left = integrations.by_id(tx, made.id)
+        (event,) = events.page(tx, before=None, limit=1)
+    assert left is not None
+    assert not left.enabled
+    assert (event.kind, event.detail["name"]) == ("integration_removed", "leaving")
+    served.remove()
+    with served.database.read() as tx:
+        assert integrations.by_id(tx, made.id) is None
 
 
 async def test_a_source_goes_with_its_comments(served: Served, sign_in: SignIn) -> None:
@@ -63,6 +91,12 @@ async def test_a_source_goes_with_its_comments(served: Served, sign_in: SignIn) 
     assert f"{held} comment" in shown.get_element_by_id("remove").text_content()
     status, _ = await post(ann, page, "/remove", confirmed="support")
     assert status == HTTPStatus.SEE_OTHER
+    for shows in ("/sources", page):
+        async with ann.get(shows) as answer:
+            text = await answer.text()
+        assert f"Being removed: 0 of {held}" in text
+        assert 'action="/sources/nordwind/support/settings' not in text
+    served.remove()
     with served.database.read() as tx:
         assert sources.get(tx, "nordwind", "support") is None
         assert comments.count(tx, support.id) == 0

@@ -4,7 +4,8 @@ from typing import Any
 
 from lxml import html
 
-from mailmine.store import buckets, events, retentions
+from mailmine.store import buckets, events, quotas, retentions, stored
+from mailmine.store.quotas import OwnQuota
 from mailmine.store.retentions import Retention
 from tests.browser.server import Served
 from tests.unit.web.conftest import SignIn
@@ -44,3 +45,41 @@ async def test_who_sees_no_buckets_sees_no_limits(served: Served, sign_in: SignI
         session = await sign_in(name)
         async with session.get(f"/buckets/{bucket_id}/retention") as answer:
             assert answer.status == status
+
+
+async def test_how_much_a_bucket_may_hold_is_set_on_its_page(
+    served: Served, sign_in: SignIn
+) -> None:
+    ann = await sign_in("ann")
+    with served.database.read() as tx:
+        bucket = buckets.list_all(tx)[0]
+        held = stored.in_buckets(tx)[bucket.id]
+    page = f"/buckets/{bucket.id}"
+    for wrong in ({"most_comments": "many"}, {"most_megabytes": "1e3"}):
+        status, shown = await post(ann, f"{page}/retention", "/quota", **wrong)
+        (name,) = wrong
+        assert status == 422
+        assert shown.xpath(f"//input[@name='{name}']/@aria-invalid") == ["true"]
+    with served.database.read() as tx:
+        assert quotas.of_buckets(tx) == {}
+    wanted = {"most_comments": "20000", "most_megabytes": "1.5"}
+    status, _ = await post(ann, f"{page}/retention", "/quota", **wanted)
+    assert status == 303
+    with served.database.read() as tx:
+        assert quotas.of_buckets(tx) == {bucket.id: OwnQuota(comments=20_000, bytes=1_500_000)}
+        (event, *_) = events.page(tx, before=None, limit=1)
+    assert (event.kind, event.detail["name"], event.detail["bytes"]) == (
+        "quota_changed",
+        bucket.name,
+        1_500_000,
+    )
+    async with ann.get(f"{page}/retention") as answer:
+        tree: Any = html.fromstring(await answer.text())
+    values = {one.get("name"): one.get("value") for one in tree.xpath("//input[@type='text']")}
+    assert {name: values[name] for name in wanted} == wanted
+    assert f"{held.comments:,} of 20,000" in tree.text_content()
+    bars = [(one.get("value"), one.get("max")) for one in tree.xpath("//progress")]
+    assert bars == [(str(held.comments), "20000"), (str(held.bytes), "1500000")]
+    status, _ = await post(ann, f"{page}/retention", "/quota", most_comments="")
+    with served.database.read() as tx:
+        assert (status, quotas.of_buckets(tx)) == (303, {})

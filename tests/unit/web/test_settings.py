@@ -1,6 +1,8 @@
 """The settings of the installation, and the backup that is taken away there."""
 
+import os
 import sqlite3
+import time
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +14,7 @@ from mailmine.access import credentials
 from mailmine.access.permissions import GlobalPermission
 from mailmine.access.secrets import Keyring
 from mailmine.store import events, integrations, users
+from mailmine.store.database import Database
 from mailmine.web import licences
 from tests.browser.server import Served
 from tests.unit.web.conftest import SignIn
@@ -66,6 +69,20 @@ async def test_a_backup_is_one_moment_of_the_database(
     assert kind == "backup_downloaded"
     assert served.database.path is not None
     assert list(served.database.path.parent.glob(".backup-*")) == []
+
+
+def test_a_backup_that_a_killed_process_left_is_cleared_away(tmp_path: Path) -> None:
+    left, journal, running, other = (
+        tmp_path / name
+        for name in (".backup-a.db", ".backup-a.db-journal", ".backup-b.db", "backup-c.db")
+    )
+    for file in (left, journal, running, other):
+        file.write_bytes(b"half of a copy")
+    long_ago = time.time() - 2 * 3600
+    for file in (left, journal, other):
+        os.utime(file, (long_ago, long_ago))
+    Database.open(f"sqlite:///{tmp_path / 'mailmine.db'}").close()
+    assert sorted(tmp_path.iterdir()) == [running, other]
 
 
 async def test_a_backup_is_for_who_may_do_everything(served: Served, sign_in: SignIn) -> None:
