@@ -89,6 +89,7 @@ from mailmine.store import (
     subscriptions,
     threads,
     tokens,
+    traces,
     uploads,
     users,
     warnings,
@@ -578,6 +579,8 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     subscriptions.put: lambda tx: subscriptions.put(
         tx, USER, Topic.RESOLVED, PersonalChannel.EMAIL, wanted=True
     ),
+    traces.note: lambda tx: traces.note(tx, SOURCE, "00", first=1, last=2, at=NOW),
+    traces.of_places: lambda tx: traces.of_places(tx, [(SOURCE, 1)]),
     uploads.of_emails: lambda tx: uploads.of_emails(tx, [KEY]),
     uploads.put: lambda tx: uploads.put(tx, [UPLOAD]),
     users.remove: lambda tx: users.remove(tx, USER),

@@ -22,7 +22,7 @@ import structlog
 from sqlalchemy import Connection as Transaction
 
 import mailmine
-from mailmine import metrics
+from mailmine import metrics, tracing
 from mailmine.exchange import open_account
 from mailmine.exchange.faults import ExchangeError, Fault
 from mailmine.exchange.reader import Account, Reader
@@ -288,6 +288,14 @@ class Runner:
                 mailbox=mailbox.address,
                 round=lease.round_id,
             ),
+            tracing.span(
+                "round",
+                {
+                    "mailmine.integration": f"{integration.project}/{integration.name}",
+                    "mailmine.mailbox": mailbox.address,
+                    "mailmine.round": lease.round_id,
+                },
+            ) as span,
             metrics.tallied() as tally,
         ):
             begun_at, report = self._now(), Report()
@@ -306,7 +314,7 @@ class Runner:
                         case StoreError():
                             report.ending, report.error = Ending.NOT_STORED, str(result)
                 took = self._now() - begun_at
-                report.tell(log, tally, took)
+                report.tell(log, tally, took, span)
                 if report.ending not in _NOT_OURS:
                     past = recent.past(report, tally, at=begun_at, took=took)
                     await self._remember(mailbox.id, past)
