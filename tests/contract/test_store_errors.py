@@ -10,7 +10,7 @@ import shutil
 import sqlite3
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ from mailmine.model.ids import (
 from mailmine.model.notice import PersonalChannel, Topic
 from mailmine.model.past_round import PastRound
 from mailmine.store import (
+    about,
     arrivals,
     attachments,
     batches,
@@ -76,6 +77,7 @@ from mailmine.store import (
     rechecks,
     retentions,
     rounds,
+    schema,
     search,
     search_index,
     secrets,
@@ -257,6 +259,9 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     attachments.unqueue: lambda tx: attachments.unqueue(tx, MAILBOX),
     attachments.queued: lambda tx: attachments.queued(tx, MAILBOX, NOW, 1),
     buckets.by_id: lambda tx: buckets.by_id(tx, BUCKET),
+    about.count: lambda tx: about.count(tx, schema.comments, schema.comments.c.source_id, SOURCE),
+    buckets.count_emails_about: lambda tx: buckets.count_emails_about(tx, BUCKET),
+    comments.count_about: lambda tx: comments.count_about(tx, SOURCE),
     buckets.count_emails: lambda tx: buckets.count_emails(tx, BUCKET),
     buckets.ensure: lambda tx: buckets.ensure(tx, PROJECT, "b"),
     buckets.get: lambda tx: buckets.get(tx, "p", "b"),
@@ -382,7 +387,11 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     mailboxes.set_trouble: lambda tx: mailboxes.set_trouble(tx, MAILBOX, None),
     mailboxes.wake: lambda tx: mailboxes.wake(tx, MAILBOX, NOW),
     migrations.is_current: migrations.is_current,
+    migrations.is_usable: migrations.is_usable,
     migrations.upgrade: migrations.upgrade,
+    migrations.upgrade_beside_others: lambda tx: migrations.upgrade_beside_others(
+        lambda: nullcontext(tx)
+    ),
     migrations.version: migrations.version,
     overview.queues: overview.queues,
     overview.size: overview.size,

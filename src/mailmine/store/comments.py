@@ -38,7 +38,7 @@ from mailmine import tracing
 from mailmine.model import wire
 from mailmine.model.comment import Comment
 from mailmine.model.ids import CommentId, EmailKey, SourceId, ThreadId
-from mailmine.store import comment_attachments, search_index, traces
+from mailmine.store import about, comment_attachments, search_index, traces
 from mailmine.store.schema import comments, projects, sources
 from mailmine.store.text import clean_all
 from mailmine.store.types import EPOCH, microseconds
@@ -417,6 +417,11 @@ def count(tx: Connection, source_id: SourceId) -> int:
     """Count the comments of a source."""
     counted = select(func.count()).select_from(comments).where(comments.c.source_id == source_id)
     return tx.execute(counted).scalar_one()
+
+
+def count_about(tx: Connection, source_id: SourceId) -> int:
+    """Count the comments of a source for people; an `About` where there are very many."""
+    return about.count(tx, comments, comments.c.source_id, source_id)
 
 
 _NOT_SHOWN = {"comment_id", "timestamp", "thread_id", "arrival", "revision"}

@@ -103,7 +103,7 @@ def _page(
         faults=faults or {},
         due=due,
         most=MOST_COUNTED,
-        emails=buckets.count_emails(visit.tx, bucket.id),
+        emails=buckets.count_emails_about(visit.tx, bucket.id),
         filled_by=removal.filling(visit.tx, bucket.id),
     )
 
