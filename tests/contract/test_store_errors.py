@@ -10,7 +10,7 @@ import shutil
 import sqlite3
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import closing, nullcontext
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -389,9 +389,6 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     migrations.is_current: migrations.is_current,
     migrations.is_usable: migrations.is_usable,
     migrations.upgrade: migrations.upgrade,
-    migrations.upgrade_beside_others: lambda tx: migrations.upgrade_beside_others(
-        lambda: nullcontext(tx)
-    ),
     migrations.version: migrations.version,
     overview.queues: overview.queues,
     overview.size: overview.size,
