@@ -61,7 +61,7 @@ chaos: env  ## a quarter of an hour of faults, kills and mail: is all of it ther
 
 constraints: env  ## locks the dependencies anew
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes \
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra otel --generate-hashes \
 	  --no-header --no-emit-index-url --no-annotate --output-file constraints.txt pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra strangers --generate-hashes \
 	  --constraint constraints.txt \
@@ -69,7 +69,7 @@ constraints: env  ## locks the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra kerberos --generate-hashes \
 	  --constraint constraints.txt \
 	  --no-header --no-emit-index-url --no-annotate --output-file constraints-kerberos.txt pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra otel --generate-hashes \
 	  --constraint constraints.txt \
 	  --no-header --no-emit-index-url --no-annotate --output-file constraints-runtime.txt pyproject.toml
 	echo 'hatchling>=1.27' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

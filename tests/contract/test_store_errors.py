@@ -45,6 +45,7 @@ from mailmine.model.ids import (
 from mailmine.model.notice import PersonalChannel, Topic
 from mailmine.model.past_round import PastRound
 from mailmine.store import (
+    about,
     arrivals,
     attachments,
     batches,
@@ -77,6 +78,7 @@ from mailmine.store import (
     removals,
     retentions,
     rounds,
+    schema,
     search,
     search_index,
     secrets,
@@ -90,6 +92,7 @@ from mailmine.store import (
     subscriptions,
     threads,
     tokens,
+    traces,
     uploads,
     users,
     warnings,
@@ -261,6 +264,9 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     attachments.unqueue: lambda tx: attachments.unqueue(tx, MAILBOX),
     attachments.queued: lambda tx: attachments.queued(tx, MAILBOX, NOW, 1),
     buckets.by_id: lambda tx: buckets.by_id(tx, BUCKET),
+    about.count: lambda tx: about.count(tx, schema.comments, schema.comments.c.source_id, SOURCE),
+    buckets.count_emails_about: lambda tx: buckets.count_emails_about(tx, BUCKET),
+    comments.count_about: lambda tx: comments.count_about(tx, SOURCE),
     buckets.count_emails: lambda tx: buckets.count_emails(tx, BUCKET),
     buckets.ensure: lambda tx: buckets.ensure(tx, PROJECT, "b"),
     buckets.get: lambda tx: buckets.get(tx, "p", "b"),
@@ -390,6 +396,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     mailboxes.set_trouble: lambda tx: mailboxes.set_trouble(tx, MAILBOX, None),
     mailboxes.wake: lambda tx: mailboxes.wake(tx, MAILBOX, NOW),
     migrations.is_current: migrations.is_current,
+    migrations.is_usable: migrations.is_usable,
     migrations.upgrade: migrations.upgrade,
     migrations.version: migrations.version,
     overview.queues: overview.queues,
@@ -599,6 +606,8 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     subscriptions.put: lambda tx: subscriptions.put(
         tx, USER, Topic.RESOLVED, PersonalChannel.EMAIL, wanted=True
     ),
+    traces.note: lambda tx: traces.note(tx, SOURCE, "00", first=1, last=2, at=NOW),
+    traces.of_places: lambda tx: traces.of_places(tx, [(SOURCE, 1)]),
     uploads.of_emails: lambda tx: uploads.of_emails(tx, [KEY]),
     uploads.put: lambda tx: uploads.put(tx, [UPLOAD]),
     users.remove: lambda tx: users.remove(tx, USER),

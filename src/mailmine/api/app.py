@@ -140,6 +140,8 @@ def _bare(services: Services) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # `mailmine.tracing` tells of requests. The framework would tell paths and words of exceptions, which hold mail.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.services = services
     errors.install(app)

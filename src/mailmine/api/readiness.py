@@ -48,9 +48,9 @@ class Readiness:
 
     async def _database_reasons(self) -> str | None:
         # A thread that waits for a database does so for long: it is left alone.
-        look = partial(anyio.to_thread.run_sync, self._database.is_current, abandon_on_cancel=True)
-        is_current = await self._tried(look(), DATABASE)
-        return DATABASE if is_current is None else None if is_current else SCHEMA
+        look = partial(anyio.to_thread.run_sync, self._database.is_usable, abandon_on_cancel=True)
+        is_usable = await self._tried(look(), DATABASE)
+        return DATABASE if is_usable is None else None if is_usable else SCHEMA
 
     async def _blob_reasons(self) -> str | None:
         async def keep() -> bool:

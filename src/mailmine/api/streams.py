@@ -14,6 +14,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from msgspec import UNSET, Meta, Struct, UnsetType
 from sqlalchemy import Connection as Transaction
 
+from mailmine import tracing
 from mailmine.api import datasets
 from mailmine.api.answers import ok
 from mailmine.api.asking import Asked, Asker, Data
@@ -24,7 +25,7 @@ from mailmine.api.noting import note
 from mailmine.api.uploads import utc
 from mailmine.model.comment_filter import CommentFilter
 from mailmine.model.wire import timestamp, without_markup
-from mailmine.store import batches, streams
+from mailmine.store import batches, streams, traces
 from mailmine.store.batches import Batch
 from mailmine.store.datasets import Dataset
 from mailmine.store.streams import Stream, Updates
@@ -336,13 +337,19 @@ for _name in STREAMS:
 def _fetch(
     reading: Any, dataset: str, stream: str, asker: Asked, size: int, max_filtered: int
 ) -> Batch:
-    with reading() as tx:
+    about = {"mailmine.dataset": dataset, "mailmine.stream": stream}
+    with tracing.span("stream fetch", about) as span, reading() as tx:
         owner, found = _find(tx, dataset, stream, asker)
         datasets.check_sources(tx, owner, asker)
         wanted = msgspec.convert(found.comment_filter, CommentFilter)
-        return batches.fetch(
+        batch = batches.fetch(
             tx, found, owner.source_ids, wanted, size=size, max_filtered=max_filtered
         )
+        if span.is_heard:
+            given = ((one.source_id, one.place) for one in batch.results)
+            span.link(traces.of_places(tx, given))
+            span.set({"mailmine.comments": len(batch.results), "mailmine.filtered": batch.filtered})
+        return batch
 
 
 def _find(tx: Transaction, dataset: str, name: str, asker: Asked) -> tuple[Dataset, Stream]:

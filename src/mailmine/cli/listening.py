@@ -13,6 +13,7 @@ import uvicorn
 import uvloop
 from starlette.types import ASGIApp
 
+from mailmine import tracing
 from mailmine.cli.errors import Failed
 from mailmine.cli.settings import Settings
 
@@ -53,7 +54,7 @@ def run(
     async def main() -> None:
         await work(Listener(listener, lambda: when_listening(address)))
 
-    with listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
+    with listener, tracing.exported(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
         loop.run(main())
 
 

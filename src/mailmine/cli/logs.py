@@ -7,6 +7,8 @@ import traceback
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from mailmine import tracing
+
 
 def configure(level: str) -> None:
     """Set up the log of the process. Libraries speak through it from `warning` on."""
@@ -19,6 +21,7 @@ def configure(level: str) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _which_trace,
         _where_it_failed,
     ]
     structlog.configure(
@@ -35,6 +38,14 @@ def configure(level: str) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)
+
+
+def _which_trace(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """Name the trace that a line belongs to, where traces are sent."""
+    del logger, method
+    if (trace_id := tracing.trace_id()) is not None:
+        event["trace_id"] = trace_id
+    return event
 
 
 def _where_it_failed(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:

@@ -261,7 +261,7 @@ async def check_server(
 ) -> Steps:
     """Reach the server without signing in: its name, its port, its certificate, its clock."""
     wire = transport or HttpPool(connection, connections=1)
-    request = Request(method="GET", url=connection.endpoint, headers={})
+    request = Request(method="GET", url=connection.endpoint, headers={}, operation="check")
     try:
         async with wire.send(request) as response:
             status, date = response.status, response.headers.get("Date", "")

@@ -19,7 +19,7 @@ import aiohttp
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.connector import Connection as Connector
 
-from mailmine import metrics
+from mailmine import metrics, tracing
 from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope, Where
 from mailmine.exchange.tls import make_context
 from mailmine.model.integration import Connection
@@ -27,6 +27,9 @@ from mailmine.model.integration import Connection
 USER_AGENT: Final = "mailmine/0.1"
 WIRE_ERRORS: Final = (aiohttp.ClientError, OSError, ValueError)
 """What aiohttp raises for an address, a connection or an answer that is no good."""
+REQUEST_ID: Final = "client-request-id"
+"""The header in which we name a request."""
+REQUEST_IDS: Final = ("request-id", REQUEST_ID)
 PIECE: Final = 1 << 16
 """Bytes of an answer that are taken from the wire at a time."""
 
@@ -39,6 +42,8 @@ class Request:
     headers: Mapping[str, str]
     body: bytes = b""
     method: str = "POST"
+    operation: str = ""
+    """What is asked, for traces: names no mailbox and no item."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +177,7 @@ class HttpPool:
 
 
 class Counted:
-    """A transport whose requests and answers are counted (`mailmine.metrics`)."""
+    """A transport whose requests and answers are counted (`mailmine.metrics`) and timed (`mailmine.tracing`)."""
 
     def __init__(self, transport: Transport, backend: str) -> None:
         self._transport = transport
@@ -182,17 +187,31 @@ class Counted:
     async def send(self, request: Request) -> AsyncIterator[Response]:
         """Send `request` by the transport."""
         begun = perf_counter()
+        name = f"exchange {request.operation}" if request.operation else "exchange"
         async with AsyncExitStack() as held:
+            span = held.enter_context(tracing.request(name, lambda: self._about(request)))
             try:
                 response = await held.enter_async_context(self._transport.send(request))
             except ExchangeError as error:
                 metrics.asked(self._backend, error.fault.code, perf_counter() - begun)
+                span.fail(error.fault.code)
                 raise
             except asyncio.CancelledError:  # whoever waited did so long enough
                 metrics.asked(self._backend, "given_up", perf_counter() - begun)
+                span.fail("given_up")
                 raise
             metrics.asked(self._backend, str(response.status), perf_counter() - begun)
+            told = {"mailmine.request_id": request_id_of(response)}
+            span.set({"http.response.status_code": response.status, **told})
             yield replace(response, pieces=self._counted(response.pieces))
+
+    def _about(self, request: Request) -> dict[str, tracing.Value]:
+        return {
+            "mailmine.backend": self._backend,
+            "http.request.method": request.method,
+            "server.address": host_of(request.url),
+            "mailmine.request_id": request.headers.get(REQUEST_ID),
+        }
 
     async def _counted(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         async for piece in pieces:
@@ -202,6 +221,14 @@ class Counted:
     async def aclose(self) -> None:
         """Close the transport."""
         await self._transport.aclose()
+
+
+def request_id_of(response: Response) -> str | None:
+    """Find the name that the server gave the request."""
+    for name in REQUEST_IDS:
+        if value := response.headers.get(name):
+            return value[:200]
+    return None
 
 
 def host_of(url: str) -> str:

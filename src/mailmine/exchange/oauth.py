@@ -217,7 +217,7 @@ class _Wire:
         self, url: str, headers: Mapping[str, str | None] | None = None, **_: object
     ) -> _Answer:
         """Send a GET."""
-        return self._send(Request(method="GET", url=url, headers=_said(headers)))
+        return self._send(Request(method="GET", url=url, headers=_said(headers), operation="token"))
 
     def post(
         self,
@@ -229,7 +229,8 @@ class _Wire:
         """Send a form."""
         body = urlencode(data or {}).encode()
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
-        return self._send(Request(url=url, headers={**_said(headers), **kind}, body=body))
+        sent = {**_said(headers), **kind}
+        return self._send(Request(url=url, headers=sent, body=body, operation="token"))
 
     def close(self) -> None:
         """Nothing to close: the transport is the account's."""

@@ -20,13 +20,19 @@ from typing import Final
 
 from mailmine.exchange.credentials import Credentials
 from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope, Where
-from mailmine.exchange.http import Request, Response, Transport, fault_of, host_of
+from mailmine.exchange.http import (
+    REQUEST_ID,
+    Request,
+    Response,
+    Transport,
+    fault_of,
+    host_of,
+    request_id_of,
+)
 from mailmine.exchange.pace import Clock, Limits, Pace, Ticket
-from mailmine.exchange.status import fault_of_status, request_id_of, server_of
+from mailmine.exchange.status import fault_of_status, server_of
 from mailmine.model.integration import Connection
 
-REQUEST_ID: Final = "client-request-id"
-"""The header in which we name a request."""
 SHORT_PAUSE: Final = 1.0
 """Seconds before the one other try after a 503."""
 LONGEST_REFUSAL: Final = 1 << 20
@@ -160,13 +166,14 @@ class Line:
         *,
         url: str | None = None,
         method: str = "POST",
+        operation: str = "",
         is_syncing: bool = False,
         is_hanging: bool = False,
         judge: Callable[[Response], bool] = lambda response: response.status == HTTPStatus.OK,
     ) -> AsyncIterator[tuple[Response, Ticket]]:
         """Send a request and give the answer, open, where `judge` finds it worth reading. Raises ExchangeError.
 
-        `url` is the endpoint's where none is given; it is to be of the same host.
+        `url` is the endpoint's where none is given; it is to be of the same host. `operation` says in traces what is asked.
         """
         async with AsyncExitStack() as held:
             await held.enter_async_context(self._one_at_a_time)
@@ -179,6 +186,7 @@ class Line:
             request = Request(
                 url=url or self.session.connection.endpoint,
                 method=method,
+                operation=operation,
                 body=body,
                 headers=self._headers(headers),
             )

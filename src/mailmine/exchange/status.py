@@ -7,11 +7,10 @@ from typing import Final
 from urllib.parse import urljoin, urlsplit
 
 from mailmine.exchange.faults import Code, Fault, Scope, Where
-from mailmine.exchange.http import Response, host_of
+from mailmine.exchange.http import Response, host_of, request_id_of
 from mailmine.exchange.pace import LONGEST_HINT
 from mailmine.model.integration import Connection
 
-REQUEST_IDS: Final = ("request-id", "client-request-id")
 MACHINES: Final = ("X-CalculatedBETarget", "X-BEServer", "X-FEServer")
 """Where Exchange names the machine that answers, the one that holds the mailbox first."""
 
@@ -130,14 +129,6 @@ def retry_after_of(response: Response) -> timedelta | None:
             return None
         seconds = (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
     return timedelta(seconds=min(max(seconds, 0.0), LONGEST_HINT))
-
-
-def request_id_of(response: Response) -> str | None:
-    """Find the name that the server gave the request."""
-    for name in REQUEST_IDS:
-        if value := response.headers.get(name):
-            return value[:200]
-    return None
 
 
 def server_of(response: Response | None, host: str) -> str:

@@ -28,6 +28,12 @@ class Result:
 
     json: bytes
     position: Position
+    source_id: SourceId
+
+    @property
+    def place(self) -> int:
+        """Where it stands among the comments of its source."""
+        return self.position[self.source_id]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +69,7 @@ def fetch(
             return Batch(results=tuple(results), filtered=filtered, position=position, is_end=False)
         position = {**position, one.source_id: one.place}
         if is_match:
-            results.append(Result(one.json, position))
+            results.append(Result(one.json, position, one.source_id))
         else:
             filtered += 1
     return Batch(results=tuple(results), filtered=filtered, position=position, is_end=True)

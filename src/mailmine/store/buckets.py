@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, delete, func, select, update
 
 from mailmine.model.ids import BucketId, ProjectId
+from mailmine.store import about
 from mailmine.store.errors import NotFound
 from mailmine.store.schema import buckets, emails, projects
 from mailmine.store.types import new_id
@@ -86,6 +87,11 @@ def count_emails(tx: Connection, bucket_id: BucketId) -> int:
     """Count the emails of a bucket."""
     counted = select(func.count()).select_from(emails).where(emails.c.bucket_id == bucket_id)
     return tx.execute(counted).scalar_one()
+
+
+def count_emails_about(tx: Connection, bucket_id: BucketId) -> int:
+    """Count the emails of a bucket for people; an `About` where there are very many."""
+    return about.count(tx, emails, emails.c.bucket_id, bucket_id)
 
 
 def _rows() -> Select[Any]:

@@ -34,10 +34,11 @@ from sqlalchemy import (
     update,
 )
 
+from mailmine import tracing
 from mailmine.model import wire
 from mailmine.model.comment import Comment
 from mailmine.model.ids import CommentId, EmailKey, SourceId, ThreadId
-from mailmine.store import comment_attachments, search_index
+from mailmine.store import about, comment_attachments, search_index, traces
 from mailmine.store.schema import comments, projects, sources
 from mailmine.store.text import clean_all
 from mailmine.store.types import EPOCH, microseconds
@@ -123,7 +124,10 @@ def put(tx: Connection, source_id: SourceId, new: Sequence[NewComment], *, at: d
     _insert(tx, source_id, fresh, at, place)
     _replace(tx, source_id, changed, at, place + len(fresh))
     if fresh or changed:
-        _keep_place(tx, source_id, place + len(fresh) + len(changed) - 1)
+        last = place + len(fresh) + len(changed) - 1
+        _keep_place(tx, source_id, last)
+        if (parent := tracing.current()) is not None:
+            traces.note(tx, source_id, parent, first=place, last=last, at=at)
     if restamped:
         tx.execute(
             update(comments)
@@ -413,6 +417,11 @@ def count(tx: Connection, source_id: SourceId) -> int:
     """Count the comments of a source."""
     counted = select(func.count()).select_from(comments).where(comments.c.source_id == source_id)
     return tx.execute(counted).scalar_one()
+
+
+def count_about(tx: Connection, source_id: SourceId) -> int:
+    """Count the comments of a source for people; an `About` where there are very many."""
+    return about.count(tx, comments, comments.c.source_id, source_id)
 
 
 _NOT_SHOWN = {"comment_id", "timestamp", "thread_id", "arrival", "revision"}

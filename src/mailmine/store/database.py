@@ -16,7 +16,13 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ArgumentError, TimeoutError as PoolTimeout
 
-from mailmine.store.errors import Conflict, DatabaseUnavailable, NotFound, StoreError
+from mailmine.store.errors import (
+    Conflict,
+    DatabaseUnavailable,
+    LockedOut,
+    NotFound,
+    StoreError,
+)
 from mailmine.store.sweeping import sweep
 
 Dialect = Literal["sqlite", "postgresql"]
@@ -82,11 +88,17 @@ class Database:
         return opened
 
     def migrate(self) -> None:
-        """Bring the schema up to date; safe when several processes start at once."""
-        from mailmine.store.migrations import upgrade  # noqa: PLC0415 - alembic is slow to import
+        """Bring the schema up to date; safe when several processes start at once, and on PostgreSQL while others work.
 
+        Raises DatabaseUnavailable, also for a database of a newer version.
+        """
+        from mailmine.store import migrations  # noqa: PLC0415 - alembic is slow to import
+
+        if self.dialect == "postgresql":
+            migrations.upgrade_beside_others(self.write)
+            return
         with self.write() as tx:
-            upgrade(tx)
+            migrations.upgrade(tx)
 
     def is_current(self) -> bool:
         """Tell whether the schema is that of this version. Raises DatabaseUnavailable."""
@@ -94,6 +106,16 @@ class Database:
 
         with self.read() as tx:
             return is_current(tx)
+
+    def is_usable(self) -> bool:
+        """Tell whether the schema is that of this version, or of a later one, which began beside this process.
+
+        Raises DatabaseUnavailable.
+        """
+        from mailmine.store.migrations import is_usable  # noqa: PLC0415 - alembic is slow to import
+
+        with self.read() as tx:
+            return is_usable(tx)
 
     @property
     def place(self) -> str:
@@ -246,7 +268,9 @@ def _meaning(error: BaseException) -> StoreError | None:
     if isinstance(error, psycopg.errors.SerializationFailure | psycopg.errors.DeadlockDetected):
         return Conflict("Another worker wrote the same at the same time. Try again.")
     if isinstance(error, psycopg.OperationalError):
-        return DatabaseUnavailable(f"PostgreSQL cannot be used now: {_first_line(error)}")
+        is_locked = isinstance(error, psycopg.errors.LockNotAvailable)
+        kind = LockedOut if is_locked else DatabaseUnavailable
+        return kind(f"PostgreSQL cannot be used now: {_first_line(error)}")
     if isinstance(error, sqlite3.DatabaseError) and _name(error) not in _OURS:
         return DatabaseUnavailable(f"The SQLite database cannot be used now: {_first_line(error)}")
     return None

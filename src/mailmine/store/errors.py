@@ -2,6 +2,7 @@
 
 StoreError
  ├── DatabaseUnavailable    locked, gone, full, unreadable: try later, or mend it
+ │    └── LockedOut         somebody else had it locked for too long
  ├── Conflict               something unique is there already, or a race was lost
  ├── NotFound               what this belongs to is not there
  ├── LeaseLost              another worker has the mailbox now
@@ -15,6 +16,10 @@ class StoreError(Exception):
 
 class DatabaseUnavailable(StoreError):
     """The database is locked, cannot be reached, is full or cannot be read."""
+
+
+class LockedOut(DatabaseUnavailable):
+    """Somebody else held a lock for longer than was to be waited."""
 
 
 class Conflict(StoreError):

@@ -271,6 +271,18 @@ thread_links = Table(
 time_index = Index("comments_time_key", comments.c.time_key, unique=True).ddl_if(dialect="sqlite")
 """In SQLite alone a time key is also the row number in the search index."""
 
+traces = Table(
+    "traces",
+    metadata,
+    _of("source_id", "sources.id"),
+    # Places in the order of `comments.revision`, both inclusive. See traces.py.
+    Column("last", Number, nullable=False),
+    Column("first", Number, nullable=False),
+    # As the header `traceparent` (W3C Trace Context).
+    Column("parent", Text, nullable=False),
+    PrimaryKeyConstraint("source_id", "last"),
+)
+
 uploads = Table(
     "uploads",
     metadata,

@@ -11,7 +11,7 @@ from typing import Final
 
 import structlog
 
-from mailmine import metrics
+from mailmine import metrics, tracing
 from mailmine.exchange.reader import Account
 from mailmine.model.ids import MailboxId
 
@@ -57,6 +57,7 @@ class Listening:
         # Begun by the first round of the integration; none of what follows belongs to that.
         structlog.contextvars.unbind_contextvars("mailbox", "round")
         metrics.leave_round()
+        tracing.leave()
         await asyncio.sleep(self._after.total_seconds())
         while True:
             self._grew.clear()

@@ -8,7 +8,7 @@ from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
-from mailmine import metrics
+from mailmine import metrics, tracing
 from mailmine.exchange import KNOWN_CODES
 from mailmine.exchange.faults import Fault
 from mailmine.sync import policy
@@ -74,8 +74,14 @@ class Report:
         self.fault = fault
         self.ending = Ending.THROTTLED if policy.is_wish_for_pause(fault) else Ending.FAILED
 
-    def tell(self, log: FilteringBoundLogger, tally: metrics.Tally, took: timedelta) -> None:
-        """Write the line, and count the round. A round in which nothing happened is told at `debug`."""
+    def tell(
+        self,
+        log: FilteringBoundLogger,
+        tally: metrics.Tally,
+        took: timedelta,
+        span: tracing.Span = tracing.NOTHING,
+    ) -> None:
+        """Write the line, count the round, and tell its span. A round in which nothing happened is told at `debug`."""
         taken, seconds = self.taken, max(took.total_seconds(), 0.0)
         metrics.ROUNDS.labels(self.ending).inc()
         metrics.ROUND_SECONDS.observe(seconds)
@@ -98,17 +104,20 @@ class Report:
             "error": self.error,
             "place": self.place,
         }
-        level(
-            _EVENTS[self.ending],
-            outcome=self.ending.value,
-            folders=self.folders,
+        told: dict[str, tracing.Value] = {
+            "outcome": self.ending.value,
+            "folders": self.folders,
             **_counts(taken),
-            requests=tally.requests,
-            bytes=tally.bytes,
-            throttled_seconds=round(tally.throttled, 1),
-            seconds=round(seconds, 3),
+            "requests": tally.requests,
+            "bytes": tally.bytes,
+            "throttled_seconds": round(tally.throttled, 1),
             **{name: value for name, value in wrong.items() if value is not None},
-        )
+        }
+        level(_EVENTS[self.ending], **told, seconds=round(seconds, 3))
+        # Words of a database stay in the log.
+        span.set({f"mailmine.{name}": value for name, value in told.items() if name != "error"})
+        if self.ending not in _PLAIN:
+            span.fail(fault.code if fault else self.ending.value)
 
 
 def _counts(taken: Taken) -> dict[str, int]:

@@ -21,7 +21,7 @@ import structlog
 from sqlalchemy import Connection as Transaction
 
 import mailmine
-from mailmine import metrics
+from mailmine import metrics, tracing
 from mailmine.exchange import open_account
 from mailmine.exchange.faults import ExchangeError, Fault
 from mailmine.exchange.reader import Account, Reader
@@ -315,6 +315,14 @@ class Runner:
                 mailbox=mailbox.address,
                 round=lease.round_id,
             ),
+            tracing.span(
+                "round",
+                {
+                    "mailmine.integration": f"{integration.project}/{integration.name}",
+                    "mailmine.mailbox": mailbox.address,
+                    "mailmine.round": lease.round_id,
+                },
+            ) as span,
             metrics.tallied() as tally,
         ):
             begun_at, report = self._now(), Report()
@@ -331,7 +339,7 @@ class Runner:
                 report.ending = cut
             finally:
                 took = self._now() - begun_at
-                report.tell(log, tally, took)
+                report.tell(log, tally, took, span)
                 if report.ending not in _NOT_OURS:
                     past = recent.past(report, tally, at=begun_at, took=took)
                     await self._remember(mailbox.id, past)

@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
@@ -12,7 +12,7 @@ from typing import TypeVar
 import structlog
 from sqlalchemy import Connection as Transaction
 
-from mailmine import metrics
+from mailmine import metrics, tracing
 from mailmine.exchange.faults import Fault
 from mailmine.exchange.reader import Fetched, Item, ItemFault, ItemGone, ItemSkipped
 from mailmine.model.ids import Cursor, ItemId
@@ -81,6 +81,13 @@ class Storing:
     async def _store(self, chunk: "Chunk", place: Place | None) -> None:
         """Write a chunk and the place after it; where one email makes that fail, without that one."""
         delivery = await chunk.delivery()
+        with tracing.span("store", {"mailmine.emails": len(delivery.items)}) as span:
+            taken = await self._written(delivery, place)
+            span.set({f"mailmine.{what}": number for what, number in asdict(taken).items()})
+        self.taken.add(taken)
+        log.debug("page stored", new=taken.new, moved=taken.moved, gone=taken.gone)
+
+    async def _written(self, delivery: Delivery, place: Place | None) -> Taken:
         try:
             taken = await self.write(lambda tx: self._take_in(tx, delivery, place))
         except (LeaseLost, DatabaseUnavailable):
@@ -93,8 +100,7 @@ class Storing:
             taken = await self.write(lambda tx: self._take_in(tx, rest, place))
         failed = {one.item_id for one in delivery.failed}
         self._outcomes.add(item_id in failed for item_id in delivery.first_tried)
-        self.taken.add(taken)
-        log.debug("page stored", new=taken.new, moved=taken.moved, gone=taken.gone)
+        return taken
 
     async def _store_apart(self, delivery: Delivery, error: Exception) -> Delivery:
         """Write the items of a delivery in halves, down to the one that cannot be; give what is left to say."""

@@ -120,7 +120,7 @@ def show(visit: Visit) -> Response:
         asked=asked,
         rows=_rows(visit, source, seen.keys, asked),
         is_first=before is None,
-        total=comments.count(visit.tx, source.id),
+        total=comments.count_about(visit.tx, source.id),
         seen=seen,
         plots=_plots(visit, source, asked, seen) if seen.counts else None,
         may_manage=visit.identity.may(Permission.SOURCES_ADMIN, source.project),

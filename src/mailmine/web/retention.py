@@ -161,7 +161,7 @@ def _page(
         whole=_use_of_project(visit, bucket),
         due=due,
         most=MOST_COUNTED,
-        emails=buckets.count_emails(visit.tx, bucket.id),
+        emails=buckets.count_emails_about(visit.tx, bucket.id),
         filled_by=removal.filling(visit.tx, bucket.id),
         removal=removals.list_all(visit.tx).get(bucket.id),
     )

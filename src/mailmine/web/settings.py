@@ -68,7 +68,7 @@ def show(visit: Visit) -> Response:
         is_sqlite=site.database.dialect == "sqlite",
         database=site.database.place,
         size=overview.size(visit.tx),
-        comments=sum(comments.count(visit.tx, one.id) for one in sources.list_all(visit.tx)),
+        comments=sum(comments.count_about(visit.tx, one.id) for one in sources.list_all(visit.tx)),
         schema=migrations.version(visit.tx),
         keys=len(visit.keyring.keys),
         sealed=len(stored.names(visit.tx)),

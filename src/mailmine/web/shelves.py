@@ -110,7 +110,7 @@ def _buckets(
     rows = [
         BucketRow(
             bucket=bucket,
-            emails=buckets.count_emails(visit.tx, bucket.id),
+            emails=buckets.count_emails_about(visit.tx, bucket.id),
             mailboxes=[box.address for box in boxes if box.bucket_id == bucket.id],
             sources=shown,
             fills=[under_way[source.id] for source in shown if source.id in under_way],
@@ -176,7 +176,7 @@ def _sources(
     rows = [
         SourceRow(
             source=source,
-            comments=comments.count(visit.tx, source.id),
+            comments=comments.count_about(visit.tx, source.id),
             bucket=known.get(source.bucket_id) if source.bucket_id else None,
             fill=filling.get(source.id),
             removal=going.get(source.id),
@@ -265,9 +265,9 @@ def _source(
         bucket=mine,
         is_bucket_hidden=source.bucket_id is not None and mine is None,
         buckets=list(known.values()),
-        emails=buckets.count_emails(visit.tx, mine.id) if mine else 0,
+        emails=buckets.count_emails_about(visit.tx, mine.id) if mine else 0,
         fill=fills.of_source(visit.tx, source.id),
-        total=comments.count(visit.tx, source.id),
+        total=comments.count_about(visit.tx, source.id),
         timeline=_timeline(visit, source),
         removal=removals.list_all(visit.tx).get(source.id),
         may_change=visit.identity.may(Permission.SOURCES_ADMIN, source.project),

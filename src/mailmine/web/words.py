@@ -4,6 +4,8 @@ import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
 
+from mailmine.store.about import About
+
 MINUTE = 60
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
@@ -68,8 +70,8 @@ def span(duration: timedelta) -> str:
 
 
 def count(number: int) -> str:
-    """Write a number with separators: `12,345`."""
-    return f"{number:,}"
+    """Write a number with separators: `12,345`; `about 1,200,000` where it was estimated."""
+    return f"about {number:,}" if isinstance(number, About) else f"{number:,}"
 
 
 def plain(text: str) -> str:

@@ -189,7 +189,13 @@ class Search:
         asked = question(place.form, address)
         method = "GET" if place.is_hint else asked.method
         body = b"" if place.is_hint else asked.body
-        request = Request(url=place.url, method=method, headers=asked.headers, body=body)
+        request = Request(
+            url=place.url,
+            method=method,
+            headers=asked.headers,
+            body=body,
+            operation="Autodiscover",
+        )
         try:
             challenges, said = await self._anonymously(session.transport, request, place)
             if challenges is None:
@@ -225,6 +231,7 @@ class Search:
             request.headers,
             url=request.url,
             method=request.method,
+            operation=request.operation,
             judge=lambda response: response.status in (HTTPStatus.OK, *REDIRECTS),
         )
         async with sending as (response, _):

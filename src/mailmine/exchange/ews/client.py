@@ -22,10 +22,10 @@ from mailmine.exchange.ews.operations import (
 )
 from mailmine.exchange.ews.xml import Element, M, MalformedError, S, T, parse
 from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope, Where
-from mailmine.exchange.http import Response, host_of
+from mailmine.exchange.http import Response, host_of, request_id_of
 from mailmine.exchange.pace import LONGEST_HINT, Ticket
 from mailmine.exchange.session import Line
-from mailmine.exchange.status import fault_of_status, request_id_of, server_of
+from mailmine.exchange.status import fault_of_status, server_of
 from mailmine.model.integration import AccessType
 
 NO_ERROR: Final = "NoError"
@@ -109,7 +109,12 @@ class Client:
             headers["X-PreferServerAffinity"] = "true"
         is_syncing = operation.name == "SyncFolderItems"
         async with self._line.send(
-            body, headers, is_syncing=is_syncing, is_hanging=is_hanging, judge=_is_soap
+            body,
+            headers,
+            operation=operation.name,
+            is_syncing=is_syncing,
+            is_hanging=is_hanging,
+            judge=_is_soap,
         ) as answer:
             yield answer
 

@@ -15,10 +15,10 @@ import msgspec
 from mailmine import metrics
 from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope, Where
 from mailmine.exchange.graph import codes
-from mailmine.exchange.http import Response, host_of
+from mailmine.exchange.http import Response, host_of, request_id_of
 from mailmine.exchange.pace import Ticket
 from mailmine.exchange.session import Line
-from mailmine.exchange.status import request_id_of, retry_after_of
+from mailmine.exchange.status import retry_after_of
 
 MOST_IN_BATCH: Final = 20
 VERSION: Final = "v1.0"
@@ -32,6 +32,18 @@ _ESCAPES: Final = re.compile(
     rb"|(\\u(?:00(?:0[0-8bBcCeEfF]|1[0-9a-fA-F])|[dD][89a-fA-F][0-9a-fA-F]{2}|[fF]{3}[eEfF]))"
 )
 _REPLACEMENT: Final = rb"\ufffd"
+
+
+_NAMES: Final = frozenset(
+    ("users", "mailFolders", "childFolders", "messages", "delta", "attachments", "$value")
+)
+"""What paths are made of, besides mailboxes and ids."""
+
+
+def operation_of(path: str) -> str:
+    """Say what a path asks for, naming neither mailbox nor item: `users/*/mailFolders/*/messages`."""
+    steps = path.partition("?")[0].split("/")
+    return "/".join(step if step in _NAMES else "*" for step in steps)
 
 
 def clean(body: bytes) -> bytes:
@@ -102,7 +114,12 @@ class Client:
     async def get(self, path: str, *, prefer: str = "") -> bytes:
         """Give the JSON at `path`, which is relative to the version's root. Raises ExchangeError."""
         async with self._line.send(
-            b"", self._headers(prefer), url=self._root + path, method="GET", judge=_is_graphs
+            b"",
+            self._headers(prefer),
+            url=self._root + path,
+            method="GET",
+            operation=operation_of(path),
+            judge=_is_graphs,
         ) as (response, ticket):
             return await self._read(response, ticket)
 
@@ -118,6 +135,7 @@ class Client:
             msgspec.json.encode({"requests": asked}),
             sent,
             url=f"{self._root}$batch",
+            operation="$batch",
             judge=_is_graphs,
         ) as (response, ticket):
             body = await self._read(response, ticket)
@@ -131,7 +149,12 @@ class Client:
     async def stream(self, path: str) -> AsyncGenerator[bytes, None]:
         """Give the bytes at `path` as they arrive. Raises ExchangeError."""
         async with self._line.send(
-            b"", self._headers(""), url=self._root + path, method="GET", judge=_is_graphs
+            b"",
+            self._headers(""),
+            url=self._root + path,
+            method="GET",
+            operation=operation_of(path),
+            judge=_is_graphs,
         ) as (response, ticket):
             if response.status != HTTPStatus.OK:
                 await self._read(response, ticket)
