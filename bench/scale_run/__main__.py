@@ -19,7 +19,7 @@ from bench.scale_run.cluster import INTERVAL, WORKERS, Cluster, cluster, until
 from bench.scale_run.counted import counted
 from bench.scale_run.rows import Row
 
-ARRIVE = 0.25
+ARRIVE = 1.0
 """Seconds between two mails while things go wrong."""
 
 

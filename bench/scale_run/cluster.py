@@ -32,7 +32,7 @@ INTERVAL: Final = 30
 """Seconds between two polls of a mailbox."""
 PER_INTEGRATION: Final = 500
 """Mailboxes that one account reads."""
-PER_BUCKET: Final = 100
+PER_BUCKET: Final = 25
 """Mailboxes whose comments come into one source: its writers take turns."""
 ATTACHED: Final = 3
 """Each mail of so many has an attachment."""
