@@ -4,6 +4,7 @@ StoreError
  ├── DatabaseUnavailable    locked, gone, full, unreadable: try later, or mend it
  ├── Conflict               something unique is there already, or a race was lost
  ├── NotFound               what this belongs to is not there
+ ├── ContentsUnavailable    where contents are kept takes none now: try later
  ├── LeaseLost              another worker has the mailbox now
  └── BlobMissing            no such content
 """
@@ -23,6 +24,10 @@ class Conflict(StoreError):
 
 class NotFound(StoreError):
     """What this belongs to does not exist (any more)."""
+
+
+class ContentsUnavailable(StoreError):
+    """The folder or the object store takes no contents now."""
 
 
 class LeaseLost(StoreError):
