@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help env demo kerberos test lint format types imports check bench bench-cleaning bench-scale chaos constraints chart scale-model clean
+.PHONY: help env demo kerberos test lint format types imports check bench bench-cleaning bench-scale bench-move chaos constraints chart scale-model clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/ -/'
@@ -53,8 +53,11 @@ bench: .venv/.strangers  ## speed and memory, side by side with others in one ru
 bench-cleaning: .venv/.strangers  ## refining next to its peers, on the suites in ../shared (SHARED=…)
 	$(BIN)/python -m bench.compare_cleaning --shared $(or $(SHARED),../shared)
 
-bench-scale: env  ## three workers on one PostgreSQL: freshness, CPU, and what kills do (MAILBOXES=10000)
+bench-scale: env  ## three workers on one PostgreSQL: freshness, CPU, and what kills and cuts do (MAILBOXES=10000)
 	$(BIN)/python -m bench.scale_run --mailboxes $(or $(MAILBOXES),2000)
+
+bench-move: env  ## from SQLite to PostgreSQL and S3 while mail arrives: how long it stands still (COMMENTS=200000)
+	$(BIN)/python -m bench.move --comments $(or $(COMMENTS),200000)
 
 chaos: env  ## a quarter of an hour of faults, kills and mail: is all of it there in the end? Another seed each time
 	$(BIN)/python -m bench.chaos --minutes 15

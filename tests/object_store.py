@@ -85,7 +85,7 @@ def run() -> Iterator[str]:
             assert process.stderr is not None
             # It tells each request, and waits where nobody listens.
             threading.Thread(target=process.stderr.read, daemon=True).start()
-            assert httpx.put(f"{url}/{BUCKET}").status_code == 200
+            assert httpx.put(f"{url}/{BUCKET}", timeout=60).status_code == 200
             yield url
         finally:
             process.kill()

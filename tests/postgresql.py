@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -23,6 +24,10 @@ OPTIONS = "-c listen_addresses='' -c fsync=off -c full_page_writes=off -c shared
 """No network but a socket in the folder, and no care for power cuts."""
 
 
+DEFAULT_PORT = 5432
+"""Also the name of the socket."""
+
+
 def missing() -> str | None:
     """Why there can be no PostgreSQL here; None where there can."""
     if _bin() is None:
@@ -35,14 +40,15 @@ def missing() -> str | None:
 class Server:
     """A running server with one user, `mailmine`, who may do everything."""
 
-    def __init__(self, folder: Path, options: str = "") -> None:
+    def __init__(self, folder: Path, options: str, port: int) -> None:
         self._folder = folder
         self._options = options
+        self._port = port
         self._number = count(1)
 
-    def url(self, name: str) -> str:
-        """Address a database."""
-        return f"postgresql://mailmine@/{name}?host={self._folder}"
+    def url(self, name: str, host: str | None = None) -> str:
+        """Address a database: by a socket, or at an address of this machine where the server is in the `network`."""
+        return f"postgresql://mailmine@/{name}?host={host or self._folder}&port={self._port}"
 
     def create(self) -> str:
         """Make a database; its name."""
@@ -93,8 +99,15 @@ def _children(pid: int) -> list[int]:
 
 
 @contextmanager
-def run(options: str = "") -> Iterator[Server]:
-    """Run a server until the end, with more `options` of postgres."""
+def run(options: str = "", network: str | None = None) -> Iterator[Server]:
+    """Run a server until the end, with more `options` of postgres.
+
+    Clients from `network`, as `10.0.0.0/24`, are let in at a port of its own.
+    """
+    port = DEFAULT_PORT
+    if network is not None:
+        port = _free_port()
+        options = f"{options} -c listen_addresses=*"
     folder = Path(tempfile.mkdtemp(prefix="mailmine-"))
     try:
         if os.geteuid() == 0:
@@ -109,7 +122,10 @@ def run(options: str = "") -> Iterator[Server]:
             "--no-sync",
             data,
         )
-        server = Server(folder, options)
+        if network is not None:
+            with (folder / "data" / "pg_hba.conf").open("a", encoding="ascii") as file:
+                file.write(f"host all all {network} trust\n")
+        server = Server(folder, f"{options} -p {port}", port)
         server.start()
         try:
             yield server
@@ -133,6 +149,13 @@ def _bin() -> Path | None:
     if found is not None:
         return Path(found).resolve().parent
     return BINARIES[-1].parent if BINARIES else None
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
 
 
 def _user_exists() -> bool:

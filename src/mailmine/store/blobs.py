@@ -17,7 +17,7 @@ from obstore.store import LocalStore, MemoryStore, ObjectStore
 
 from mailmine.model.ids import ContentHash
 from mailmine.store import object_stores
-from mailmine.store.errors import BlobMissing, StoreError
+from mailmine.store.errors import BlobMissing, ContentsUnavailable, StoreError
 from mailmine.store.object_stores import reason
 from mailmine.store.sweeping import sweep
 
@@ -28,6 +28,8 @@ PIECE = 256 << 10
 
 PASSING = "incoming"
 """Folder of contents that are not whole yet."""
+AWAY = 30.0
+"""Seconds after a content could not be kept, for which whoever can wait does not try."""
 ABANDONED = 24 * 3600
 """Seconds since the last byte, after which nobody writes a passing content any more: its process was killed."""
 
@@ -41,6 +43,12 @@ class Blobs:
         self._store = store
         self.folder = folder
         """Where it is one of this machine."""
+        self._failed_at: float | None = None
+
+    @property
+    def is_away(self) -> bool:
+        """Whether a content could not be kept some seconds ago: to find that out again takes long."""
+        return self._failed_at is not None and time.monotonic() - self._failed_at < AWAY
 
     @classmethod
     def open(cls, place: str | Path) -> "Blobs":
@@ -110,7 +118,7 @@ class Blobs:
                 raise broken from None
             if not isinstance(error, BaseError | OSError):
                 raise
-            raise StoreError(f"A content cannot be kept: {reason(error)}") from error
+            raise self._not_kept(error) from error
         return content_hash, size
 
     async def put_bytes(self, content: bytes) -> ContentHash:
@@ -119,8 +127,12 @@ class Blobs:
         try:
             await obstore.put_async(self._store, _path(content_hash), content, use_multipart=False)
         except (BaseError, OSError) as error:
-            raise StoreError(f"A content cannot be kept: {reason(error)}") from error
+            raise self._not_kept(error) from error
         return content_hash
+
+    def _not_kept(self, error: Exception) -> ContentsUnavailable:
+        self._failed_at = time.monotonic()
+        return ContentsUnavailable(f"A content cannot be kept: {reason(error)}")
 
     async def check(self) -> None:
         """Make sure that contents can be kept: keeps a byte, and takes it away again."""
@@ -129,7 +141,7 @@ class Blobs:
             await obstore.put_async(self._store, passing, b"1", use_multipart=False)
             await obstore.delete_async(self._store, passing)
         except (BaseError, OSError) as error:
-            raise StoreError(f"A content cannot be kept: {reason(error)}") from error
+            raise self._not_kept(error) from error
 
     async def read(
         self, content_hash: ContentHash, *, start: int = 0, end: int | None = None

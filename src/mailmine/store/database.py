@@ -33,6 +33,19 @@ PATIENCE = 30.0
 READERS = 8
 """Connections that may read at the same time in one process."""
 
+CONNECT = 10
+"""Seconds that PostgreSQL may take to let us in."""
+
+SILENCE = 15
+"""Seconds after which a peer that does not answer is gone, to us and to PostgreSQL.
+
+A cable that is cut says nothing: a round's worker has to learn of it before its lease (30 s) has run out, and PostgreSQL has to
+let go of the locks of a worker that will never come back. Without this either waits for hours.
+"""
+
+ABANDONED = 30
+"""Seconds in which a transaction asks nothing, after which PostgreSQL ends it: whoever began it is frozen, and others wait for its locks."""
+
 PAGE_BYTES = 8_192
 """SQLite's page: emails and comments have some kilobytes, and are found and written in fewer pieces."""
 
@@ -215,9 +228,17 @@ def _sqlite(url: URL, use: Literal["read", "write"], patience: float) -> Engine:
 
 
 def _postgresql(url: URL, patience: float) -> Engine:
+    # What an address says itself holds: somebody's network may want other numbers.
+    arguments = {
+        "connect_timeout": max(2, min(CONNECT, int(patience))),
+        "keepalives_idle": SILENCE // 3,
+        "keepalives_interval": SILENCE // 3,
+        "keepalives_count": 2,
+        "tcp_user_timeout": SILENCE * 1000,
+    }
     engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
-        connect_args={"connect_timeout": max(2, int(patience))},
+        connect_args={name: value for name, value in arguments.items() if name not in url.query},
         pool_size=READERS,
         max_overflow=READERS,
         pool_timeout=patience,
@@ -225,10 +246,21 @@ def _postgresql(url: URL, patience: float) -> Engine:
         pool_pre_ping=True,
     )
 
+    # The other end of the same: what PostgreSQL does about a client that it hears nothing from.
+    wanted = {
+        "lock_timeout": max(1, int(patience * 1000)),
+        "idle_in_transaction_session_timeout": ABANDONED * 1000,
+        "tcp_keepalives_idle": SILENCE // 3,
+        "tcp_keepalives_interval": SILENCE // 3,
+        "tcp_keepalives_count": 2,
+        "tcp_user_timeout": SILENCE * 1000,
+    }
+    settings = "; ".join(f"SET {name} = {value}" for name, value in wanted.items()).encode()
+
     @event.listens_for(engine, "connect")
     def connect(connection: psycopg.Connection, record: object) -> None:
         del record
-        connection.execute(f"SET lock_timeout = {max(1, int(patience * 1000))}")
+        connection.execute(settings)
         connection.commit()
 
     return engine
@@ -267,7 +299,7 @@ def _meaning(error: BaseException) -> StoreError | None:
         return Conflict("Something with this name is there already.")
     if isinstance(error, psycopg.errors.SerializationFailure | psycopg.errors.DeadlockDetected):
         return Conflict("Another worker wrote the same at the same time. Try again.")
-    if isinstance(error, psycopg.OperationalError):
+    if isinstance(error, psycopg.OperationalError | psycopg.errors.IdleInTransactionSessionTimeout):
         is_locked = isinstance(error, psycopg.errors.LockNotAvailable)
         kind = LockedOut if is_locked else DatabaseUnavailable
         return kind(f"PostgreSQL cannot be used now: {_first_line(error)}")

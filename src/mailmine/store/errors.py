@@ -5,6 +5,7 @@ StoreError
  │    └── LockedOut         somebody else had it locked for too long
  ├── Conflict               something unique is there already, or a race was lost
  ├── NotFound               what this belongs to is not there
+ ├── ContentsUnavailable    where contents are kept takes none now: try later
  ├── LeaseLost              another worker has the mailbox now
  └── BlobMissing            no such content
 """
@@ -28,6 +29,10 @@ class Conflict(StoreError):
 
 class NotFound(StoreError):
     """What this belongs to does not exist (any more)."""
+
+
+class ContentsUnavailable(StoreError):
+    """The folder or the object store takes no contents now."""
 
 
 class LeaseLost(StoreError):

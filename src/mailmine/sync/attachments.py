@@ -22,6 +22,7 @@ from mailmine.store import attachments, comments, copies, emails, failures
 from mailmine.store.attachments import QueuedAttachment, WantedAttachment
 from mailmine.store.blobs import Blobs
 from mailmine.store.comments import NewComment
+from mailmine.store.errors import ContentsUnavailable
 from mailmine.sync import policy, schedule
 from mailmine.sync.intake import with_content
 
@@ -78,8 +79,18 @@ class Contents:
     async def fetch(self, limit: int, is_over: Callable[[], bool]) -> bool:
         """Fetch at most `limit` contents; tells whether there is more to be fetched now.
 
-        Raises ExchangeError where more than an attachment is at fault.
+        Where they are kept may be away: then they stay in the queue, and mail goes on. Raises ExchangeError where more
+        than an attachment is at fault.
         """
+        if self._blobs.is_away:
+            return False
+        try:
+            return await self._fetch(limit, is_over)
+        except ContentsUnavailable as error:
+            log.warning("attachments put off", error=str(error))
+            return False
+
+    async def _fetch(self, limit: int, is_over: Callable[[], bool]) -> bool:
         queued = await self._read(
             lambda tx: attachments.queued(tx, self._mailbox.id, self._now(), limit)
         )
