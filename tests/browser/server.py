@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ from mailmine.model.integration import Connection
 from mailmine.store.database import Database
 from mailmine.sync.enabling import Enabling
 from mailmine.web.app import create
+from mailmine.web.language import Language
 from mailmine.web.setup import Setup
 from tests.browser import seed
 
@@ -82,7 +83,9 @@ async def _try_out(connection: Connection, secret: str, boxes: Sequence[str]) ->
 
 
 @contextmanager
-def serving_company(folder: Path, *, setup: Setup | None = None) -> Iterator[Served]:
+def serving_company(
+    folder: Path, *, setup: Setup | None = None, languages: Iterable[Language] | None = None
+) -> Iterator[Served]:
     """Serve the pages of the seeded company, whose database lies in `folder`."""
     database = Database.open(f"sqlite:///{folder / 'mailmine.db'}")
     database.migrate()
@@ -91,6 +94,7 @@ def serving_company(folder: Path, *, setup: Setup | None = None) -> Iterator[Ser
         database, lambda _: "", lambda integration: integration.connection, try_out=_try_out
     )
     keyring = Keyring.generate()
-    with serving(create(database, keyring, enabling=enabling, setup=setup)) as address:
+    app = create(database, keyring, enabling=enabling, setup=setup, languages=languages)
+    with serving(app) as address:
         yield Served(address, company, database, keyring)
     database.close()
