@@ -117,7 +117,7 @@ def test_the_catalogue_holds_the_texts_of_the_pages(
     monkeypatch.chdir(ROOT)
     fresh = tmp_path / "fresh.pot"
     argv = ["pybabel", "--quiet", *extracting(), "--output", str(fresh), "src/mailmine/web"]
-    CommandLineInterface().run(argv)
+    CommandLineInterface().run(argv)  # type: ignore[no-untyped-call]
     found, kept = messages(catalog_of(fresh)), messages(catalog_of(TEXTS / "mailmine.pot"))
     assert (found - kept, kept - found) == (set(), set()), (
         "run `make texts`, and commit what it did"
@@ -310,7 +310,8 @@ async def test_no_page_says_anything_that_is_not_in_the_catalogue(foreign: Serve
 
         pages = list(PAGES)
         for address, links in LINKED.items():
-            pages += html.fromstring(await read(address)).xpath(links)[:2]
+            listing: Any = html.fromstring(await read(address))
+            pages += listing.xpath(links)[:2]
         for address in pages:
             page = html.fromstring(await read(address))
             assert page.get("lang") == "qps"
