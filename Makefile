@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help env demo kerberos test lint format types imports check bench bench-cleaning bench-scale bench-move chaos constraints chart scale-model clean
+.PHONY: help env demo kerberos test lint format types imports texts check bench bench-cleaning bench-scale bench-move chaos constraints chart scale-model clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/ -/'
@@ -45,6 +45,19 @@ check: lint types test  ## everything that .ci/run checks
 format: env  ## puts the code into the house style
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+TEXTS := src/mailmine/web/texts
+TRANSLATED = $(wildcard $(TEXTS)/*/LC_MESSAGES/mailmine.po)
+
+texts: env  ## collects the texts of the pages for translators, and makes ready what they translated
+	$(BIN)/pybabel --quiet extract --mapping-file pyproject.toml --project mailmine \
+	  --copyright-holder 'the mailmine developers' --sort-by-file --add-location file \
+	  --keywords N_ --keywords NP_:1c,2 --keywords counted:1,2 \
+	  --output $(TEXTS)/mailmine.pot src/mailmine/web
+	sed -i -e '/^"POT-Creation-Date/d' -e '/^"Generated-By/d' $(TEXTS)/mailmine.pot
+	$(if $(TRANSLATED),$(BIN)/pybabel --quiet update --no-fuzzy-matching --ignore-pot-creation-date --domain mailmine \
+	  --input-file $(TEXTS)/mailmine.pot --output-dir $(TEXTS))
+	$(if $(TRANSLATED),$(BIN)/pybabel --quiet compile --domain mailmine --directory $(TEXTS))
 
 bench: .venv/.strangers  ## speed and memory, side by side with others in one run
 	$(BIN)/python -m bench.api

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ from mailmine.store.database import Database
 from mailmine.sync.enabling import Enabling
 from mailmine.sync.removal import Removing
 from mailmine.web.app import create
+from mailmine.web.language import Language
 from mailmine.web.setup import Setup
 from tests.browser import seed
 
@@ -98,7 +99,9 @@ async def _try_out(connection: Connection, secret: str, boxes: Sequence[str]) ->
 
 
 @contextmanager
-def serving_company(folder: Path, *, setup: Setup | None = None) -> Iterator[Served]:
+def serving_company(
+    folder: Path, *, setup: Setup | None = None, languages: Iterable[Language] | None = None
+) -> Iterator[Served]:
     """Serve the pages of the seeded company, whose database lies in `folder`."""
     database = Database.open(f"sqlite:///{folder / 'mailmine.db'}")
     database.migrate()
@@ -107,6 +110,7 @@ def serving_company(folder: Path, *, setup: Setup | None = None) -> Iterator[Ser
         database, lambda _: "", lambda integration: integration.connection, try_out=_try_out
     )
     keyring = Keyring.generate()
-    with serving(create(database, keyring, enabling=enabling, setup=setup)) as address:
+    app = create(database, keyring, enabling=enabling, setup=setup, languages=languages)
+    with serving(app) as address:
         yield Served(address, company, database, keyring)
     database.close()

@@ -169,6 +169,30 @@ def test_a_stream_is_made_of_what_one_explores(ann: Person) -> None:
 
 
 @pytest.mark.usefixtures("streaming")
+def test_what_a_stream_gives_is_told_first_on_a_phone_and_beside_on_a_wide_screen(
+    ann: Person,
+) -> None:
+    page = ann.page
+    page.goto("/streams/nordwind/all/streams/robot")
+    gives, state = page.locator(".beside"), page.locator("#stream-state")
+
+    def places() -> tuple[float, float, float, float]:
+        one, other = gives.bounding_box(), state.bounding_box()
+        assert one is not None
+        assert other is not None
+        return one["x"], one["y"], other["x"], other["y"]
+
+    page.set_viewport_size({"width": 1280, "height": 800})
+    gives_x, gives_y, state_x, state_y = places()
+    assert gives_x > state_x
+    assert gives_y == state_y
+    page.set_viewport_size({"width": 390, "height": 844})
+    gives_x, gives_y, state_x, state_y = places()
+    assert gives_x == state_x
+    assert gives_y < state_y
+
+
+@pytest.mark.usefixtures("streaming")
 def test_a_stream_is_reset_by_who_types_its_name(ann: Person) -> None:
     page = ann.page
     page.goto("/streams/nordwind/all/streams/robot")

@@ -7,6 +7,7 @@ of it, whenever the process dies. A content that is read whole is compared with 
 import hashlib
 import re
 import secrets
+import time
 from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path

@@ -11,10 +11,11 @@ from mailmine.model.ids import TokenId
 from mailmine.store import identities, tokens, users
 from mailmine.store.users import User
 from mailmine.web.forms import Fields, change, fields, form, to
+from mailmine.web.language import N_, _, each
 from mailmine.web.site import Site
 from mailmine.web.visit import Visit, page
 
-LIVES = {"30": "30 days", "90": "90 days", "365": "a year", "": "no end"}
+LIVES = {"30": N_("30 days"), "90": N_("90 days"), "365": N_("a year"), "": N_("no end")}
 """How long a token may be made for; days."""
 LONGEST_NAME = 128
 
@@ -34,11 +35,11 @@ def _account(
         "account.html",
         status=422 if faults else 200,
         here="account",
-        title="Account",
+        title=_("Account"),
         sessions=sessions.shown(visit.tx, visit.identity, plain, now=visit.at),
         tokens=tokens.of_user(visit.tx, user.id),
         token=token,
-        lives=LIVES,
+        lives=each(LIVES),
         has_password=user.password_hash is not None,
         shortest=people.SHORTEST_PASSWORD,
         providers=identities.of_user(visit.tx, user.id),
@@ -62,12 +63,12 @@ def renew_password(visit: Visit, given: Fields) -> Response:
     """Answer POST `/account/password`: who knows the old one sets another; his other sessions end."""
     user = _self(visit)
     if not passwords.is_right(given.get("old", ""), user.password_hash):
-        return _account(visit, old="That is not your password.")
+        return _account(visit, old=_("That is not your password."))
     wanted = given.get("new", "")
     if fault := people.fault_of_password(wanted, user):
         return _account(visit, new=fault)
     if given.get("again", "") != wanted:
-        return _account(visit, again="The two are not the same.")
+        return _account(visit, again=_("The two are not the same."))
     people.save_password(visit.tx, user, passwords.hash_password(wanted))
     plain = visit.request.cookies[sessions.COOKIE]
     sessions.end_others(visit.tx, visit.identity, plain, at=visit.at)
@@ -80,9 +81,9 @@ def make_token(visit: Visit, given: Fields) -> Response:
     """Answer POST `/account/tokens`: a token, shown once. Of one name there is one; a new one ends the old."""
     name, days = given.get("name", "").strip(), given.get("days", "")
     if not name or len(name) > LONGEST_NAME:
-        return _account(visit, typed=given, name="What is it for? A word or two.")
+        return _account(visit, typed=given, name=_("What is it for? A word or two."))
     if days not in LIVES:
-        return _account(visit, typed=given, days="Choose one of these.")
+        return _account(visit, typed=given, days=_("Choose one of these."))
     plain = api_tokens.issue_further(
         visit.tx,
         _self(visit),

@@ -1,6 +1,6 @@
 """The pages as one application, to be mounted beside the API."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -41,6 +41,7 @@ from mailmine.web import (
     streams,
     trial,
 )
+from mailmine.web.language import Language, Spoken, load
 from mailmine.web.security import SecureHeaders
 from mailmine.web.setup import Setup
 from mailmine.web.site import Site
@@ -54,10 +55,11 @@ def create(
     provider: SingleSignOn | None = None,
     enabling: Enabling | None = None,
     setup: Setup | None = None,
+    languages: Iterable[Language] | None = None,
 ) -> Starlette:
     """Make the application; mount it last, at the root of the server or below any prefix.
 
-    `throttle` is the one that all ways of signing in by password share; people may sign in by `provider`, too; `enabling` switches on what was stopped, and `setup` is what was set for the process. Before the server ends, call
+    `throttle` is the one that all ways of signing in by password share; people may sign in by `provider`, too; `enabling` switches on what was stopped, and `setup` is what was set for the process; `languages` are those that `texts/` holds, unless given. Before the server ends, call
     `app.state.site.live.stop()`: open pages hold a stream of events, which then ends.
     """
     site = Site.build(
@@ -180,7 +182,10 @@ def create(
             Route("/events", events.show, name="events"),
             Route("/static/{digest}/{name}", site.assets.show, name="static"),
         ],
-        middleware=[Middleware(SecureHeaders)],
+        middleware=[
+            Middleware(SecureHeaders),
+            Middleware(Spoken, languages=load() if languages is None else tuple(languages)),
+        ],
         exception_handlers={
             HTTPException: errors.http,
             StoreError: errors.unavailable,

@@ -23,6 +23,7 @@ from mailmine.model.facts import (
     Wanted,
 )
 from mailmine.web import words
+from mailmine.web.language import N_, NP_, _, pgettext
 
 LONGEST_QUERY = 500
 """Characters of a search, or of one value, that are looked at."""
@@ -38,33 +39,41 @@ SHORT = {"mailbox": MAILBOX, "folder": FOLDER}
 _LONG = {name: short for short, name in SHORT.items()}
 
 LABELS = {
-    MAILBOX: "Mailbox",
-    FOLDER: "Folder",
-    SENDER: "Sender",
-    DOMAIN: "Domain",
-    LANGUAGE: "Language",
-    ATTACHMENTS: "Attachments",
-    HOUR: "Hour",
-    ANSWER: "Answered",
+    MAILBOX: N_("Mailbox"),
+    FOLDER: N_("Folder"),
+    SENDER: N_("Sender"),
+    DOMAIN: N_("Domain"),
+    LANGUAGE: N_("Language"),
+    ATTACHMENTS: N_("Attachments"),
+    HOUR: N_("Hour"),
+    ANSWER: N_("Answered"),
 }
 
 ANSWER_WORDS = {
-    "1h": "within an hour",
-    "4h": "within 4 hours",
-    "1d": "within a day",
-    "3d": "within 3 days",
-    "1w": "within a week",
-    "later": "later",
-    "none": "not yet",
+    "1h": N_("within an hour"),
+    "4h": N_("within 4 hours"),
+    "1d": N_("within a day"),
+    "3d": N_("within 3 days"),
+    "1w": N_("within a week"),
+    "later": N_("later"),
+    "none": N_("not yet"),
 }
 
-DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+DAYS = (
+    NP_("day", "Mon"),
+    NP_("day", "Tue"),
+    NP_("day", "Wed"),
+    NP_("day", "Thu"),
+    NP_("day", "Fri"),
+    NP_("day", "Sat"),
+    NP_("day", "Sun"),
+)
 
 _NAMES = frozenset({SENDER, DOMAIN, LANGUAGE, ATTACHMENTS, HOUR, ANSWER})
 _NUMBER = "number:"
 _FOLDED = frozenset({SENDER, DOMAIN})
 _KEY = re.compile(r"-?[0-9]{1,18}")
-_HOUR = re.compile(r"(?P<day>mon|tue|wed|thu|fri|sat|sun)\w* (?P<hour>[0-9]{1,2})(:00)?")
+_HOUR = re.compile(r"(?P<day>\w+)\.? (?P<hour>[0-9]{1,2})(:00)?")
 _DAY = timedelta(days=1)
 
 Pairs = tuple[tuple[str, str], ...]
@@ -188,11 +197,15 @@ class Asked:
         """Tell each part in words."""
         found = []
         if self.words:
-            found.append(Chip("Words", words.plain(self.words), replace(self, words="").query))
+            found.append(Chip(_("Words"), words.plain(self.words), replace(self, words="").query))
         if self.since:
-            found.append(Chip("From", _told(self.since), replace(self, since="").query))
+            found.append(
+                Chip(pgettext("time", "From"), _told(self.since), replace(self, since="").query)
+            )
         if self.until:
-            label = "To" if len(self.until) == _DATE else "Before"
+            label = (
+                pgettext("time", "To") if len(self.until) == _DATE else pgettext("time", "Before")
+            )
             found.append(Chip(label, _told(self.until), replace(self, until="").query))
         return found + [
             Chip(label_of(name), value_of(name, value), self.without(name, value))
@@ -205,13 +218,23 @@ def _value(name: str, written: str) -> str:
     if name in _FOLDED:
         return written.casefold()
     if name == HOUR and (match := _HOUR.fullmatch(written.casefold())):
-        day = [one.casefold() for one in DAYS].index(match["day"])
-        return str(24 * day + int(match["hour"]) % 24)
+        day = _day_number(match["day"])
+        return written if day is None else str(24 * day + int(match["hour"]) % 24)
     if name == ANSWER:
-        return {words: key for key, words in ANSWER_WORDS.items()}.get(written.casefold(), written)
+        keys = {said.casefold(): key for key, said in ANSWER_WORDS.items()}
+        keys |= {_(said).casefold(): key for key, said in ANSWER_WORDS.items()}
+        return keys.get(written.casefold(), written)
     if name == ATTACHMENTS:
         return written.capitalize()
     return written
+
+
+def _day_number(written: str) -> int | None:
+    """Tell which day of the week somebody wrote, in English or in his language."""
+    for number, day in enumerate(DAYS):
+        if written.startswith(day.casefold()) or written == pgettext("day", day).casefold():
+            return number
+    return None
 
 
 def place(params: QueryParams) -> int | None:
@@ -222,13 +245,15 @@ def place(params: QueryParams) -> int | None:
 
 def label_of(name: str) -> str:
     """Say what kind of fact it is."""
-    return LABELS.get(name) or words.property_name(name)
+    label = LABELS.get(name)
+    return _(label) if label else words.property_name(name)
 
 
 def value_of(name: str, value: str) -> str:
     """Say a value in words."""
     if name == ANSWER:
-        return ANSWER_WORDS.get(value, words.plain(value))
+        said = ANSWER_WORDS.get(value)
+        return _(said) if said else words.plain(value)
     if name == HOUR and value.isascii() and value.isdigit() and int(value) < 24 * len(DAYS):
         return hour_words(int(value))
     if name == FOLDER:
@@ -240,7 +265,7 @@ def value_of(name: str, value: str) -> str:
 
 def hour_words(hour: int) -> str:
     """Name an hour of the week."""
-    return f"{DAYS[hour // 24]} {hour % 24:02}:00"
+    return f"{pgettext('day', DAYS[hour // 24])} {hour % 24:02}:00"
 
 
 _DATE = len("2026-11-30")
@@ -268,8 +293,7 @@ def _told(text: str) -> str:
     at = _moment(text)
     if at is None:
         return words.plain(text)
-    day = f"{at.day} {at:%b %Y}"
-    return day if len(text) == _DATE else f"{day}, {at:%H:%M} UTC"
+    return words.day(at) if len(text) == _DATE else words.full(at)
 
 
 def _query(pairs: Iterable[tuple[str, str]]) -> str:

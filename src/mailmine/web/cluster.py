@@ -8,16 +8,17 @@ from starlette.responses import Response
 
 from mailmine.store import overview, workers
 from mailmine.sync import freshness
+from mailmine.web.language import N_, _, each
 from mailmine.web.visit import Visit, page
 
 SILENT: Final = timedelta(seconds=30)
 """A process that said nothing for so long is gone, as far as anybody knows: its leases have run out."""
 
 SHARES: Final = {
-    "p50": "Half of them, at most",
-    "p95": "95 of 100",
-    "p99": "99 of 100",
-    "max": "All",
+    "p50": N_("Half of them, at most"),
+    "p95": N_("95 of 100"),
+    "p99": N_("99 of 100"),
+    "max": N_("All"),
 }
 
 
@@ -30,8 +31,8 @@ def show(visit: Visit) -> Response:
     return visit.render(
         "cluster.html",
         here="integrations",
-        title="Who reads",
+        title=_("Who reads"),
         workers=[(worker, reads, visit.at - worker.seen_at > SILENT) for worker, reads in found],
         schedule=freshness.schedule(overview.take(visit.tx).mailboxes, visit.at),
-        shares=SHARES,
+        shares=each(SHARES),
     )

@@ -19,22 +19,25 @@ from mailmine.store.emails import StoredEmail
 from mailmine.store.sources import Source
 from mailmine.web.asked import Asked, label_of
 from mailmine.web.comments import Told
+from mailmine.web.language import N_, _
 from mailmine.web.site import address, api_path
 from mailmine.web.visit import Visit, page
 
 WHY = {
-    Kind.NEW: "What this author wrote now: the body of the comment.",
-    Kind.CLOSING: "The author wrote it: it belongs to the body.",
-    Kind.SIGNATURE: "Kept apart from the body.",
-    Kind.DEVICE_LINE: "It belongs to the signature.",
-    Kind.HEADER_BLOCK: "From, Sent, To and Subject, as mail programs write them above what they quote.",
-    Kind.ATTRIBUTION: "A line that a mail program puts above what it quotes.",
-    Kind.DIVIDER: "A line that sets the quoted apart.",
-    Kind.QUOTED: "Words of an earlier email, which is a comment of its own.",
-    Kind.FORWARDED: "Words of an email that is passed on.",
-    Kind.DISCLAIMER: "The same below every email: nobody wrote it for this one.",
-    Kind.CAUTION: "A server on the way wrote it above the words.",
-    Kind.LIST_FOOTER: "Added by the list on the way.",
+    Kind.NEW: N_("What this author wrote now: the body of the comment."),
+    Kind.CLOSING: N_("The author wrote it: it belongs to the body."),
+    Kind.SIGNATURE: N_("Kept apart from the body."),
+    Kind.DEVICE_LINE: N_("It belongs to the signature."),
+    Kind.HEADER_BLOCK: N_(
+        "From, Sent, To and Subject, as mail programs write them above what they quote."
+    ),
+    Kind.ATTRIBUTION: N_("A line that a mail program puts above what it quotes."),
+    Kind.DIVIDER: N_("A line that sets the quoted apart."),
+    Kind.QUOTED: N_("Words of an earlier email, which is a comment of its own."),
+    Kind.FORWARDED: N_("Words of an email that is passed on."),
+    Kind.DISCLAIMER: N_("The same below every email: nobody wrote it for this one."),
+    Kind.CAUTION: N_("A server on the way wrote it above the words."),
+    Kind.LIST_FOOTER: N_("Added by the list on the way."),
 }
 """Why each zone of an email was cut or kept."""
 
@@ -85,7 +88,7 @@ def show(visit: Visit) -> Response:
     return visit.render(
         "comment.html",
         here=source.id,
-        title=told.message.subject or "(no subject)",
+        title=told.message.subject or _("(no subject)"),
         source=source,
         asked=asked,
         newer=newer,
@@ -109,7 +112,9 @@ def _zones(email: StoredEmail | None) -> list[ShownZone]:
     """Refine the kept email once more, to show what was left out and why."""
     zones: tuple[Zone, ...] = refine(email.email).zones if email else ()
     return [
-        ShownZone(zone.kind, MEANINGS[zone.kind], WHY[zone.kind], zone.text, zone.kind not in KEPT)
+        ShownZone(
+            zone.kind, MEANINGS[zone.kind], _(WHY[zone.kind]), zone.text, zone.kind not in KEPT
+        )
         for zone in zones
         if zone.text.strip()
     ]

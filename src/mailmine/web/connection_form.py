@@ -21,6 +21,7 @@ from mailmine.sync import editing
 from mailmine.sync.written_connection import APPLICATION, OAUTH, WrittenConnection
 from mailmine.web.drafts import WHOLE, Values
 from mailmine.web.forms import Sent
+from mailmine.web.language import N_, _
 
 
 class Kind(StrEnum):
@@ -60,27 +61,33 @@ NEEDED: Final[Mapping[AuthType, tuple[str, ...]]] = {
 }
 
 MISSING: Final = {
-    "username": "Fill in the account that reads the mailboxes.",
-    "tenant_id": "Fill in the tenant: its id, or one of its domains such as example.onmicrosoft.com.",
-    "client_id": "Fill in the application (client) id from Entra ID.",
-    "password": "Fill in the password.",
-    "client_secret": "Fill in the value of the client secret (not its id).",
-    "pem": "Paste the private key and the certificate.",
+    "username": N_("Fill in the account that reads the mailboxes."),
+    "tenant_id": N_(
+        "Fill in the tenant: its id, or one of its domains such as example.onmicrosoft.com."
+    ),
+    "client_id": N_("Fill in the application (client) id from Entra ID."),
+    "password": N_("Fill in the password."),
+    "client_secret": N_("Fill in the value of the client secret (not its id)."),
+    "pem": N_("Paste the private key and the certificate."),
 }
 
 WRONG: Final = {
-    "endpoint": "Write the whole address, such as https://exchange.example.com/EWS/Exchange.asmx.",
-    "authority": "Write the whole address, such as https://login.microsoftonline.com.",
-    "secret_ends": "Write the day as 2027-01-31.",
-    "timeouts": "Write a number of seconds above 0.",
+    "endpoint": N_(
+        "Write the whole address, such as https://exchange.example.com/EWS/Exchange.asmx."
+    ),
+    "authority": N_("Write the whole address, such as https://login.microsoftonline.com."),
+    "secret_ends": N_("Write the day as 2027-01-31."),
+    "timeouts": N_("Write a number of seconds above 0."),
 }
 
-NO_PASSWORDS: Final = (
+NO_PASSWORDS: Final = N_(
     "Exchange Online takes no plain user and password any more: "
     "choose a client secret, a certificate or a service user."
 )
 STAND_IN: Final = "https://missing.invalid"
-AGAIN: Final = "Type it again: what is kept was meant for the address before, and would now be sent to another."
+AGAIN: Final = N_(
+    "Type it again: what is kept was meant for the address before, and would now be sent to another."
+)
 BY_TLS: Final = {
     Code.CIPHERS_UNKNOWN: "tls_ciphers",
     Code.CA_FILE_UNREADABLE: "ca_file",
@@ -178,12 +185,14 @@ def read(sent: Sent, values: Values, kept: Kept) -> Read:
     auth = _member(AuthType, values["auth"])
     if kind is None or auth is None:
         unchosen = {"kind": kind, "auth": auth}
-        return Read(None, errors={name: "Choose one." for name in unchosen if not unchosen[name]})
+        return Read(
+            None, errors={name: _("Choose one.") for name in unchosen if not unchosen[name]}
+        )
     if kind is not Kind.SERVER and auth not in OAUTH:
-        return Read(None, errors={"auth": NO_PASSWORDS})
-    errors = {name: MISSING[name] for name in NEEDED[auth] if not values[name]}
+        return Read(None, errors={"auth": _(NO_PASSWORDS)})
+    errors = {name: _(MISSING[name]) for name in NEEDED[auth] if not values[name]}
     if kind is Kind.SERVER and auth in OAUTH and not values["endpoint"]:
-        errors["endpoint"] = WRONG["endpoint"]
+        errors["endpoint"] = _(WRONG["endpoint"])
     secret = sent.secret(SECRET_OF[auth]) or None
     proxy_secret = sent.secret("proxy_password") or proxy.split(sent.one("proxy")).password or None
     errors |= _wrong_secret(auth, secret, kept)
@@ -193,19 +202,27 @@ def read(sent: Sent, values: Values, kept: Kept) -> Read:
         written = WrittenConnection.model_validate(_written(kind, auth, whole))
     except ValidationError as error:
         found = {
-            _field_of(place): WRONG.get(place.partition(".")[0], words)
+            _field_of(place): _wrong(place, words)
             for place, words in editing.mistakes(error).items()
         }
         return Read(None, errors=found | errors)
     connection = written.connection(Path("/"))
     errors = _unusable(connection) | errors
     if secret is None and _is_kept_for_elsewhere(auth, connection, kept):
-        errors[SECRET_OF[auth]] = AGAIN
+        errors[SECRET_OF[auth]] = _(AGAIN)
     if proxy_secret is not None and not connection.proxy_username:
-        errors["proxy"] = "Name the user of the password too: http://user@proxy.example.com:3128."
+        errors["proxy"] = _(
+            "Name the user of the password too: http://user@proxy.example.com:3128."
+        )
     return Read(
         None if errors else connection, secret, proxy_secret, _uses_kept(auth, kept), errors
     )
+
+
+def _wrong(place: str, words: str) -> str:
+    """Say what is wrong with a place, by words of our own where there are any."""
+    ours = WRONG.get(place.partition(".")[0])
+    return _(ours) if ours else words
 
 
 def _uses_kept(auth: AuthType, kept: Kept) -> bool:
@@ -246,10 +263,12 @@ def _written(kind: Kind, auth: AuthType, values: Values) -> dict[str, Any]:
 def _wrong_secret(auth: AuthType, secret: str | None, kept: Kept) -> dict[str, str]:
     name = SECRET_OF[auth]
     if secret is None:
-        return {} if _uses_kept(auth, kept) or auth is AuthType.NEGOTIATE else {name: MISSING[name]}
+        return (
+            {} if _uses_kept(auth, kept) or auth is AuthType.NEGOTIATE else {name: _(MISSING[name])}
+        )
     if auth is AuthType.CLIENT_CERTIFICATE and "PRIVATE KEY-----" not in secret:
         return {
-            name: "There is no private key in it: paste the whole PEM text, key and certificate."
+            name: _("There is no private key in it: paste the whole PEM text, key and certificate.")
         }
     return {}
 
@@ -267,7 +286,7 @@ def _unusable(connection: Connection) -> dict[str, str]:
         except ExchangeError as error:
             errors["endpoint"] = error.fault.message.replace(
                 "say plain_http = true in the integration",
-                "tick “Without TLS, on this machine only” below",
+                _("tick “Without TLS, on this machine only” below"),
             )
     return errors
 
@@ -284,8 +303,8 @@ def _member(kind: type[Any], value: str) -> Any:
 
 
 CLOUDS: Final = {
-    Cloud.WORLDWIDE: "Worldwide (also GCC)",
-    Cloud.GCC_HIGH: "US Government, GCC High",
-    Cloud.DOD: "US Government, DoD",
-    Cloud.CHINA: "China, operated by 21Vianet",
+    Cloud.WORLDWIDE: N_("Worldwide (also GCC)"),
+    Cloud.GCC_HIGH: N_("US Government, GCC High"),
+    Cloud.DOD: N_("US Government, DoD"),
+    Cloud.CHINA: N_("China, operated by 21Vianet"),
 }

@@ -4,30 +4,39 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from mailmine.web.language import N_, _
 from mailmine.web.security import secure
 from mailmine.web.site import render
 
 SAYINGS = {
     400: (
-        "That did not work",
-        "The form was incomplete or too old. Go back, load the page again and try once more.",
+        N_("That did not work"),
+        N_("The form was incomplete or too old. Go back, load the page again and try once more."),
     ),
     403: (
-        "Not for your eyes",
-        "Your account does not have the permission for this page. Whoever manages mailmine here can give it to you.",
+        N_("Not for your eyes"),
+        N_(
+            "Your account does not have the permission for this page. Whoever manages mailmine here can give it to you."
+        ),
     ),
     404: (
-        "Nothing here",
-        "There is no such page, or it is not shown to your account. It may have been moved or removed.",
+        N_("Nothing here"),
+        N_(
+            "There is no such page, or it is not shown to your account. It may have been moved or removed."
+        ),
     ),
-    405: ("That did not work", "This address cannot be used in that way."),
+    405: (N_("That did not work"), N_("This address cannot be used in that way.")),
     500: (
-        "Something broke",
-        "The fault is ours, and it has been written to the log. Try again; if it stays, tell whoever manages mailmine here.",
+        N_("Something broke"),
+        N_(
+            "The fault is ours, and it has been written to the log. Try again; if it stays, tell whoever manages mailmine here."
+        ),
     ),
     503: (
-        "The data cannot be reached",
-        "The database does not answer just now. No mail is lost: it stays in Exchange until it can be kept. Try again in a moment.",
+        N_("The data cannot be reached"),
+        N_(
+            "The database does not answer just now. No mail is lost: it stays in Exchange until it can be kept. Try again in a moment."
+        ),
     ),
 }
 
@@ -59,4 +68,6 @@ async def broken(request: Request, error: Exception) -> Response:
 
 def _page(request: Request, status: int) -> Response:
     title, saying = SAYINGS.get(status, SAYINGS[500 if status >= 500 else 400])  # noqa: PLR2004
-    return render(request, "error.html", status=status, title=title, saying=saying, code=status)
+    return render(
+        request, "error.html", status=status, title=_(title), saying=_(saying), code=status
+    )

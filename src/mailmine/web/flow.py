@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from mailmine.web.language import ngettext
+from mailmine.web.words import count
+
 MINUTES = 60
 HEIGHT = 48
 STEP = 10
@@ -51,6 +54,8 @@ def draw(counts: Mapping[datetime, int], now: datetime) -> Flow:
     bars = []
     for place, (minute, number) in enumerate(zip(minutes, numbers, strict=True)):
         height = max(2.0, round(HEIGHT * number / most, 1)) if number else 0.0
-        words = f"{number:,} {'comment' if number == 1 else 'comments'} at {minute:%H:%M} UTC"
+        words = ngettext(
+            "%(number)s comment at %(time)s UTC", "%(number)s comments at %(time)s UTC", number
+        ) % {"number": count(number), "time": f"{minute:%H:%M}"}
         bars.append(Bar(place * STEP, HEIGHT - height, height, words))
     return Flow(tuple(bars), sum(numbers), most, numbers[-2])

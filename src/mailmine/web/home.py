@@ -13,6 +13,7 @@ from mailmine.store.warnings import StandingWarning
 from mailmine.web import flow
 from mailmine.web.comments import Told
 from mailmine.web.integrations import IntegrationView, view_all
+from mailmine.web.language import _
 from mailmine.web.progress import Progress
 from mailmine.web.visit import Visit, page
 
@@ -59,7 +60,7 @@ def show(visit: Visit) -> Response:
     return visit.render(
         "home.html",
         here="home",
-        title="Overview",
+        title=_("Overview"),
         integrations=integrations,
         mailboxes=boxes,
         warnings=_warnings(visit, integrations),

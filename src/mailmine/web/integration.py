@@ -16,6 +16,7 @@ from mailmine.web.drafts import WHOLE, Draft, Values
 from mailmine.web.forms import Fields, Sent, form, long_form, to
 from mailmine.web.integration_form import LACKING
 from mailmine.web.integrations import view
+from mailmine.web.language import _
 from mailmine.web.visit import Visit, page
 
 LISTED = 100
@@ -32,20 +33,20 @@ def show(visit: Visit) -> Response:
 
 
 @form
-def start(visit: Visit, _: Fields) -> Response:
+def start(visit: Visit, _given: Fields) -> Response:
     """Answer POST `…/start`: what a person switched off is read again; what trouble stopped is tried first (`enable`)."""
     integration = visit.integration(Permission.INTEGRATIONS_WRITE)
     has_secret = credentials.is_given(visit.tx, integration.id)
     lack = editing.lack(integration, has_secret=has_secret)
     if lack is not None:
-        return _page(visit, integration, fault=LACKING[lack], status=422)
+        return _page(visit, integration, fault=_(LACKING[lack]), status=422)
     if not is_stopped(integration):
         resume.start(visit.tx, integration, at=visit.at, by=visit.identity.user_id)
     return to(visit, "integration", owner=integration.project, name=integration.name)
 
 
 @form
-def stop(visit: Visit, _: Fields) -> Response:
+def stop(visit: Visit, _given: Fields) -> Response:
     """Answer POST `…/stop`."""
     integration = visit.integration(Permission.INTEGRATIONS_WRITE)
     editing.stop(visit.tx, integration)
@@ -58,7 +59,7 @@ def remove(visit: Visit, given: Fields) -> Response:
     """Answer POST `…/delete`: it goes in the background, with its mailboxes and its secret, once its name was typed; emails and comments stay."""
     integration = visit.integration(Permission.INTEGRATIONS_WRITE)
     if given.get(CONFIRMED, "").strip() != integration.name:
-        wrong = f"Type its name, {integration.name}, to confirm."
+        wrong = _("Type its name, %(name)s, to confirm.") % {"name": integration.name}
         return _page(visit, integration, unconfirmed=wrong, status=422)
     credentials.forget(visit.tx, integration.id)
     removal.begin_integration(visit.tx, integration.id, at=visit.at)
@@ -144,7 +145,7 @@ def _wanted(
         try:
             text = file.decode("utf-8-sig")
         except UnicodeDecodeError:
-            errors[place] = "Save the file as CSV in UTF-8, and choose it again."
+            errors[place] = _("Save the file as CSV in UTF-8, and choose it again.")
             return []
     start_at = None
     try:
@@ -159,12 +160,15 @@ def _wanted(
         written = values["bucket"] if line.bucket is None else line.bucket
         project, bucket = mailbox_saving.place_of(integration, written, line.address)
         if line.address.lower() in known:
-            wrong.append(f"Line {line.number}: {line.address} is a mailbox of it already.")
+            wrong.append(
+                _("Line %(number)d: %(address)s is a mailbox of it already.")
+                % {"number": line.number, "address": line.address}
+            )
         elif fault := mailbox_saving.wrong_place(visit, project, bucket):
             if line.bucket is None:
                 errors["bucket"] = fault
             else:
-                wrong.append(f"Line {line.number}: {fault}")
+                wrong.append(mailbox_lines.wrong_line(line.number, fault))
         attachments = bool(values["attachments"])
         wanted.append(
             MailboxConfiguration(
@@ -177,7 +181,7 @@ def _wanted(
             )
         )
     if wrong or not found.good:
-        errors[place] = "\n".join(wrong) or "There is no address in it."
+        errors[place] = "\n".join(wrong) or _("There is no address in it.")
     return wanted
 
 
@@ -186,7 +190,7 @@ def _adding(visit: Visit, integration: Integration, draft: Draft) -> Response:
         "mailboxes_add.html",
         status=422 if draft.errors else 200,
         here="integrations",
-        title="Add mailboxes",
+        title=_("Add mailboxes"),
         integration=integration,
         draft=draft,
         places=mailbox_saving.places(visit, integration),

@@ -20,14 +20,17 @@ from mailmine.web import connection_form
 from mailmine.web.connection_form import CLOUDS, FIRST, NOTHING_KEPT, Kept, Kind, Read
 from mailmine.web.drafts import SHOWN, WHOLE, Draft, merge, proven
 from mailmine.web.forms import Sent, long_form, to
+from mailmine.web.language import N_, _, each
 from mailmine.web.visit import Visit, page
 
 SECRETS = "secrets"
 """The field that tells whether somebody else replaced a secret."""
 
 LACKING = {
-    Lack.CONNECTION: "It was not said how Exchange is reached: edit the integration.",
-    Lack.SECRET: "There is no secret to sign in with yet: edit the integration, and fill it in.",
+    Lack.CONNECTION: N_("It was not said how Exchange is reached: edit the integration."),
+    Lack.SECRET: N_(
+        "There is no secret to sign in with yet: edit the integration, and fill it in."
+    ),
 }
 
 
@@ -171,19 +174,19 @@ def _wrong_place(visit: Visit, owner: str, name: str) -> dict[str, str]:
     errors: dict[str, str] = {}
     is_there = projects.get(visit.tx, owner) is not None
     if not owner:
-        errors["owner"] = "Fill in the project that it belongs to."
+        errors["owner"] = _("Fill in the project that it belongs to.")
     elif not configure.is_name(owner):
-        errors["owner"] = "Use the letters A to Z, digits, - and _ only."
+        errors["owner"] = _("Use the letters A to Z, digits, - and _ only.")
     elif not visit.identity.may(Permission.INTEGRATIONS_WRITE, owner):
-        errors["owner"] = "You may not make integrations in this project."
+        errors["owner"] = _("You may not make integrations in this project.")
     elif not is_there and not visit.identity.administers_projects:
-        errors["owner"] = "There is no such project."
+        errors["owner"] = _("There is no such project.")
     if not name:
-        errors["name"] = "Fill in a name; it stands in addresses, so it stays short and plain."
+        errors["name"] = _("Fill in a name; it stands in addresses, so it stays short and plain.")
     elif not configure.is_name(name):
-        errors["name"] = "Use the letters A to Z, digits, - and _ only."
+        errors["name"] = _("Use the letters A to Z, digits, - and _ only.")
     elif "owner" not in errors and integrations.get(visit.tx, owner, name) is not None:
-        errors["name"] = "There is an integration of this name already."
+        errors["name"] = _("There is an integration of this name already.")
     return errors
 
 
@@ -196,7 +199,9 @@ def _form(
     moves: bool = False,
 ) -> Response:
     connection = integration.connection if integration else None
-    title = f"Edit {integration.title}" if integration else "New integration"
+    title = (
+        _("Edit %(name)s") % {"name": integration.title} if integration else _("New integration")
+    )
     kept = kept_of(visit, integration)
     return visit.render(
         "integration_form.html",
@@ -213,7 +218,7 @@ def _form(
         has_proxy_secret=integration is not None
         and credentials.is_given(visit.tx, integration.id, credentials.PROXY),
         may_name_files=kept.may_name_files,
-        clouds=CLOUDS,
+        clouds=each(CLOUDS),
         versions=[(one, f"TLS {one}") for one in TlsVersion],
         ends=EWS_ONLINE_ENDS,
         who=last_change(visit, integration) if draft.is_outrun and integration else "",

@@ -19,6 +19,7 @@ from mailmine.store.warnings import StandingWarning
 from mailmine.sync.standing import State
 from mailmine.web import progress
 from mailmine.web.forms import change, fields
+from mailmine.web.language import _
 from mailmine.web.progress import Progress
 from mailmine.web.site import Site, path
 from mailmine.web.visit import Visit, identify, page
@@ -46,7 +47,7 @@ class IntegrationView:
     @property
     def words(self) -> str:
         """Say the state."""
-        return progress.WORDS[self.state]
+        return _(progress.WORDS[self.state])
 
     @property
     def needs_attention(self) -> bool:
@@ -63,7 +64,7 @@ def show(visit: Visit) -> Response:
     return visit.render(
         "integrations.html",
         here="integrations",
-        title="Integrations",
+        title=_("Integrations"),
         integrations=views,
         may_make=visit.identity.may_anywhere(Permission.INTEGRATIONS_WRITE),
         shows_all_folders=sum(len(view.mailboxes) for view in views) <= FEW,

@@ -22,10 +22,24 @@ from mailmine.sync.resume import enable_mailboxes
 from mailmine.web import loading, progress
 from mailmine.web.forms import Fields, form, to
 from mailmine.web.integration import CONFIRMED
+from mailmine.web.language import N_, _, each
 from mailmine.web.visit import Visit, page
 
 FAILURES = 50
 """Failed items that the page lists; the rest are counted."""
+
+
+ENDINGS = {
+    "done": N_("Done"),
+    "unfinished": N_("Goes on"),
+    "throttled": N_("Exchange wants a pause"),
+    "failed": N_("Failed"),
+    "broken": N_("Broken"),
+    "not_stored": N_("Not stored"),
+    "taken_over": N_("Taken over"),
+    "stopped": N_("Stopped"),
+}
+"""How a round ended."""
 
 
 @page
@@ -36,7 +50,7 @@ def show(visit: Visit) -> Response:
 
 
 @form
-def start(visit: Visit, _: Fields) -> Response:
+def start(visit: Visit, _given: Fields) -> Response:
     """Answer POST `…/start`: what a person switched off is read again at once; trouble is tried first (`enable`)."""
     integration, mailbox = _changing(visit)
     if not is_stopped(mailbox):
@@ -45,7 +59,7 @@ def start(visit: Visit, _: Fields) -> Response:
 
 
 @form
-def stop(visit: Visit, _: Fields) -> Response:
+def stop(visit: Visit, _given: Fields) -> Response:
     """Answer POST `…/stop`."""
     integration, mailbox = _changing(visit)
     editing.stop_mailbox(visit.tx, mailbox)
@@ -54,7 +68,7 @@ def stop(visit: Visit, _: Fields) -> Response:
 
 
 @form
-def retry(visit: Visit, _: Fields) -> Response:
+def retry(visit: Visit, _given: Fields) -> Response:
     """Answer POST `…/retry`: what could not be read is tried again at once."""
     integration, mailbox = _changing(visit)
     failures.retry(visit.tx, mailbox.id, at=visit.at)
@@ -68,7 +82,7 @@ def read_anew(visit: Visit, given: Fields) -> Response:
     """Answer POST `…/read-anew`: all folders are read from their beginning, once that was confirmed."""
     integration, mailbox = _changing(visit)
     if not given.get(CONFIRMED):
-        wrong = "Tick the box to confirm."
+        wrong = _("Tick the box to confirm.")
         return _page(visit, integration, mailbox, errors={"read_anew": wrong}, status=422)
     configure.read_anew(visit.tx, mailbox)
     mailboxes.wake(visit.tx, mailbox.id, visit.at)
@@ -81,7 +95,7 @@ def remove(visit: Visit, given: Fields) -> Response:
     """Answer POST `…/delete`, once its address was typed: its emails and comments stay."""
     integration, mailbox = _changing(visit)
     if given.get(CONFIRMED, "").strip().lower() != mailbox.address.lower():
-        wrong = f"Type its address, {mailbox.address}, to confirm."
+        wrong = _("Type its address, %(address)s, to confirm.") % {"address": mailbox.address}
         return _page(visit, integration, mailbox, errors={"delete": wrong}, status=422)
     mailboxes.remove(visit.tx, mailbox.id)
     visit.note("mailbox_removed", integration, mailbox)
@@ -132,6 +146,7 @@ def _page(
         held=strikes.of(tx, mailbox.id) or strikes.of(tx, integration.id),
         warned=warnings.of_integration(tx, integration.id).get(mailbox.id, ()),
         rounds=past,
+        endings=each(ENDINGS),
         answers=sum((Counter(one.answers) for one in past), Counter()),
         may_change=visit.identity.may(Permission.INTEGRATIONS_WRITE, integration.project),
         errors=errors or {},

@@ -23,6 +23,7 @@ from mailmine.web import mailbox_lines, mailbox_saving
 from mailmine.web.drafts import SHOWN, WHOLE, Draft, merge, proven
 from mailmine.web.forms import Sent, sent, to, write
 from mailmine.web.integration_form import last_change
+from mailmine.web.language import N_, _
 from mailmine.web.visit import Visit, look, page
 
 ADDRESSES = ("participant_allowlist", "participant_denylist")
@@ -149,7 +150,7 @@ async def _with_folders(request: Request, given: Sent) -> Response:
         # What others saved meanwhile is told when this form is saved, not now.
         draft = Draft(values=_typed(given), shown=proven(given.secret(SHOWN)) or saved)
         if not is_address(address):
-            draft = draft.with_errors({"address": "Fill in the address first."})
+            draft = draft.with_errors({"address": _("Fill in the address first.")})
         rows = _rows(tree or _seen(given))
         return _form(visit, integration, mailbox, draft, rows, refusal=refusal, is_live=bool(tree))
 
@@ -229,9 +230,9 @@ def _wanted(
     errors: dict[str, str] = {}
     address = values["address"]
     if not is_address(address):
-        errors["address"] = "Write it as orders@example.com."
+        errors["address"] = _("Write it as orders@example.com.")
     elif _is_taken(visit, integration, known, address):
-        errors["address"] = "This mailbox is in the integration already."
+        errors["address"] = _("This mailbox is in the integration already.")
     project, bucket = mailbox_saving.place_of(integration, values["bucket"], address)
     if (wrong := mailbox_saving.wrong_place(visit, project, bucket)) is not None:
         errors["bucket"] = wrong
@@ -243,12 +244,22 @@ def _wanted(
     if known is not None and values["start"] == _moment(known.start_at):
         start_at = known.start_at  # to the microsecond
     for name in ADDRESSES:
-        errors |= _wrong_lines(name, values[name], lambda line: "@" in line, "an address")
+        errors |= _wrong_lines(
+            name,
+            values[name],
+            lambda line: "@" in line,
+            N_("%(line)s is not an address; write one a line."),
+        )
     for name in DOMAINS:
-        errors |= _wrong_lines(name, values[name], lambda line: "." in line, "a domain")
+        errors |= _wrong_lines(
+            name,
+            values[name],
+            lambda line: "." in line,
+            N_("%(line)s is not a domain; write one a line."),
+        )
     filters = _filters(values, known.filters if known else Filters())
     if filters is None:
-        errors["folder_allowlist"] = "Pick the folders again."
+        errors["folder_allowlist"] = _("Pick the folders again.")
     if errors or filters is None:
         return None, errors
     return MailboxConfiguration(
@@ -271,10 +282,10 @@ def _is_taken(visit: Visit, integration: Integration, known: Mailbox | None, add
 
 
 def _wrong_lines(
-    name: str, lines: str, is_right: Callable[[str], bool], what: str
+    name: str, lines: str, is_right: Callable[[str], bool], message: str
 ) -> dict[str, str]:
     wrong = [line for line in lines.split("\n") if line and not is_right(line)]
-    return {name: f"{wrong[0]!r} is not {what}; write one a line."} if wrong else {}
+    return {name: _(message) % {"line": repr(wrong[0])}} if wrong else {}
 
 
 def _filters(values: dict[str, str], before: Filters) -> Filters | None:
@@ -336,7 +347,7 @@ def _form(
         "mailbox_form.html",
         status=status or (422 if draft.errors else 200),
         here="integrations",
-        title=f"Edit {mailbox.address}" if mailbox else "Add a mailbox",
+        title=_("Edit %(name)s") % {"name": mailbox.address} if mailbox else _("Add a mailbox"),
         integration=integration,
         mailbox=mailbox,
         draft=draft,

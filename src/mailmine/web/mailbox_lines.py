@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mailmine.sync.configure import is_address
+from mailmine.web.language import _
 
 COLUMNS = ("address", "bucket", "start", "attachments")
 ALIASES = {"email": "address", "mailbox": "address", "start_timestamp": "start", "since": "start"}
@@ -51,7 +52,7 @@ def parse(text: str) -> Lines:
         order = [ALIASES.get(cell.lower(), cell.lower()) for cell in numbered[0][1]]
         numbered = numbered[1:]
         if "address" not in order:
-            return Lines((), ("Line 1 names columns, but none of them is called address.",))
+            return Lines((), (_("Line 1 names columns, but none of them is called address."),))
     good: list[Line] = []
     wrong: list[str] = []
     seen: dict[str, int] = {}
@@ -59,11 +60,14 @@ def parse(text: str) -> Lines:
         try:
             line = _line(number, dict(zip(order, row, strict=False)))
         except ValueError as error:
-            wrong.append(f"Line {number}: {error}")
+            wrong.append(wrong_line(number, str(error)))
             continue
         first = seen.setdefault(line.address.lower(), number)
         if first != number:
-            wrong.append(f"Line {number}: {line.address} stands in line {first} already.")
+            wrong.append(
+                _("Line %(number)d: %(address)s stands in line %(first)d already.")
+                % {"number": number, "address": line.address, "first": first}
+            )
             continue
         good.append(line)
     return Lines(tuple(good), tuple(wrong))
@@ -77,7 +81,14 @@ def moment(text: str) -> datetime | None:
         at = datetime.fromisoformat(text)
         return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise ValueError(f"{text!r} is no time: write it as 2026-01-31.") from error
+        raise ValueError(
+            _("%(text)s is no time: write it as 2026-01-31.") % {"text": repr(text)}
+        ) from error
+
+
+def wrong_line(number: int, fault: str) -> str:
+    """Say what is wrong with which line."""
+    return _("Line %(number)d: %(fault)s") % {"number": number, "fault": fault}
 
 
 def _delimiter(text: str) -> str:
@@ -92,10 +103,12 @@ def _delimiter(text: str) -> str:
 def _line(number: int, cells: Mapping[str, str]) -> Line:
     address = cells.get("address", "")
     if not is_address(address):
-        raise ValueError(f"{address!r} is no address of a mailbox.")
+        raise ValueError(_("%(text)s is no address of a mailbox.") % {"text": repr(address)})
     attachments = cells.get("attachments", "").lower()
     if attachments and attachments not in YES | NO:
-        raise ValueError(f"attachments are yes or no, not {attachments!r}.")
+        raise ValueError(
+            _("attachments are yes or no, not %(text)s.") % {"text": repr(attachments)}
+        )
     return Line(
         number=number,
         address=address,

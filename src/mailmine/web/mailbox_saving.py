@@ -14,6 +14,7 @@ from mailmine.sync.configure import (
     IntegrationConfiguration,
     MailboxConfiguration,
 )
+from mailmine.web.language import _
 from mailmine.web.visit import Visit
 
 
@@ -44,13 +45,15 @@ def wrong_place(visit: Visit, project: str, name: str) -> str | None:
     """Say why the visitor cannot have a mailbox fill this bucket; None where he can."""
     identity = visit.identity
     if not configure.is_name(project) or not configure.is_name(name):
-        return (
+        return _(
             "Use the letters A to Z, digits, - and _ only; of another project write project/name."
         )
     if projects.get(visit.tx, project) is None or not identity.sees(project):
-        return f"There is no project {project}."
+        return _("There is no project %(project)s.") % {"project": project}
     if not identity.may(Permission.BUCKETS_APPEND, project):
-        return f"You may not put emails into buckets of the project {project}."
+        return _("You may not put emails into buckets of the project %(project)s.") % {
+            "project": project
+        }
     return None
 
 

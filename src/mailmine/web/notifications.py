@@ -17,17 +17,18 @@ from mailmine.notify.channel import Channel
 from mailmine.notify.words import Letter
 from mailmine.store import deliveries, events, subscriptions, users
 from mailmine.web.forms import change, fields, write
+from mailmine.web.language import N_, _, each
 from mailmine.web.site import Site, path
 from mailmine.web.visit import Visit, look, page
 
 SHOWN = 50
 TOPICS = {
-    Topic.INTEGRATION_DISABLED: "An integration was disabled",
-    Topic.MAILBOX_DISABLED: "A mailbox was disabled",
-    Topic.RESOLVED: "What had stopped is read again",
-    Topic.WARNING: "Something will stop unless somebody acts",
+    Topic.INTEGRATION_DISABLED: N_("An integration was disabled"),
+    Topic.MAILBOX_DISABLED: N_("A mailbox was disabled"),
+    Topic.RESOLVED: N_("What had stopped is read again"),
+    Topic.WARNING: N_("Something will stop unless somebody acts"),
 }
-CHANNELS = {PersonalChannel.IN_APP: "Here", PersonalChannel.EMAIL: "By e-mail"}
+CHANNELS = {PersonalChannel.IN_APP: N_("Here"), PersonalChannel.EMAIL: N_("By e-mail")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +72,10 @@ def _page(visit: Visit, *, outcome: Outcome | None = None, status: int = 200) ->
         "notifications.html",
         status=status,
         here="notifications",
-        title="Notifications",
+        title=_("Notifications"),
         told=told,
-        topics=TOPICS,
-        channels=CHANNELS,
+        topics=each(TOPICS),
+        channels=each(CHANNELS),
         wanted=audience.choices_of(visit.tx, visit.identity.user_id),
         address=audience.address_of(user) if user else None,
         ways=_ways(visit),
@@ -94,7 +95,9 @@ async def try_out(request: Request) -> Response:
     site: Site = request.app.state.site
     letter = trial.letter(username, public_url=site.setup.public_url)
     if wait := site.sending.attempt(username, "", now=site.now()):
-        why_not: str | None = f"Not sent: wait for {ceil(wait.total_seconds())} seconds."
+        why_not: str | None = _("Not sent: wait for %(number)d seconds.") % {
+            "number": ceil(wait.total_seconds())
+        }
     elif way.channel is None:
         why_not = None
     else:
@@ -119,20 +122,25 @@ def _ways(visit: Visit) -> list[Way]:
     user = users.by_id(visit.tx, visit.identity.user_id)
     address = audience.address_of(user) if user else None
     if channels.email is None:
-        mail = "No server for e-mail is set up here"
+        mail = _("No server for e-mail is set up here")
     else:
-        mail = address or "Your account has no e-mail address"
+        mail = address or _("Your account has no e-mail address")
     return [
-        Way(key=PersonalChannel.IN_APP, name="Here", where="On this page"),
+        Way(key=PersonalChannel.IN_APP, name=_("Here"), where=_("On this page")),
         Way(
             key=PersonalChannel.EMAIL,
-            name="E-mail",
+            name=_("E-mail"),
             where=mail,
             channel=channels.email if address else None,
             to=address or "",
         ),
         *(
-            Way(key=name, name=name, where=f"All of the project {room.project}", channel=channel)
+            Way(
+                key=name,
+                name=name,
+                where=_("All of the project %(project)s") % {"project": room.project},
+                channel=channel,
+            )
             for name, (room, channel) in sorted(channels.rooms.items())
             if visit.identity.may(Permission.INTEGRATIONS_WRITE, room.project)
         ),

@@ -16,6 +16,7 @@ from mailmine.store.users import User
 from mailmine.sync import editing
 from mailmine.web import rights
 from mailmine.web.forms import Fields, form, to
+from mailmine.web.language import _, each
 from mailmine.web.visit import Visit, page
 
 MARK = "was"
@@ -53,12 +54,12 @@ def _list(
         "people.html",
         status=422 if faults else 200,
         here="people",
-        title="People",
+        title=_("People"),
         people=[(user, _shares(visit, user)) for user in shown],
-        everywhere=rights.EVERYWHERE,
+        everywhere=each(rights.EVERYWHERE),
         may_write=people.may_write(visit.identity),
         projects=_projects(visit),
-        roles=rights.ROLES,
+        roles=rights.roles(),
         typed=typed or {},
         faults=faults or {},
     )
@@ -90,7 +91,7 @@ def add(visit: Visit, given: Fields) -> Response:
             user = people.with_global(visit.identity, user, frozenset({GlobalPermission.ROOT}))
         elif wanted in rights.ROLES:
             if not project:
-                return _list(visit, typed=given, faults={"project": "In which project?"})
+                return _list(visit, typed=given, faults={"project": _("In which project?")})
             given_there = frozenset(map(str, rights.ROLES[wanted][2]))
             user = people.with_projects(visit.identity, user, {project: given_there})
     except NotAllowed as fault:
@@ -102,9 +103,9 @@ def add(visit: Visit, given: Fields) -> Response:
 
 def _fault_of_name(visit: Visit, name: str) -> str:
     if not people.USERNAME.fullmatch(name):
-        return "Letters, digits and -_.@ only, at least one."
+        return _("Letters, digits and -_.@ only, at least one.")
     if users.by_username(visit.tx, name) is not None:
-        return f"There is a user {name} already."
+        return _("There is a user %(name)s already.") % {"name": name}
     return ""
 
 
@@ -126,9 +127,9 @@ def _person(
         is_self=user.id == visit.identity.user_id,
         shares=_shares(visit, user),
         projects=[one for one in _projects(visit) if one not in user.project_permissions],
-        permissions=rights.PERMISSIONS,
-        roles=rights.ROLES,
-        everywhere=rights.EVERYWHERE,
+        permissions=rights.permissions(),
+        roles=rights.roles(),
+        everywhere=each(rights.EVERYWHERE),
         kept=sorted(user.global_permissions - {str(one) for one in rights.EVERYWHERE}),
         may_run=_may_run(visit, user),
         tokens=tokens.of_user(visit.tx, user.id),
@@ -150,7 +151,7 @@ def give(visit: Visit, given: Fields) -> Response:
     user = _find(visit, Permission.USERS_WRITE)
     project, role = given.get("project", ""), given.get("role", "")
     if projects.get(visit.tx, project) is None:
-        return _person(visit, user, fault="There is no such project any more.", status=422)
+        return _person(visit, user, fault=_("There is no such project any more."), status=422)
     if _was_changed(user, given):
         return _stale(visit, user)
     if role in rights.ROLES:
@@ -181,7 +182,7 @@ def give_everywhere(visit: Visit, given: Fields) -> Response:
     wanted = hidden | {str(one) for one in rights.EVERYWHERE if one in given}
     is_own = user.id == visit.identity.user_id
     if is_own and visit.identity.is_root and GlobalPermission.ROOT not in wanted:
-        fault = "Nobody stops being an administrator by himself: let another one do it."
+        fault = _("Nobody stops being an administrator by himself: let another one do it.")
         return _person(visit, user, fault=fault, status=422)
     try:
         after = people.with_global(visit.identity, user, frozenset(wanted))
@@ -210,7 +211,7 @@ def switch(visit: Visit, given: Fields) -> Response:
     user = _his_to_run(visit)
     is_enabled = given.get("state") == "on"
     if user.id == visit.identity.user_id:
-        return _person(visit, user, fault="Nobody shuts himself out.", status=422)
+        return _person(visit, user, fault=_("Nobody shuts himself out."), status=422)
     people.switch(visit.tx, user, is_enabled=is_enabled)
     visit.note("user_enabled" if is_enabled else "user_disabled", user=user.username)
     return to(visit, "person", id=user.id)
@@ -232,10 +233,12 @@ def remove(visit: Visit, given: Fields) -> Response:
     """Answer POST `/people/{id}/remove`: who typed his name means him."""
     user = _his_to_run(visit)
     if user.id == visit.identity.user_id:
-        fault = "Nobody removes himself: let another administrator do it."
+        fault = _("Nobody removes himself: let another administrator do it.")
         return _person(visit, user, fault=fault, status=422)
     if given.get("name", "").strip() != user.username:
-        fault = f"Nothing was removed: type {user.username} to remove this account."
+        fault = _("Nothing was removed: type %(name)s to remove this account.") % {
+            "name": user.username
+        }
         return _person(visit, user, fault=fault, status=422)
     people.remove(visit.tx, user)
     visit.note("user_removed", user=user.username)
@@ -315,7 +318,7 @@ def _was_changed(user: User, given: Fields) -> bool:
 
 
 def _stale(visit: Visit, user: User) -> Response:
-    fault = (
+    fault = _(
         "Somebody else changed these permissions after you opened the page, so yours were not saved. "
         "This is how they are now: make your change again."
     )

@@ -8,19 +8,21 @@ from datetime import UTC, datetime, timedelta
 
 from mailmine.model.facts import ANSWER, ANSWERS, HOUR, HOURS, UNANSWERED
 from mailmine.web.asked import ANSWER_WORDS, Asked, hour_words, value_of
+from mailmine.web.language import N_, _
+from mailmine.web.words import day
 
 _STEPS = (
-    ("minute", timedelta(minutes=1)),
-    ("10 minutes", timedelta(minutes=10)),
-    ("hour", timedelta(hours=1)),
-    ("6 hours", timedelta(hours=6)),
-    ("day", timedelta(days=1)),
-    ("week", timedelta(weeks=1)),
-    ("4 weeks", timedelta(weeks=4)),
-    ("quarter of 13 weeks", timedelta(weeks=13)),
-    ("year of 52 weeks", timedelta(weeks=52)),
-    ("4 years", timedelta(weeks=208)),
-    ("decade", timedelta(weeks=520)),
+    (N_("minute"), timedelta(minutes=1)),
+    (N_("10 minutes"), timedelta(minutes=10)),
+    (N_("hour"), timedelta(hours=1)),
+    (N_("6 hours"), timedelta(hours=6)),
+    (N_("day"), timedelta(days=1)),
+    (N_("week"), timedelta(weeks=1)),
+    (N_("4 weeks"), timedelta(weeks=4)),
+    (N_("quarter of 13 weeks"), timedelta(weeks=13)),
+    (N_("year of 52 weeks"), timedelta(weeks=52)),
+    (N_("4 years"), timedelta(weeks=208)),
+    (N_("decade"), timedelta(weeks=520)),
 )
 MOST_BARS = 60
 SHADES = 5
@@ -80,7 +82,7 @@ def edges(
         found[0] = max(found[0], since)
     if until is not None:
         found[-1] = min(found[-1], until)
-    return name, found
+    return _(name), found
 
 
 def timeline(asked: Asked, step: str, parts: Sequence[datetime], counts: Sequence[int]) -> Timeline:
@@ -129,7 +131,7 @@ def answers(asked: Asked, counts: Counter[str]) -> list[Bar]:
     highest = max((counts[name] for name in names), default=0)
     return [
         Bar(
-            ANSWER_WORDS[name],
+            _(ANSWER_WORDS[name]),
             counts[name],
             _share(counts[name], highest),
             asked.without(ANSWER, name) if asked.has(ANSWER, name) else asked.also(ANSWER, name),
@@ -162,11 +164,13 @@ def _share(count: int, highest: int) -> float:
 
 def _span(since: datetime, until: datetime, *, is_short: bool) -> str:
     if is_short:
-        end = f"{until:%H:%M}" if until.date() == since.date() else f"{_day(until)}, {until:%H:%M}"
-        return f"{_day(since)}, {since:%H:%M} to {end}"
+        end = f"{until:%H:%M}" if until.date() == since.date() else _moment(until)
+        return _("%(begin)s to %(end)s") % {"begin": _moment(since), "end": end}
     last = until - timedelta(days=1)
-    return _day(since) if last <= since else f"{_day(since)} to {_day(last)}"
+    if last <= since:
+        return day(since)
+    return _("%(begin)s to %(end)s") % {"begin": day(since), "end": day(last)}
 
 
-def _day(at: datetime) -> str:
-    return f"{at.day} {at:%b %Y}"
+def _moment(at: datetime) -> str:
+    return f"{day(at)}, {at:%H:%M}"

@@ -9,20 +9,21 @@ from mailmine.store.folders import FolderState
 from mailmine.sync import standing
 from mailmine.sync.filters import is_folder_wanted
 from mailmine.sync.standing import State
+from mailmine.web.language import N_, _
 
 WORDS = {
-    State.DISABLED: "Stopped",
-    State.TROUBLE: "Needs attention",
-    State.READING: "Reading history",
-    State.WAITING: "Waiting for its first round",
-    State.UP_TO_DATE: "Up to date",
-    State.OFF: "Switched off",
+    State.DISABLED: N_("Stopped"),
+    State.TROUBLE: N_("Needs attention"),
+    State.READING: N_("Reading history"),
+    State.WAITING: N_("Waiting for its first round"),
+    State.UP_TO_DATE: N_("Up to date"),
+    State.OFF: N_("Switched off"),
 }
 
 REASONS = {
-    DisabledReason.USER: "Switched off by a person.",
-    DisabledReason.QUOTA: "Stopped because a quota is reached.",
-    DisabledReason.SYNC_ERROR: "Stopped because it could not be read.",
+    DisabledReason.USER: N_("Switched off by a person."),
+    DisabledReason.QUOTA: N_("Stopped because a quota is reached."),
+    DisabledReason.SYNC_ERROR: N_("Stopped because it could not be read."),
 }
 
 
@@ -53,8 +54,8 @@ class Progress:
     def words(self) -> str:
         """Say the state."""
         if self.state is State.OFF and self.mailbox.enabled:
-            return "Off with its integration"
-        return WORDS[self.state]
+            return _("Off with its integration")
+        return _(WORDS[self.state])
 
     def leaves_out(self, folder: FolderState) -> bool:
         """Tell whether the filters of the mailbox leave `folder` out."""
@@ -130,4 +131,4 @@ def _switched_off(thing: Integration | Mailbox) -> State:
 def _reason(mailbox: Mailbox) -> str:
     if mailbox.enabled:
         return ""
-    return REASONS[mailbox.disabled_reason or DisabledReason.USER]
+    return _(REASONS[mailbox.disabled_reason or DisabledReason.USER])

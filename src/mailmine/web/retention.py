@@ -17,20 +17,27 @@ from mailmine.store.retentions import MOST_COUNTED, Due, Retention
 from mailmine.store.stored import Amount
 from mailmine.sync import quota, removal
 from mailmine.web.forms import Fields, form, to
+from mailmine.web.language import N_, _
 from mailmine.web.visit import Visit, page
 
 KINDS = {
     "comments": (
-        "Comments",
-        "Counted from the date of their email. One that goes is gone from all sources of this bucket, and from search",
+        N_("Comments"),
+        N_(
+            "Counted from the date of their email. One that goes is gone from all sources of this bucket, and from search. Nothing: for good."
+        ),
     ),
     "emails": (
-        "Raw emails",
-        "Counted from when they were kept here. Without them comments cannot be made anew; they are not read again",
+        N_("Raw emails"),
+        N_(
+            "Counted from when they were kept here. Without them comments cannot be made anew; they are not read again. Nothing: for good."
+        ),
     ),
     "attachments": (
-        "Contents of attachments",
-        "Counted from when their email was kept here. Comments still name them",
+        N_("Contents of attachments"),
+        N_(
+            "Counted from when their email was kept here. Comments still name them. Nothing: for good."
+        ),
     ),
 }
 _DAYS = re.compile(r"[1-9][0-9]{0,4}")
@@ -69,7 +76,7 @@ def save(visit: Visit, given: Fields) -> Response:
     bucket = _find(visit)
     typed = {kind: given.get(kind, "").strip() for kind in KINDS}
     faults = {
-        kind: "A number of days, or nothing to keep them for good."
+        kind: _("A number of days, or nothing to keep them for good.")
         for kind, days in typed.items()
         if days and not _DAYS.fullmatch(days)
     }
@@ -123,10 +130,10 @@ def remove(visit: Visit, given: Fields) -> Response:
     bucket = _find(visit)
     typed = _typed(retentions.of_bucket(visit.tx, bucket.id))
     if removal.filling(visit.tx, bucket.id):
-        fault = "Nothing was removed: a mailbox fills it."
+        fault = _("Nothing was removed: a mailbox fills it.")
         return _page(visit, bucket, typed, faults={"confirmed": fault}, status=409)
     if given.get("confirmed", "").strip() != bucket.name:
-        fault = f"Type its name, {bucket.name}, to confirm."
+        fault = _("Type its name, %(name)s, to confirm.") % {"name": bucket.name}
         return _page(visit, bucket, typed, faults={"confirmed": fault})
     visit.note("bucket_removed", project=bucket.project, name=bucket.name)
     removal.begin_bucket(visit.tx, bucket.id, at=visit.at)
@@ -152,9 +159,9 @@ def _page(
         "retention.html",
         status=status or (422 if faults else 200),
         here="buckets",
-        title=f"What {bucket.title or bucket.name} keeps",
+        title=_("What %(name)s keeps") % {"name": bucket.title or bucket.name},
         bucket=bucket,
-        kinds=KINDS,
+        kinds={kind: (_(label), _(hint)) for kind, (label, hint) in KINDS.items()},
         typed={**typed, **written},
         faults=faults or {},
         use=use,

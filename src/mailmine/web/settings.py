@@ -35,6 +35,7 @@ from mailmine.store.database import COPIES, Database
 from mailmine.store.retentions import Retention
 from mailmine.web import licences
 from mailmine.web.forms import Fields, fields, write
+from mailmine.web.language import _
 from mailmine.web.retention import KINDS
 from mailmine.web.site import Site
 from mailmine.web.visit import Visit, page
@@ -62,7 +63,7 @@ def show(visit: Visit) -> Response:
     return visit.render(
         "settings.html",
         here="settings",
-        title="Settings",
+        title=_("Settings"),
         setup=site.setup,
         engine=_engine(visit.tx),
         is_sqlite=site.database.dialect == "sqlite",
@@ -159,4 +160,4 @@ def _limits(retention: Retention | None) -> list[tuple[str, int]]:
     if retention is None:
         return []
     days = {label: getattr(retention, f"{kind}_days") for kind, (label, _) in KINDS.items()}
-    return [(label, number) for label, number in days.items() if number]
+    return [(_(label), number) for label, number in days.items() if number]

@@ -21,8 +21,10 @@ from mailmine.web import plots
 from mailmine.web.asked import Asked
 from mailmine.web.comments import A_DAY, SINCE_MAIL
 from mailmine.web.forms import Fields, form, to
+from mailmine.web.language import _
 from mailmine.web.plots import Timeline
 from mailmine.web.visit import Visit, page
+from mailmine.web.words import counted
 
 LONGEST_TITLE = 128
 LONGEST_DESCRIPTION = 16_384
@@ -125,7 +127,7 @@ def _buckets(
         "buckets.html",
         status=422 if faults else 200,
         here="buckets",
-        title="Buckets",
+        title=_("Buckets"),
         rows=rows,
         projects=_projects(visit, Permission.BUCKETS_WRITE),
         sees_integrations=visit.sees_integrations,
@@ -187,7 +189,7 @@ def _sources(
         "sources.html",
         status=422 if faults else 200,
         here="sources",
-        title="Sources",
+        title=_("Sources"),
         rows=rows,
         projects=_projects(visit, Permission.SOURCES_ADMIN),
         buckets=list(known.values()),
@@ -214,7 +216,7 @@ def change_source(visit: Visit, given: Fields) -> Response:
     if not visit.identity.may(Permission.SOURCES_ADMIN, source.project):
         raise HTTPException(403)
     if given.get("was", "") != _mark(source):
-        fault = (
+        fault = _(
             "Somebody else changed this source after you opened the page, so yours was not saved. "
             "This is how it is now: make your change again."
         )
@@ -244,7 +246,7 @@ def remove_source(visit: Visit, given: Fields) -> Response:
     if not visit.identity.may(Permission.SOURCES_ADMIN, source.project):
         raise HTTPException(403)
     if given.get("confirmed", "").strip() != source.name:
-        fault = f"Type its name, {source.name}, to confirm."
+        fault = _("Type its name, %(name)s, to confirm.") % {"name": source.name}
         return _source(visit, source, faults={"confirmed": fault}, status=422)
     visit.note("source_removed", project=source.project, name=source.name)
     removal.begin_source(visit.tx, source.id, at=visit.at)
@@ -313,7 +315,11 @@ def _projects(visit: Visit, permission: Permission) -> list[str]:
 
 def _too_long(given: Fields) -> dict[str, str]:
     if len(given.get("title", "").strip()) > LONGEST_TITLE:
-        return {"title": f"At most {LONGEST_TITLE} characters."}
+        return {"title": _at_most(LONGEST_TITLE)}
     if len(given.get("description", "").strip()) > LONGEST_DESCRIPTION:
-        return {"description": f"At most {LONGEST_DESCRIPTION:,} characters."}
+        return {"description": _at_most(LONGEST_DESCRIPTION)}
     return {}
+
+
+def _at_most(characters: int) -> str:
+    return counted("At most %(number)s character.", "At most %(number)s characters.", characters)

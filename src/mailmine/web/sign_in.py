@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from mailmine.access import csrf, sessions, signing
+from mailmine.web.language import _
 from mailmine.web.site import Site, path, render
 
 LONGEST = 1_000
@@ -70,7 +71,7 @@ def form(
         request,
         "sign_in.html",
         status=status,
-        title="Sign in",
+        title=_("Sign in"),
         provider=site.provider.registration.name if site.provider else "",
         next=local(next_),
         username=username,

@@ -16,7 +16,7 @@ from mailmine.access.single_sign_on import SingleSignOn
 from mailmine.access.throttle import Throttle
 from mailmine.store.database import Database
 from mailmine.sync.enabling import Enabling
-from mailmine.web import words
+from mailmine.web import language, words
 from mailmine.web.assets import Assets
 from mailmine.web.drafts import Draft
 from mailmine.web.live import Live
@@ -25,10 +25,14 @@ from mailmine.web.setup import Setup
 FRAGMENT = "mailmine-fragment"
 """With this header a script asks for the live part of a page alone."""
 
+VARY = f"Cookie, Accept-Language, {FRAGMENT}"
+"""What a page depends on besides its address."""
+
 FILTERS = (
     words.ago,
     words.when,
     words.full,
+    words.day,
     words.size,
     words.count,
     words.span,
@@ -80,7 +84,12 @@ class Site:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            extensions=["jinja2.ext.i18n"],
         )
+        # A message of many lines is one line, as its catalogue has it.
+        templates.policies["ext.i18n.trimmed"] = True
+        templates.globals.update(language.FUNCTIONS)
+        templates.globals["counted"] = words.counted
         templates.filters.update({word.__name__: word for word in FILTERS})
         templates.globals["csrf_field"] = csrf.FIELD
         templates.globals["draft_of"] = Draft.of
@@ -130,6 +139,8 @@ def render(request: Request, page: str, *, status: int = 200, **context: Any) ->
         path=functools.partial(path, request),
         api_path=functools.partial(api_path, request),
         static=lambda name: path(request, "static", digest=site.assets.digest, name=name),
+        language=language.current(),
+        script_texts=language.of_scripts(),
         **context,
     )
-    return HTMLResponse(html, status_code=status, headers={"Vary": f"Cookie, {FRAGMENT}"})
+    return HTMLResponse(html, status_code=status, headers={"Vary": VARY})

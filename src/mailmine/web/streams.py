@@ -27,6 +27,7 @@ from mailmine.sync.making import NotMade
 from mailmine.web import comments as listing
 from mailmine.web.asked import Asked, Chip, label_of
 from mailmine.web.forms import Fields, form, to
+from mailmine.web.language import _
 from mailmine.web.site import address, api_path
 from mailmine.web.visit import Visit, page
 
@@ -115,7 +116,7 @@ def _all(
         "streams.html",
         status=422 if faults else 200,
         here="streams",
-        title="Streams",
+        title=_("Streams"),
         shelves=shelves,
         projects=_makers(visit),
         typed=typed or {},
@@ -149,7 +150,7 @@ def add_dataset(visit: Visit, given: Fields) -> Response:
         raise HTTPException(403)
     chosen = [source.id for source in visit.sources if f"source-{source.id}" in given]
     if not chosen:
-        return _all(visit, typed=given, faults={"sources": "Choose at least one source."})
+        return _all(visit, typed=given, faults={"sources": _("Choose at least one source.")})
     try:
         made = making.dataset(
             visit.tx,
@@ -187,7 +188,7 @@ def choose(visit: Visit) -> Response:
     return visit.render(
         "stream_new.html",
         here="streams",
-        title="A stream of what?",
+        title=_("A stream of what?"),
         datasets=fitting,
         asked=asked,
         source=source,
@@ -220,10 +221,10 @@ def _build(
         "stream_build.html",
         status=422 if faults else 200,
         here="streams",
-        title="Make a stream",
+        title=_("Make a stream"),
         dataset=dataset,
         asked=asked,
-        left=["words" if name == "words" else label_of(name).lower() for name in left],
+        left=[_("words") if name == "words" else label_of(name).lower() for name in left],
         seen=seen,
         counts=counts,
         live=[f"source:{one}" for one in readable],
@@ -312,7 +313,7 @@ def _stream(
 def _place(visit: Visit, stream: Stream, source_id: SourceId) -> Place:
     source = sources.by_id(visit.tx, source_id)
     is_seen = source is not None and visit.sees(source)
-    name = (source.title or source.name) if source and is_seen else "a source not shown to you"
+    name = (source.title or source.name) if source and is_seen else _("a source not shown to you")
     place = stream.place(source_id)
     # What was reset to a time has read all that is before it.
     return Place(name, moment(place + 1) if place > 0 else None)
@@ -341,14 +342,14 @@ def reset(visit: Visit, given: Fields) -> Response:
     dataset, stream = _find(visit)
     _demand(visit, dataset.project, CONSUME)
     if given.get("name", "").strip() != stream.name:
-        fault = f"Nothing was reset: type {stream.name} to reset this stream."
+        fault = _("Nothing was reset: type %(name)s to reset this stream.") % {"name": stream.name}
         return _stream(visit, dataset, stream, faults={"reset": fault})
     try:
         at = datetime.fromisoformat(given.get("to", ""))
         at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
         streams.reset(visit.tx, stream.id, max(at, BEGINNING))
     except (ValueError, OverflowError):
-        fault = "Nothing was reset: say to which day and time."
+        fault = _("Nothing was reset: say to which day and time.")
         return _stream(visit, dataset, stream, faults={"reset": fault})
     _note(visit, "stream_reset", dataset, stream)
     return _to_stream(visit, dataset, stream)
@@ -372,7 +373,9 @@ def remove(visit: Visit, given: Fields) -> Response:
     dataset, stream = _find(visit)
     _demand(visit, dataset.project, (Permission.STREAMS_ADMIN,))
     if given.get("name", "").strip() != stream.name:
-        fault = f"Nothing was removed: type {stream.name} to remove this stream."
+        fault = _("Nothing was removed: type %(name)s to remove this stream.") % {
+            "name": stream.name
+        }
         return _stream(visit, dataset, stream, faults={"remove": fault})
     streams.remove(visit.tx, stream.id)
     _note(visit, "stream_removed", dataset, stream)
@@ -439,10 +442,10 @@ def _curl(visit: Visit, dataset: Dataset, stream: Stream) -> str:
         "  -X POST"
     )
     return (
-        "# What comes next; the same again until the stream is advanced.\n"
+        f"# {_('What comes next; the same again until the stream is advanced.')}\n"
         f"{post} {where('fetch')} \\\n"
         "  -d '{\"size\": 16}'\n\n"
-        "# Behind what is done with: the sequence_id of the batch, or of one of its results.\n"
+        f"# {_('Behind what is done with: the sequence_id of the batch, or of one of its results.')}\n"
         f"{post} {where('advance')} \\\n"
         '  -d \'{"sequence_id": "…"}\''
     )

@@ -26,6 +26,7 @@ from mailmine.sync.resume import resume
 from mailmine.web import connection_form
 from mailmine.web.forms import Sent, sent
 from mailmine.web.integration_form import kept_of
+from mailmine.web.language import N_, _
 from mailmine.web.site import FRAGMENT, Site, path
 from mailmine.web.visit import Visit, look
 
@@ -36,23 +37,23 @@ PLACE: Final = "<!-- steps -->"
 """Where the steps come in the page."""
 
 NAMES: Final = {
-    Name.SECRET: "Secret",
-    Name.AUTODISCOVER: "Finding the server",
-    Name.REACH: "Reaching the server",
-    Name.CERTIFICATE: "Certificate",
-    Name.CLOCK: "Clock",
-    Name.RETIREMENT: "Future of EWS",
-    Name.SIGN_IN: "Signing in",
-    Name.PERMISSION: "Permission",
-    Name.FOLDERS: "Folders",
-    Name.BODY: "Reading an email",
-    Name.ATTACHMENT: "Reading an attachment",
+    Name.SECRET: N_("Secret"),
+    Name.AUTODISCOVER: N_("Finding the server"),
+    Name.REACH: N_("Reaching the server"),
+    Name.CERTIFICATE: N_("Certificate"),
+    Name.CLOCK: N_("Clock"),
+    Name.RETIREMENT: N_("Future of EWS"),
+    Name.SIGN_IN: N_("Signing in"),
+    Name.PERMISSION: N_("Permission"),
+    Name.FOLDERS: N_("Folders"),
+    Name.BODY: N_("Reading an email"),
+    Name.ATTACHMENT: N_("Reading an attachment"),
 }
 OUTCOMES: Final = {
-    Outcome.OK: "works",
-    Outcome.WARNING: "works, but look",
-    Outcome.FAILED: "does not work",
-    Outcome.SKIPPED: "not tried",
+    Outcome.OK: N_("works"),
+    Outcome.WARNING: N_("works, but look"),
+    Outcome.FAILED: N_("does not work"),
+    Outcome.SKIPPED: N_("not tried"),
 }
 
 
@@ -129,10 +130,10 @@ def _of_read(
     if read.connection is None:
         return dict(read.errors)
     if address and not is_address(address):
-        return {"try_address": f"{address!r} is no address of a mailbox."}
+        return {"try_address": _("%(text)s is no address of a mailbox.") % {"text": repr(address)}}
     addresses = (address,) if address else tuple(members)[:TRIED]
     if not addresses and not read.connection.endpoint:
-        return {"try_address": "Name a mailbox to try: Autodiscover finds the server by it."}
+        return {"try_address": _("Name a mailbox to try: Autodiscover finds the server by it.")}
     connection = proxy.with_password(read.connection, read.proxy_secret)
     return Trial(connection, secret, addresses)
 
@@ -158,7 +159,7 @@ async def _answer(request: Request, given: Sent, choose: Choice) -> Response:
         page = visit.render(
             "trial.html",
             here="integrations",
-            title="Test connection",
+            title=_("Test connection"),
             integration=integration,
             is_saved=isinstance(found, Trial) and found.integration_id is not None,
             place=PLACE,
@@ -189,7 +190,10 @@ async def _pieces(
     if not isinstance(found, Trial):
         for words in found.values():
             yield shown.render(
-                name="What was filled in", outcome="failed", said="is not enough", words=words
+                name=_("What was filled in"),
+                outcome="failed",
+                said=_("is not enough"),
+                words=words,
             )
         yield after
         return
@@ -198,17 +202,19 @@ async def _pieces(
         async for step in trying:
             steps.append(step)
             yield shown.render(
-                name=NAMES[step.name],
+                name=_(NAMES[step.name]),
                 outcome=step.outcome.value,
-                said=OUTCOMES[step.outcome],
+                said=_(OUTCOMES[step.outcome]),
                 words=step.words,
                 mailbox=step.mailbox,
                 remedy=None if step.outcome is Outcome.OK else step.remedy,
                 detail=step.detail,
             )
     if not found.addresses:
-        words = "Name a mailbox to try signing in and reading, too."
-        yield shown.render(name="Signing in", outcome="skipped", said="not tried", words=words)
+        words = _("Name a mailbox to try signing in and reading, too.")
+        yield shown.render(
+            name=_("Signing in"), outcome="skipped", said=_("not tried"), words=words
+        )
     if found.integration_id is not None:
         await run_in_threadpool(_go_on, site, found, steps)
     yield after

@@ -5,6 +5,7 @@ import unicodedata
 from datetime import UTC, datetime, timedelta
 
 from mailmine.store.about import About
+from mailmine.web.language import NP_, _, ngettext, pgettext
 
 MINUTE = 60
 HOUR = 60 * MINUTE
@@ -15,6 +16,21 @@ FIRST_WORDS = 240
 
 KIB = 1024
 
+MONTHS = (
+    NP_("month", "Jan"),
+    NP_("month", "Feb"),
+    NP_("month", "Mar"),
+    NP_("month", "Apr"),
+    NP_("month", "May"),
+    NP_("month", "Jun"),
+    NP_("month", "Jul"),
+    NP_("month", "Aug"),
+    NP_("month", "Sep"),
+    NP_("month", "Oct"),
+    NP_("month", "Nov"),
+    NP_("month", "Dec"),
+)
+
 DISGUISES = re.compile("[\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 """Characters that turn or hide text: `invoice<U+202E>gpj.exe` reads like an image (Unicode TR 36)."""
 
@@ -23,12 +39,12 @@ def ago(at: datetime, now: datetime) -> str:
     """Say how long ago: `2 s ago`, `5 min ago`, `3 h ago`, `12 d ago`."""
     seconds = max(0, round((now - at).total_seconds()))
     if seconds < MINUTE:
-        return f"{seconds} s ago"
+        return _("%(number)d s ago") % {"number": seconds}
     if seconds < HOUR:
-        return f"{seconds // MINUTE} min ago"
+        return _("%(number)d min ago") % {"number": seconds // MINUTE}
     if seconds < DAY:
-        return f"{seconds // HOUR} h ago"
-    return f"{seconds // DAY} d ago"
+        return _("%(number)d h ago") % {"number": seconds // HOUR}
+    return _("%(number)d d ago") % {"number": seconds // DAY}
 
 
 def when(at: datetime, now: datetime) -> str:
@@ -36,13 +52,32 @@ def when(at: datetime, now: datetime) -> str:
     at, now = at.astimezone(UTC), now.astimezone(UTC)
     if at.date() == now.date():
         return f"{at:%H:%M}"
-    return f"{at.day} {at:%b}" if at.year == now.year else f"{at.day} {at:%b %Y}"
+    return day(at) if at.year != now.year else day_of_year(at)
+
+
+def day(at: datetime) -> str:
+    """Name a day: `3 Nov 2026`. UTC."""
+    return _("%(day)d %(month)s %(year)d") % {
+        "day": at.day,
+        "month": month(at),
+        "year": at.year,
+    }
+
+
+def day_of_year(at: datetime) -> str:
+    """Name a day of the running year: `3 Nov`. UTC."""
+    return _("%(day)d %(month)s") % {"day": at.day, "month": month(at)}
+
+
+def month(at: datetime) -> str:
+    """Name a month, shortly."""
+    return pgettext("month", MONTHS[at.month - 1])
 
 
 def full(at: datetime) -> str:
     """Say exactly when, in UTC: `3 Nov 2026, 14:32 UTC`."""
     at = at.astimezone(UTC)
-    return f"{at.day} {at:%b %Y, %H:%M} UTC"
+    return _("%(day)s, %(time)s UTC") % {"day": day(at), "time": f"{at:%H:%M}"}
 
 
 def size(octets: int) -> str:
@@ -59,19 +94,27 @@ def span(duration: timedelta) -> str:
     """Say how long, roughly: `40 s`, `5 min`, `3 h 20 min`, `2 d 4 h`."""
     seconds = round(duration.total_seconds())
     if seconds < MINUTE:
-        return f"{seconds} s"
+        return _("%(number)d s") % {"number": seconds}
     if seconds < HOUR:
-        return f"{seconds // MINUTE} min"
+        return _("%(number)d min") % {"number": seconds // MINUTE}
     if seconds < DAY:
         hours, minutes = divmod(seconds // MINUTE, 60)
-        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+        whole = _("%(number)d h") % {"number": hours}
+        return f"{whole} {_('%(number)d min') % {'number': minutes}}" if minutes else whole
     days, hours = divmod(seconds // HOUR, 24)
-    return f"{days} d {hours} h" if hours else f"{days} d"
+    whole = _("%(number)d d") % {"number": days}
+    return f"{whole} {_('%(number)d h') % {'number': hours}}" if hours else whole
 
 
 def count(number: int) -> str:
     """Write a number with separators: `12,345`; `about 1,200,000` where it was estimated."""
-    return f"about {number:,}" if isinstance(number, About) else f"{number:,}"
+    written = f"{number:,}".replace(",", pgettext("between thousands", ","))
+    return _("about %(number)s") % {"number": written} if isinstance(number, About) else written
+
+
+def counted(singular: str, plural: str, number: int) -> str:
+    """Say how many there are, by a message with `%(number)s`: `1 comment`, `12,345 comments`."""
+    return ngettext(singular, plural, number) % {"number": count(number)}
 
 
 def plain(text: str) -> str:
@@ -87,9 +130,9 @@ def first_words(body: str) -> str:
 def name_of(person: str | None) -> str:
     """Shorten `Ann Lee <ann@example.com>` to `Ann Lee`; an address alone stays whole."""
     if not person:
-        return "(unknown sender)"
-    name, bracket, _ = person.rpartition(" <")
-    return plain(name if bracket and name.strip() else person).strip('"') or "(unknown sender)"
+        return _("(unknown sender)")
+    name, bracket, _address = person.rpartition(" <")
+    return plain(name if bracket and name.strip() else person).strip('"') or _("(unknown sender)")
 
 
 def address_of(person: str | None) -> str:

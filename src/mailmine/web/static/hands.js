@@ -1,4 +1,6 @@
 // Keys and small comforts.
+import { _ } from "./texts.js";
+
 function typing(target) {
   return target.closest("input, textarea, select, [contenteditable]");
 }
@@ -39,7 +41,7 @@ export function help() {
     button.addEventListener("click", async () => {
       await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
       const word = button.textContent;
-      button.textContent = "Copied";
+      button.textContent = _("Copied");
       setTimeout(() => (button.textContent = word), 1500);
     });
   }
@@ -50,7 +52,7 @@ export function help() {
       const all = document.querySelectorAll(`#${button.dataset.expand} details`);
       const open = [...all].some((details) => !details.open);
       for (const details of all) details.open = open;
-      button.textContent = open ? "Collapse all" : "Expand all";
+      button.textContent = open ? _("Collapse all") : _("Expand all");
     });
   }
 }

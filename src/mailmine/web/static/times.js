@@ -1,16 +1,20 @@
 // Times in the reader's own zone, and how long ago something was.
+import { _ } from "./texts.js";
+
 const DAY = 86_400_000;
-const exact = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: "long" });
-const hour = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
-const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
-const date = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
+const spoken = document.documentElement.lang;
+const language = spoken === "en" ? "en-GB" : spoken;
+const exact = new Intl.DateTimeFormat(language, { dateStyle: "full", timeStyle: "long" });
+const hour = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" });
+const day = new Intl.DateTimeFormat(language, { day: "numeric", month: "short" });
+const date = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", year: "numeric" });
 
 function ago(at) {
   const seconds = Math.max(0, Math.round((Date.now() - at) / 1000));
-  if (seconds < 60) return `${seconds} s ago`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
-  if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ago`;
-  return `${Math.floor(seconds / 86_400)} d ago`;
+  if (seconds < 60) return _("%(number)d s ago", { number: seconds });
+  if (seconds < 3600) return _("%(number)d min ago", { number: Math.floor(seconds / 60) });
+  if (seconds < 86_400) return _("%(number)d h ago", { number: Math.floor(seconds / 3600) });
+  return _("%(number)d d ago", { number: Math.floor(seconds / 86_400) });
 }
 
 function when(at) {

@@ -1,4 +1,5 @@
 // "Test connection": the steps appear beside the form as they are done, and what was typed stays.
+import { _ } from "./texts.js";
 import { tell } from "./times.js";
 
 const PLAIN = { server: "basic", graph: "client_secret", ews_online: "client_secret" };
@@ -11,7 +12,7 @@ async function run(button) {
   list.hidden = false;
   list.replaceChildren();
   button.disabled = true;
-  button.textContent = "Testing …";
+  button.textContent = _("Testing …");
   list.setAttribute("aria-busy", "true");
   try {
     const response = await fetch(button.getAttribute("formaction") ?? form.action, {
@@ -35,7 +36,7 @@ async function run(button) {
   } catch {
     const item = document.createElement("li");
     item.className = "step is-failed";
-    item.textContent = "The test broke off: mailmine did not answer. Load the page again, and try once more.";
+    item.textContent = _("The test broke off: mailmine did not answer. Load the page again, and try once more.");
     list.append(item);
   }
   list.removeAttribute("aria-busy");
