@@ -50,6 +50,7 @@ class ObjectStore:
         if self._forwarder is not None:
             self._forwarder.kill()
             self._forwarder.communicate()
+            self._forwarder = None
 
     def listed(self) -> list[str]:
         """List what is kept, whatever stands before it."""
