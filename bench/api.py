@@ -20,10 +20,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
+import psycopg
 import uvloop
 from rich.console import Console
 from rich.table import Table
 
+from bench.filling import PATTERNS, multiply
 from mailmine.access import tokens
 from mailmine.model.comment import Comment, Message
 from mailmine.model.comment_filter import CommentFilter
@@ -68,6 +70,8 @@ WORDS = [
     "return",
     "refund",
 ]
+RARE = 500
+"""Words that one comment each of so many has."""
 PIECE = 2_000
 AT_ONCE = 16_384
 """Comments of one upload: as many as there may be."""
@@ -109,6 +113,7 @@ def fill(url: str, number: int) -> Place:
     with database.write() as tx:
         project = projects.ensure(tx, "bench")
         source = sources.ensure(tx, project.id, "mail")
+        patterns = sources.ensure(tx, project.id, "patterns")
         sources.ensure(tx, project.id, "uploads")
         user = users.add(
             tx,
@@ -143,12 +148,26 @@ def fill(url: str, number: int) -> Place:
             updates=streams.Updates.TEXT,
             at=NOW,
         )
-    for first in range(0, number, PIECE):
-        some = range(first, min(number, first + PIECE))
+    is_multiplied = database.dialect == "postgresql" and number > PATTERNS
+    put = PATTERNS if is_multiplied else number
+    for first in range(0, put, PIECE):
+        some = range(first, min(put, first + PIECE))
         with database.write() as tx:
-            comments.put(tx, source.id, [made(one, number, draw) for one in some], at=NOW)
+            into = patterns if is_multiplied else source
+            comments.put(tx, into.id, [made(one, number, draw) for one in some], at=NOW)
+    if is_multiplied:
+        began = int((NOW - timedelta(minutes=number)).timestamp())
+        with database.write() as tx:
+            multiply(tx, patterns.id, source.id, number, began=began)
+        settle(url)
     database.close()
     return Place(url, token)
+
+
+def settle(url: str) -> None:
+    """Do what PostgreSQL does by itself after a while."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE comments, comment_words")
 
 
 def made(number: int, of: int, draw: random.Random) -> NewComment:
@@ -159,7 +178,7 @@ def made(number: int, of: int, draw: random.Random) -> NewComment:
         timestamp=NOW - timedelta(minutes=of - number),
         messages=(
             Message(
-                body=" ".join(draw.choices(WORDS, k=60)),
+                body=" ".join((*draw.choices(WORDS, k=60), f"n{number % RARE}")),
                 subject=" ".join(draw.choices(WORDS, k=6)),
                 from_="Ann <ann@bench.example>",
                 to=("orders@bench.example",),

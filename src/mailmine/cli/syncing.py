@@ -12,6 +12,7 @@ from mailmine.notify.notifier import Notifier
 from mailmine.sync.daily import Daily
 from mailmine.sync.enabling import Enabling
 from mailmine.sync.filling import Filling
+from mailmine.sync.indexing import Indexing
 from mailmine.sync.keeping import Keeping
 from mailmine.sync.refinery import Apart, Refinery
 from mailmine.sync.room import Room
@@ -65,4 +66,5 @@ class Syncing:
             watch.run(stop),
             daily.run(stop),
             keeping.run(stop),
+            Indexing(here.database).run(stop),
         )
