@@ -39,6 +39,7 @@ from mailmine.store import (
     explore,
     projects,
     search,
+    search_index,
     sources,
     streams,
     users,
@@ -158,6 +159,7 @@ def fill(url: str, number: int) -> Place:
     if is_multiplied:
         began = int((NOW - timedelta(minutes=number)).timestamp())
         with database.write() as tx:
+            search_index.catch_up(tx, most=PATTERNS)
             multiply(tx, patterns.id, source.id, number, began=began)
         settle(url)
     database.close()

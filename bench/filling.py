@@ -53,7 +53,10 @@ def multiply(
     # An index over all at once is quicker to make than to keep up.
     tx.execute(text("DROP INDEX comment_words_words"))
     for statement in (_PATTERNS, _COMMENTS, _WORDS):
-        tx.execute(text(statement), {k: v for k, v in values.items() if f":{k}" in statement})
+        made = tx.execute(
+            text(statement), {k: v for k, v in values.items() if f":{k}" in statement}
+        )
+    assert made.rowcount == number, "each pattern must be indexed"
     tx.execute(text("CREATE INDEX comment_words_words ON comment_words USING gin (words)"))
     tx.execute(
         text("UPDATE sources SET last_place = :last WHERE id = :into"),

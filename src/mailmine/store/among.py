@@ -21,6 +21,6 @@ def among(tx: Connection, column: Column[Any], values: Collection[Any]) -> Colum
     if tx.dialect.name == "sqlite":
         each = func.json_each(literal(listed)).table_valued("value")
         return column.in_(select(each.c.value))
-    each = func.json_array_elements_text(cast(literal(listed), JSON))
-    every = select(cast(each, BigInteger) if is_number else each).scalar_subquery()
+    one_by_one = func.json_array_elements_text(cast(literal(listed), JSON))
+    every = select(cast(one_by_one, BigInteger) if is_number else one_by_one).scalar_subquery()
     return column == func.any(func.array(every))
