@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help env demo kerberos test lint format types imports texts check bench bench-cleaning bench-scale bench-move chaos constraints chart scale-model clean
+.PHONY: help env demo kerberos test lint format types imports texts check bench bench-postgresql bench-cleaning bench-scale bench-move chaos constraints chart scale-model clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/ -/'
@@ -62,6 +62,10 @@ texts: env  ## collects the texts of the pages for translators, and makes ready 
 bench: .venv/.strangers  ## speed and memory, side by side with others in one run
 	$(BIN)/python -m bench.api
 	$(BIN)/python -m bench
+
+bench-postgresql: env  ## filling PostgreSQL next to SQLite, and asking it while comments arrive (COMMENTS=5000000)
+	$(BIN)/python -m bench.ingest
+	$(BIN)/python -m bench.api --only postgresql --arriving 500 --comments $(or $(COMMENTS),1000000)
 
 bench-cleaning: .venv/.strangers  ## refining next to its peers, on the suites in ../shared (SHARED=…)
 	$(BIN)/python -m bench.compare_cleaning --shared $(or $(SHARED),../shared)

@@ -1,4 +1,7 @@
-"""mailmine syncs mailboxes into SQLite with search, as `mailmine serve` does, from nothing to the last comment."""
+"""mailmine syncs mailboxes, as `mailmine serve` does, from nothing to the last comment: into SQLite, or another database.
+
+Where mailboxes are configured already, it is one of several workers on one database.
+"""
 
 import argparse
 import asyncio
@@ -47,7 +50,13 @@ def opened(
     connection: Connection, addresses: list[str], folder: Path, settings: SyncSettings
 ) -> tuple[Database, Runner]:
     """Make an empty database in `folder`, and what is to fill it."""
-    database = Database.open(f"sqlite:///{folder / 'mailmine.db'}")
+    database = made(f"sqlite:///{folder / 'mailmine.db'}", connection, addresses)
+    return database, filling(database, folder, settings)
+
+
+def made(url: str, connection: Connection, addresses: list[str]) -> Database:
+    """Make the schema of a database, and configure mailboxes in it."""
+    database = Database.open(url)
     database.migrate()
     wanted = IntegrationConfiguration(
         project="bench",
@@ -60,20 +69,24 @@ def opened(
     )
     with database.write() as tx:
         configure.apply(tx, Configuration(integrations=(wanted,)), at=datetime.now(UTC))
-    runner = Runner(
+    return database
+
+
+def filling(database: Database, folder: Path, settings: SyncSettings) -> Runner:
+    """Make what fills a database."""
+    return Runner(
         database,
         Blobs.open(folder / "blobs"),
         reach=by_secret(lambda _: PASSWORD),
         refinery=Apart(),
         settings=settings,
     )
-    return database, runner
 
 
-def sync(connection: Connection, addresses: list[str], folder: Path) -> int:
-    """Sync mailboxes wholly; gives how many comments there are."""
-    settings = SyncSettings(poll_interval=timedelta(seconds=5))
-    database, runner = opened(connection, addresses, folder, settings)
+def sync(database: Database, folder: Path, *, at_once: int) -> int:
+    """Sync mailboxes wholly, so many at a time; gives how many comments there are."""
+    settings = SyncSettings(poll_interval=timedelta(seconds=5), rounds_per_integration=at_once)
+    runner = filling(database, folder, settings)
 
     async def run() -> None:
         gc.freeze()  # as `mailmine serve` does
@@ -107,11 +120,20 @@ def main() -> None:
     arguments.add_argument("address")
     arguments.add_argument("mailboxes", nargs="+")
     arguments.add_argument("--graph", action="store_true", help="by Graph instead of EWS")
+    arguments.add_argument("--database", help="another than an SQLite of its own")
+    arguments.add_argument("--at-once", type=int, default=4, help="mailboxes")
     given = arguments.parse_args()
     connection = reaching(given.address, by_graph=given.graph)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    with tempfile.TemporaryDirectory() as folder:
-        report(cost_of(lambda: sync(connection, given.mailboxes, Path(folder))))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        url = given.database or f"sqlite:///{folder / 'mailmine.db'}"
+
+        def fill() -> int:
+            database = made(url, connection, given.mailboxes)
+            return sync(database, folder, at_once=given.at_once)
+
+        report(cost_of(fill))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from mailmine.store.database import Database
-from tests import kerberos, object_store, postgresql
+from tests import kerberos, object_store, pgbouncer, postgresql
 from tests.object_store import Bucket
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,6 +54,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if without:
         terminalreporter.section("NOT TESTED", sep="!", red=True, bold=True)
         terminalreporter.line(f"Nothing was tested on PostgreSQL: {without}.")
+    without = pgbouncer.missing()
+    if without:
+        terminalreporter.section("NOT TESTED", sep="!", red=True, bold=True)
+        terminalreporter.line(f"Nothing was tested behind a pooler: {without}.")
     without = object_store.missing()
     if without:
         terminalreporter.section("NOT TESTED", sep="!", red=True, bold=True)

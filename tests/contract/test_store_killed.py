@@ -6,7 +6,7 @@ import signal
 
 from mailmine.model.ids import Cursor
 from mailmine.model.integration import FolderStatus
-from mailmine.store import comments, copies, emails, folders, search
+from mailmine.store import comments, copies, emails, folders, search, search_index
 from mailmine.store.database import Database
 from tests.contract.store_world import NOW, World, build, comment, copy, keep
 
@@ -52,6 +52,8 @@ def test_a_killed_process_leaves_whole_pages(database: Database) -> None:
         process.start()
         process.join(60)
         assert process.exitcode == -signal.SIGKILL
+        with database.write() as tx:
+            search_index.catch_up(tx, most=PAGE)
         with database.read() as tx:
             assert comments.count(tx, world.source.id) == life * PAGE
             stored = emails.scan(tx, world.bucket.id, after=None, limit=999)

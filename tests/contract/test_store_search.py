@@ -1,11 +1,14 @@
 """Search of comments, which is the same in both databases."""
 
+import threading
+import time
 from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings, strategies as st
+from sqlalchemy import text
 
-from mailmine.store import comments, search, sources
+from mailmine.store import comments, search, search_index, sources
 from mailmine.store.database import Database
 from tests.contract.store_world import NOW, World, build, comment, comment_id
 
@@ -221,3 +224,83 @@ def test_a_snippet_of_a_long_text_is_short(database: Database, world: World) -> 
     assert len(shown) <= search.SNIPPET_LENGTH + 2
     assert shown.startswith("…")
     assert shown.endswith("…")
+
+
+MANY = [
+    comment(f"many-{number}", "a history", at=NOW) for number in range(search_index.AT_ONCE + 1)
+]
+
+
+def hits(database: Database, world: World, query: str) -> int:
+    """Count what is found."""
+    with database.read() as tx:
+        return len(search.find(tx, world.source.id, query, before=None, limit=100))
+
+
+def catch_up(database: Database, *, most: int = 100) -> int:
+    """Index what is lined up; how many comments that were."""
+    with database.write() as tx:
+        return search_index.catch_up(tx, most=most)
+
+
+def test_many_comments_are_found_once_the_index_caught_up(database: Database, world: World) -> None:
+    with database.write() as tx:
+        comments.put(tx, world.source.id, MANY, at=NOW)
+    if database.dialect == "postgresql":
+        assert hits(database, world, "history") == 0
+        assert catch_up(database, most=20) == 20
+        assert hits(database, world, "history") == 20
+        assert catch_up(database, most=20) == len(MANY) - 20
+    assert hits(database, world, "history") == len(MANY)
+    assert catch_up(database) == 0
+
+
+def test_what_changed_or_went_before_it_was_indexed_is_found_as_it_is(
+    database: Database, world: World
+) -> None:
+    with database.write() as tx:
+        comments.put(tx, world.source.id, MANY, at=NOW)
+    with database.write() as tx:
+        comments.put(tx, world.source.id, [comment("many-0", "the present", at=NOW)], at=NOW)
+        comments.remove(tx, world.source.id, [comment_id("many-1")])
+    catch_up(database)
+    assert hits(database, world, "history") == len(MANY) - 2
+    assert hits(database, world, "present") == 1
+
+
+def test_what_another_process_is_indexing_is_taken_out_after_it(
+    database: Database, world: World
+) -> None:
+    if database.dialect != "postgresql":
+        return  # nothing is lined up there
+    with database.write() as tx:
+        comments.put(tx, world.source.id, MANY, at=NOW)
+    removing = threading.Thread(target=_remove_all, args=(database, world))
+    with database.write() as tx:
+        assert search_index.catch_up(tx, most=100) == len(MANY)
+        assert catch_up(database) == 0, "nothing waits for the other, nothing is indexed twice"
+        removing.start()
+        _wait_for_a_lock(database)
+    removing.join()
+    assert hits(database, world, "history") == 0
+    with database.write() as tx:
+        assert tx.execute(text("SELECT count(*) FROM comment_words")).scalar() == len(MAIL)
+
+
+def _remove_all(database: Database, world: World) -> None:
+    with database.write() as tx:
+        comments.remove(tx, world.source.id, [one.comment.id for one in MANY])
+
+
+def _wait_for_a_lock(database: Database) -> None:
+    """Wait until a transaction waits for another."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        with database.read() as tx:
+            if tx.execute(waiting).scalar():
+                return
+        time.sleep(0.01)
+    raise AssertionError("nobody waits")

@@ -91,7 +91,7 @@ async def read_all(
     since, until = _utc(wanted.from_timestamp), _utc(wanted.to_timestamp)
 
     def read() -> Response:
-        with data.read() as tx:
+        with data.glance() as tx:
             found = comments.json_page(
                 tx,
                 *sources.names(tx, source, asker),
@@ -100,7 +100,8 @@ async def read_all(
                 since=since,
                 until=until,
             )
-            if not found:
+        if not found:
+            with data.read() as tx:
                 sources.find(tx, source, asker)  # it might not exist
         shown = found[:limit]
         texts: Iterable[bytes] = [json for _, json in shown]

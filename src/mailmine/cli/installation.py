@@ -94,7 +94,7 @@ def opened(settings: Settings) -> Iterator[Installation]:
         ) from error
     keyring = Keyring.load(settings.data)
     blobs = Blobs.open(settings.blob_place)
-    database = Database.open(settings.database_url)
+    database = Database.open(settings.database_url, replica=settings.read_database)
     try:
         database.migrate()
         with database.write() as tx:

@@ -20,6 +20,13 @@ DatabaseUrl = Annotated[
         help="postgresql://… or sqlite:///…  [env: MAILMINE_DATABASE; default: SQLite in the data folder]",
     ),
 ]
+ReadDatabaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--read-database",
+        help="A replica of the database, for lists, pages and search. [env: MAILMINE_READ_DATABASE]",
+    ),
+]
 BlobPlace = Annotated[
     str | None,
     typer.Option(

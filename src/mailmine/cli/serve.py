@@ -8,7 +8,7 @@ from rich.console import Console
 
 from mailmine.cli import import_, logs
 from mailmine.cli.installation import opened
-from mailmine.cli.options import BlobPlace, Data, DatabaseUrl, Host, Port, settings
+from mailmine.cli.options import BlobPlace, Data, DatabaseUrl, Host, Port, ReadDatabaseUrl, settings
 from mailmine.cli.server import Server
 
 
@@ -19,6 +19,7 @@ def serve(
     ] = None,
     data: Data = None,
     database: DatabaseUrl = None,
+    read_database: ReadDatabaseUrl = None,
     blobs: BlobPlace = None,
     host: Host = None,
     port: Port = None,
@@ -26,7 +27,14 @@ def serve(
 ) -> None:
     """Serve until interrupted (Ctrl-C): API, web pages, and sync of what is configured."""
     console = Console()
-    given = settings(data=data, database=database, blobs=blobs, host=host, port=port)
+    given = settings(
+        data=data,
+        database=database,
+        read_database=read_database,
+        blobs=blobs,
+        host=host,
+        port=port,
+    )
     logs.configure(given.log_level)
     with opened(given) as here:
         if config is not None:

@@ -1,6 +1,5 @@
 """The server of one process: the API and the pages, and beside them the sync."""
 
-import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -16,6 +15,7 @@ from mailmine.cli.installation import Installation
 from mailmine.cli.listening import Listener
 from mailmine.cli.syncing import Syncing
 from mailmine.sync.enabling import Enabling
+from mailmine.sync.indexing import Indexing
 from mailmine.sync.refinery import Apart
 from mailmine.web import app as web
 from mailmine.web.setup import Setup
@@ -96,10 +96,6 @@ class Server:
         limiter = anyio.to_thread.current_default_thread_limiter()
         limiter.total_tokens = THREADS[here.database.dialect]
         syncing = Syncing(here, self._channels, refinery)
-        work = syncing.run if self._syncs else _nothing
+        work = syncing.run if self._syncs else Indexing(here.database).run
         await listener.serve(front, work, when_stopping=pages.state.site.live.stop)
         await refinery.aclose()
-
-
-async def _nothing(stop: asyncio.Event) -> None:
-    await stop.wait()

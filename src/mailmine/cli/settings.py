@@ -25,6 +25,8 @@ class Settings(BaseSettings):
     """The folder that holds everything, unless `database` or `blobs` say otherwise."""
     database: str | None = None
     """URL of a database: `sqlite:///…` or `postgresql://…`. Default: SQLite in the data folder."""
+    read_database: str | None = None
+    """URL of a replica of the PostgreSQL in `database`, which answers lists, pages and search. Default: none."""
     blobs: str | None = None
     """Where attachments are kept: a folder, or `s3://bucket/prefix` and the like. Default: a folder in the data folder."""
     host: str = "127.0.0.1"

@@ -12,6 +12,7 @@ from mailmine.notify.notifier import Notifier
 from mailmine.sync.daily import Daily
 from mailmine.sync.enabling import Enabling
 from mailmine.sync.filling import Filling
+from mailmine.sync.indexing import Indexing
 from mailmine.sync.keeping import Keeping
 from mailmine.sync.refinery import Apart, Refinery
 from mailmine.sync.removal import Removing
@@ -67,4 +68,5 @@ class Syncing:
             daily.run(stop),
             keeping.run(stop),
             removing.run(stop),
+            Indexing(here.database).run(stop),
         )

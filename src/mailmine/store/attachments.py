@@ -17,6 +17,7 @@ from mailmine.model.ids import (
     MailboxId,
 )
 from mailmine.store import orphans
+from mailmine.store.among import among
 from mailmine.store.schema import attachment_queue, attachments, emails
 from mailmine.store.types import Moment
 from mailmine.store.upsert import upsert
@@ -87,10 +88,10 @@ def keep_only(tx: Connection, email_key: EmailKey, indexes: Collection[int]) -> 
 
 def forget(tx: Connection, email_keys: Collection[EmailKey]) -> None:
     """Keep the contents of these emails no longer, and fetch none of them any more."""
-    mine = attachments.c.email_key.in_(email_keys)
+    mine = among(tx, attachments.c.email_key, email_keys)
     orphans.add(tx, set(tx.execute(select(attachments.c.content_hash).where(mine)).scalars()))
     tx.execute(delete(attachments).where(mine))
-    tx.execute(delete(attachment_queue).where(attachment_queue.c.email_key.in_(email_keys)))
+    tx.execute(delete(attachment_queue).where(among(tx, attachment_queue.c.email_key, email_keys)))
 
 
 def by_reference(tx: Connection, reference: AttachmentReference) -> StoredAttachment | None:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, delete, select
 
 from mailmine.model.ids import AttachmentReference, CommentId, ContentHash, SourceId
 from mailmine.store import orphans
+from mailmine.store.among import among
 from mailmine.store.schema import comment_attachments as table
 from mailmine.store.upsert import upsert
 
@@ -69,7 +70,7 @@ def put(
 
 def remove(tx: Connection, source_id: SourceId, comment_ids: Collection[CommentId]) -> None:
     """Forget those of comments that go."""
-    mine = (table.c.source_id == source_id) & table.c.comment_id.in_(comment_ids)
+    mine = (table.c.source_id == source_id) & among(tx, table.c.comment_id, comment_ids)
     held = set(tx.execute(select(table.c.content_hash).where(mine)).scalars())
     if held:
         tx.execute(delete(table).where(mine))

@@ -39,6 +39,7 @@ from mailmine.model import wire
 from mailmine.model.comment import Comment
 from mailmine.model.ids import CommentId, EmailKey, SourceId, ThreadId
 from mailmine.store import about, comment_attachments, search_index, traces
+from mailmine.store.among import among
 from mailmine.store.schema import comments, projects, sources
 from mailmine.store.text import clean_all
 from mailmine.store.types import EPOCH, microseconds
@@ -106,7 +107,7 @@ def put(tx: Connection, source_id: SourceId, new: Sequence[NewComment], *, at: d
         for row in tx.execute(
             select(comments).where(
                 comments.c.source_id == source_id,
-                comments.c.comment_id.in_([one.comment.id for one, _ in fits]),
+                among(tx, comments.c.comment_id, [one.comment.id for one, _ in fits]),
             )
         )
     }
@@ -154,7 +155,7 @@ def of_ids(
     """List those of these comments that a source has."""
     if not ids:
         return ()
-    mine = (comments.c.source_id == source_id) & comments.c.comment_id.in_(ids)
+    mine = (comments.c.source_id == source_id) & among(tx, comments.c.comment_id, ids)
     return stored(tx.execute(select(*COLUMNS).where(mine)))
 
 
@@ -162,13 +163,13 @@ def by_keys(
     tx: Connection, source_id: SourceId, keys: Collection[int]
 ) -> tuple[StoredComment, ...]:
     """List the comments of a source that have these time keys, newest first."""
-    mine = (comments.c.source_id == source_id) & comments.c.time_key.in_(keys)
+    mine = (comments.c.source_id == source_id) & among(tx, comments.c.time_key, keys)
     return stored(tx.execute(select(*COLUMNS).where(mine).order_by(comments.c.time_key.desc())))
 
 
 def of_emails(tx: Connection, keys: Collection[EmailKey]) -> tuple[StoredComment, ...]:
     """List the comments of these emails in all sources."""
-    mine = comments.c.email_key.in_(keys)
+    mine = among(tx, comments.c.email_key, keys)
     return stored(tx.execute(select(*COLUMNS).where(mine).order_by(comments.c.seq)))
 
 
@@ -287,7 +288,7 @@ def of_threads(
     """List the comments of these conversations."""
     if not threads:
         return ()
-    mine = (comments.c.source_id == source_id) & comments.c.thread_id.in_(threads)
+    mine = (comments.c.source_id == source_id) & among(tx, comments.c.thread_id, threads)
     return stored(tx.execute(select(*COLUMNS).where(mine).order_by(comments.c.seq)))
 
 
@@ -301,7 +302,7 @@ def leads(
     _take_turn(tx, source_id)
     if not ids:
         return {}
-    mine = (comments.c.source_id == source_id) & comments.c.comment_id.in_(ids)
+    mine = (comments.c.source_id == source_id) & among(tx, comments.c.comment_id, ids)
     query = select(comments.c.comment_id, comments.c.thread_id).where(mine)
     return {CommentId(own): CommentId(thread or own) for own, thread in tx.execute(query)}
 
@@ -312,7 +313,7 @@ def thread_sizes(
     """Count the comments of each conversation, for a page of a list."""
     if not threads:
         return {}
-    mine = (comments.c.source_id == source_id) & comments.c.thread_id.in_(threads)
+    mine = (comments.c.source_id == source_id) & among(tx, comments.c.thread_id, threads)
     query = select(comments.c.thread_id, func.count()).where(mine).group_by(comments.c.thread_id)
     return {ThreadId(thread): size for thread, size in tx.execute(query)}
 
@@ -366,14 +367,14 @@ def existing(
 ) -> frozenset[CommentId]:
     """Tell which of `ids` the source has already."""
     query = select(comments.c.comment_id).where(
-        comments.c.source_id == source_id, comments.c.comment_id.in_(ids)
+        comments.c.source_id == source_id, among(tx, comments.c.comment_id, ids)
     )
     return frozenset(map(CommentId, tx.execute(query).scalars()))
 
 
 def remove(tx: Connection, source_id: SourceId, ids: Collection[CommentId]) -> int:
     """Forget comments of a source, and say how many there were."""
-    mine = (comments.c.source_id == source_id) & comments.c.comment_id.in_(ids)
+    mine = (comments.c.source_id == source_id) & among(tx, comments.c.comment_id, ids)
     return _remove(tx, source_id, tx.execute(select(*COLUMNS).where(mine)))
 
 
@@ -408,7 +409,7 @@ def _remove(tx: Connection, source_id: SourceId, rows: Iterable[Row[Any]]) -> in
     gone = stored(rows)
     if gone:
         search_index.remove(tx, source_id, [(one.time_key, one.comment) for one in gone])
-        tx.execute(delete(comments).where(comments.c.seq.in_([one.seq for one in gone])))
+        tx.execute(delete(comments).where(among(tx, comments.c.seq, [one.seq for one in gone])))
         comment_attachments.remove(tx, source_id, [one.comment.id for one in gone])
     return len(gone)
 
@@ -549,7 +550,9 @@ def _time_keys(
 ) -> Sequence[int]:
     """Choose a free time key for each timestamp."""
     wished = [first_slot(at) + at.microsecond for at in timestamps]
-    taken = set(tx.execute(_keys(tx, source_id).where(comments.c.time_key.in_(wished))).scalars())
+    taken = set(
+        tx.execute(_keys(tx, source_id).where(among(tx, comments.c.time_key, wished))).scalars()
+    )
     keys = []
     for wish in wished:
         key = wish if wish not in taken else _next_free(tx, source_id, wish, taken)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, delete, func, select,
 
 from mailmine.model.email import Metadata
 from mailmine.model.ids import EmailKey, FolderKey, ItemId, MailboxId
+from mailmine.store.among import among
 from mailmine.store.schema import copies, copy_order, emails, folders, mailboxes
 from mailmine.store.types import encode
 from mailmine.store.upsert import upsert
@@ -47,13 +48,15 @@ def by_items(
     tx: Connection, mailbox_id: MailboxId, item_ids: Collection[ItemId]
 ) -> dict[ItemId, Copy]:
     """Find the copies of a mailbox under these item ids, gone ones too."""
-    mine = (copies.c.mailbox_id == mailbox_id) & copies.c.item_id.in_(item_ids)
+    mine = (copies.c.mailbox_id == mailbox_id) & among(tx, copies.c.item_id, item_ids)
     return {copy.item_id: copy for copy in map(_copy, tx.execute(_rows().where(mine)))}
 
 
 def of_emails(tx: Connection, keys: Collection[EmailKey]) -> dict[EmailKey, tuple[Copy, ...]]:
     """All copies of these emails, synced last first, gone ones too."""
-    rows = tx.execute(_rows().where(copies.c.email_key.in_(keys)).order_by(copies.c.order.desc()))
+    rows = tx.execute(
+        _rows().where(among(tx, copies.c.email_key, keys)).order_by(copies.c.order.desc())
+    )
     found: dict[EmailKey, list[Copy]] = {}
     for row in rows:
         found.setdefault(row.email_key, []).append(_copy(row))
@@ -68,7 +71,7 @@ def by_fingerprints(
         _rows()
         .add_columns(emails.c.fingerprint)
         .join(emails, emails.c.key == copies.c.email_key)
-        .where(copies.c.mailbox_id == mailbox_id, emails.c.fingerprint.in_(fingerprints))
+        .where(copies.c.mailbox_id == mailbox_id, among(tx, emails.c.fingerprint, fingerprints))
     )
     found: dict[str, list[Copy]] = {}
     for row in rows:
@@ -120,7 +123,7 @@ def mark_gone(
         .where(
             copies.c.mailbox_id == mailbox_id,
             copies.c.folder_key == folder_key,
-            copies.c.item_id.in_(item_ids),
+            among(tx, copies.c.item_id, item_ids),
             copies.c.is_gone.is_(False),
         )
         .values(is_gone=True)

@@ -2,19 +2,27 @@
 
 SQLite runs in WAL mode with synchronous=FULL: what is committed survives a killed process and a
 power cut. At some hundred rows a commit that costs nothing (spec/performance.md, section 3).
+
+PostgreSQL may be reached through a pooler in transaction mode, `?pooler=transaction`: nothing then depends on the session,
+which is another one with the next transaction. And a replica of it may answer what need not be of this very moment.
 """
 
+import math
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Final, Literal, cast
 
 import psycopg
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+import structlog
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import ArgumentError, TimeoutError as PoolTimeout
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, InvalidatePoolError, TimeoutError as PoolTimeout
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from mailmine.store.errors import (
     Conflict,
@@ -24,6 +32,8 @@ from mailmine.store.errors import (
     StoreError,
 )
 from mailmine.store.sweeping import sweep
+
+log = structlog.get_logger(__name__)
 
 Dialect = Literal["sqlite", "postgresql"]
 
@@ -56,35 +66,61 @@ CACHE_KIB = {"read": 2_048, "write": 16_384}
 COPIES = ".backup-"
 """How the names of files begin that `copy_to` writes, beside the database."""
 
-ABANDONED = 3600
+LEFT_BEHIND = 3600
 """Seconds since the last byte, after which nobody writes such a file any more: its process was killed."""
+
+POOLER: Final = "pooler"
+"""Of the address: how connections are pooled on the way to PostgreSQL."""
+
+IDLE: Final = 1.0
+"""Seconds after which a connection to PostgreSQL is asked whether it is still there, before it is used again."""
+
+AWAY: Final = 10.0
+"""Seconds for which a replica that failed is left alone."""
+
+REPLICA_PATIENCE: Final = 2.0
+"""Seconds to wait for a connection to the replica: the database itself answers as well."""
 
 
 class Database:
     """One database, shared by all threads of the process."""
 
-    def __init__(self, reader: Engine, writer: Engine, url: str, patience: float) -> None:
+    def __init__(
+        self,
+        reader: Engine,
+        writer: Engine,
+        url: str,
+        patience: float,
+        *,
+        replica: Engine | None = None,
+        is_pooled: bool = False,
+    ) -> None:
         self.url = url
         self.dialect = cast("Dialect", writer.dialect.name)
         self._reader = reader
+        self._at_once = _at_once(reader)
         self._writer = writer
         self._patience = patience
         self._lock = threading.Lock()
+        self._replica = replica
+        self._replica_away_until = 0.0
+        self._lock_timeout = _lock_timeout(patience) if is_pooled else None
 
     @classmethod
-    def open(cls, url: str, *, patience: float = PATIENCE) -> "Database":
+    def open(
+        cls, url: str, *, replica: str | None = None, patience: float = PATIENCE
+    ) -> "Database":
         """Open `sqlite:////abs/path.db` or `postgresql://…`; connects when first used.
 
-        `patience` is how many seconds to wait for a lock before `DatabaseUnavailable`. Copies that killed processes
-        left beside it are cleared away.
+        `replica` is the address of a replica of it, or of a pooler before several. `patience` is how many seconds to wait
+        for a lock before `DatabaseUnavailable`. Copies that killed processes left beside a file are cleared away.
         """
-        try:
-            parsed = make_url(url)
-        except ArgumentError:
-            raise DatabaseUnavailable(
-                "The address of the database is not one. "
-                "Write sqlite:////folder/mailmine.db or postgresql://user@host/name."
-            ) from None
+        parsed = _parsed(url)
+        second = None if replica is None else _parsed(replica)
+        if second is not None and {parsed.get_backend_name(), second.get_backend_name()} != {
+            "postgresql"
+        }:
+            raise DatabaseUnavailable("A replica of the database is one of PostgreSQL, of another.")
         if parsed.get_backend_name() == "sqlite":
             reader, writer = _sqlite(parsed, "read", patience), _sqlite(parsed, "write", patience)
         elif parsed.get_backend_name() == "postgresql":
@@ -93,11 +129,13 @@ class Database:
             raise DatabaseUnavailable(
                 f"mailmine keeps its data in SQLite or PostgreSQL, not in {parsed.drivername}."
             )
-        for engine in {reader, writer}:
+        third = None if second is None else _postgresql(second, min(patience, REPLICA_PATIENCE))
+        for engine in {reader, writer, third} - {None}:
             event.listen(engine, "handle_error", _translate)
-        opened = cls(reader, writer, url, patience)
+        is_pooled = _is_pooled(parsed)
+        opened = cls(reader, writer, url, patience, replica=third, is_pooled=is_pooled)
         if opened.path is not None:
-            sweep(opened.path.parent, f"{COPIES}*.db*", abandoned=ABANDONED)
+            sweep(opened.path.parent, f"{COPIES}*.db*", abandoned=LEFT_BEHIND)
         return opened
 
     def migrate(self) -> None:
@@ -166,9 +204,46 @@ class Database:
             yield tx
 
     @contextmanager
+    def browse(self, tx: Connection | None = None) -> Iterator[Connection]:
+        """Open such a transaction on the replica: what was written a moment ago may not be there yet.
+
+        For what people and programs look through, never for what somebody goes on from. Where there is no replica, or it is
+        away, it is `tx`, or a transaction of the database itself.
+        """
+        with _wrapped(), ExitStack() as stack:
+            far = self._on_replica(stack)
+            if far is None:
+                far = tx if tx is not None else stack.enter_context(self.read())
+            yield far
+
+    @contextmanager
+    def glance(self) -> Iterator[Connection]:
+        """Do as `browse`, for one statement: no transaction is begun and ended around it, which takes as long as the statement.
+
+        Of several, each sees another state of the data.
+        """
+        with _wrapped(), ExitStack() as stack:
+            far = self._on_replica(stack, at_once=True)
+            yield far if far is not None else stack.enter_context(self._at_once.begin())
+
+    def _on_replica(self, stack: ExitStack, *, at_once: bool = False) -> Connection | None:
+        if self._replica is None or time.monotonic() < self._replica_away_until:
+            return None
+        try:
+            with _wrapped():
+                engine = _at_once(self._replica) if at_once else self._replica
+                return stack.enter_context(engine.begin())
+        except DatabaseUnavailable as error:
+            log.warning("replica away", error=str(error))
+            self._replica_away_until = time.monotonic() + AWAY
+            return None
+
+    @contextmanager
     def write(self) -> Iterator[Connection]:
         """Open a transaction: commits at the end, rolls back on an exception."""
         with _wrapped(), self._turn(), self._writer.begin() as tx:
+            if self._lock_timeout is not None:
+                tx.execute(text(f"SET LOCAL lock_timeout = {self._lock_timeout}"))
             yield tx
 
     @contextmanager
@@ -188,6 +263,38 @@ class Database:
         """Let go of all connections."""
         self._reader.dispose()
         self._writer.dispose()
+        if self._replica is not None:
+            self._replica.dispose()
+
+
+def _parsed(url: str) -> URL:
+    try:
+        return make_url(url)
+    except ArgumentError:
+        raise DatabaseUnavailable(
+            "The address of the database is not one. "
+            "Write sqlite:////folder/mailmine.db or postgresql://user@host/name."
+        ) from None
+
+
+def _is_pooled(url: URL) -> bool:
+    """Tell whether connections are those of a pooler that gives a session for one transaction."""
+    mode = url.query.get(POOLER)
+    if mode not in {None, "session", "transaction"}:
+        raise DatabaseUnavailable("A pooler works in the mode session or transaction.")
+    return mode == "transaction"
+
+
+def _at_once(engine: Engine) -> Engine:
+    """Give the same connections without transactions; in SQLite a transaction costs nothing."""
+    if engine.dialect.name == "sqlite":
+        return engine
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def _lock_timeout(patience: float) -> int:
+    """Give milliseconds."""
+    return max(1, int(patience * 1000))
 
 
 def _sqlite(url: URL, use: Literal["read", "write"], patience: float) -> Engine:
@@ -227,28 +334,41 @@ def _sqlite(url: URL, use: Literal["read", "write"], patience: float) -> Engine:
     return engine
 
 
+class _BinaryCursor(psycopg.Cursor[Any]):
+    """Lets PostgreSQL send values as they are: bytes, such as the JSON of comments, are text of twice the size else."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.format = psycopg.pq.Format.BINARY
+
+
 def _postgresql(url: URL, patience: float) -> Engine:
+    is_pooled = _is_pooled(url)
     # What an address says itself holds: somebody's network may want other numbers.
-    arguments = {
+    arguments: dict[str, object] = {
         "connect_timeout": max(2, min(CONNECT, int(patience))),
         "keepalives_idle": SILENCE // 3,
         "keepalives_interval": SILENCE // 3,
         "keepalives_count": 2,
         "tcp_user_timeout": SILENCE * 1000,
     }
+    given = {name: value for name, value in arguments.items() if name not in url.query}
+    given["cursor_factory"] = _BinaryCursor
+    if is_pooled:
+        # A statement that is prepared in one session is not known in the next.
+        given["prepare_threshold"] = None
     engine = create_engine(
-        url.set(drivername="postgresql+psycopg"),
-        connect_args={name: value for name, value in arguments.items() if name not in url.query},
+        url.difference_update_query([POOLER]).set(drivername="postgresql+psycopg"),
+        connect_args=given,
         pool_size=READERS,
         max_overflow=READERS,
         pool_timeout=patience,
         hide_parameters=True,  # they hold mail; an error may be logged
-        pool_pre_ping=True,
     )
 
     # The other end of the same: what PostgreSQL does about a client that it hears nothing from.
     wanted = {
-        "lock_timeout": max(1, int(patience * 1000)),
+        "lock_timeout": _lock_timeout(patience),
         "idle_in_transaction_session_timeout": ABANDONED * 1000,
         "tcp_keepalives_idle": SILENCE // 3,
         "tcp_keepalives_interval": SILENCE // 3,
@@ -257,11 +377,26 @@ def _postgresql(url: URL, patience: float) -> Engine:
     }
     settings = "; ".join(f"SET {name} = {value}" for name, value in wanted.items()).encode()
 
+    @event.listens_for(engine, "checkin")
+    def checkin(connection: object, record: ConnectionPoolEntry) -> None:
+        del connection
+        record.info["used_at"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def checkout(connection: DBAPIConnection, record: ConnectionPoolEntry, proxy: object) -> None:
+        del proxy
+        if time.monotonic() - record.info.get("used_at", math.inf) > IDLE:
+            try:
+                engine.dialect.do_ping(connection)
+            except psycopg.Error as error:
+                raise InvalidatePoolError from error
+
     @event.listens_for(engine, "connect")
     def connect(connection: psycopg.Connection, record: object) -> None:
         del record
-        connection.execute(settings)
-        connection.commit()
+        if not is_pooled:  # there the session is not ours alone, and the pooler's own settings hold
+            connection.execute(settings)
+            connection.commit()
 
     return engine
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, select, update
 from mailmine.model.email import Email
 from mailmine.model.ids import BucketId, CommentId, ContentHash, EmailKey
 from mailmine.store import orphans
+from mailmine.store.among import among
 from mailmine.store.schema import attachment_queue, attachments, comments, copies, emails
 from mailmine.store.types import encode
 from mailmine.store.upsert import insert
@@ -66,7 +67,7 @@ def known(
     """Which of `ids` are in the bucket already."""
     rows = tx.execute(
         select(emails.c.key, emails.c.comment_id, emails.c.fingerprint).where(
-            emails.c.bucket_id == bucket_id, emails.c.comment_id.in_(ids)
+            emails.c.bucket_id == bucket_id, among(tx, emails.c.comment_id, ids)
         )
     )
     return {
@@ -109,7 +110,7 @@ def lines_of(
     rows = tx.execute(
         select(emails.c.comment_id, emails.c.lines).where(
             emails.c.bucket_id == bucket_id,
-            emails.c.comment_id.in_(ids),
+            among(tx, emails.c.comment_id, ids),
             emails.c.lines.is_not(None),
         )
     )
@@ -139,7 +140,9 @@ def get(tx: Connection, key: EmailKey) -> StoredEmail | None:
 
 def comment_ids(tx: Connection, keys: Collection[EmailKey]) -> dict[EmailKey, CommentId]:
     """Name the comments of these emails."""
-    rows = tx.execute(select(emails.c.key, emails.c.comment_id).where(emails.c.key.in_(keys)))
+    rows = tx.execute(
+        select(emails.c.key, emails.c.comment_id).where(among(tx, emails.c.key, keys))
+    )
     return {row.key: row.comment_id for row in rows}
 
 
@@ -186,13 +189,15 @@ def remove_some(tx: Connection, bucket_id: BucketId, *, limit: int) -> int:
     rows = tx.execute(query).all()
     keys = [row.key for row in rows]
     if keys:
-        held = select(attachments.c.content_hash).where(attachments.c.email_key.in_(keys))
+        held = select(attachments.c.content_hash).where(among(tx, attachments.c.email_key, keys))
         contents = {*tx.execute(held).scalars(), *(row.raw for row in rows if row.raw)}
         orphans.add(tx, contents)
-        tx.execute(update(comments).where(comments.c.email_key.in_(keys)).values(email_key=None))
+        tx.execute(
+            update(comments).where(among(tx, comments.c.email_key, keys)).values(email_key=None)
+        )
         for table in (copies, attachments, attachment_queue):
-            tx.execute(delete(table).where(table.c.email_key.in_(keys)))
-        tx.execute(delete(emails).where(emails.c.key.in_(keys)))
+            tx.execute(delete(table).where(among(tx, table.c.email_key, keys)))
+        tx.execute(delete(emails).where(among(tx, emails.c.key, keys)))
     return len(keys)
 
 

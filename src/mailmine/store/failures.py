@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, exists, func, select, update
 
 from mailmine.model.ids import EmailKey, FolderKey, IntegrationId, ItemId, MailboxId
+from mailmine.store.among import among
 from mailmine.store.schema import copies, failures, mailboxes
 from mailmine.store.types import Moment
 from mailmine.store.upsert import insert
@@ -79,7 +80,7 @@ def resolve(
     """Forget failures: the items were read, or are gone (from `folder_key`: what failed elsewhere stays)."""
     if not item_ids:
         return  # as in most rounds
-    mine = (failures.c.mailbox_id == mailbox_id) & failures.c.item_id.in_(item_ids)
+    mine = (failures.c.mailbox_id == mailbox_id) & among(tx, failures.c.item_id, item_ids)
     if folder_key is not None:
         mine &= failures.c.folder_key == folder_key
     tx.execute(delete(failures).where(mine))
@@ -130,7 +131,7 @@ def of_emails(
     rows = tx.execute(
         select(copies.c.email_key, copies.c.mailbox_id, copies.c.item_id)
         .join(failures, own)
-        .where(copies.c.email_key.in_(keys))
+        .where(among(tx, copies.c.email_key, keys))
     )
     found: dict[EmailKey, tuple[tuple[MailboxId, ItemId], ...]] = {}
     for row in rows:

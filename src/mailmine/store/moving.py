@@ -212,7 +212,7 @@ def _bring(source: Connection, target: Database, table: Table, told: Told) -> in
                 tx.execute(put, [row._asdict() for row in new])
                 if table.name == "comments":
                     _index(tx, new, search_index.remove)  # what an earlier row with this place left
-                    _index(tx, new, search_index.add)
+                    _index(tx, new, search_index.index)
                 written += len(new)
         told(table.name, len(piece))
     return written

@@ -10,6 +10,7 @@ from enum import StrEnum
 from sqlalchemy import Connection, delete, literal, select
 
 from mailmine.model.ids import FolderKey, ItemId, MailboxId
+from mailmine.store.among import among
 from mailmine.store.schema import copies, folders, rechecks
 from mailmine.store.upsert import insert
 
@@ -54,7 +55,7 @@ def drop(tx: Connection, folder_key: FolderKey, kind: Kind, item_ids: Collection
             delete(rechecks).where(
                 rechecks.c.folder_key == folder_key,
                 rechecks.c.kind == kind,
-                rechecks.c.item_id.in_(item_ids),
+                among(tx, rechecks.c.item_id, item_ids),
             )
         )
 

@@ -254,6 +254,15 @@ comments = Table(
     sqlite_autoincrement=True,
 )
 
+unindexed = Table(
+    "unindexed",
+    metadata,
+    # Comments that are not in the search index yet; in PostgreSQL alone. See search_index.py.
+    _of("source_id", "sources.id"),
+    Column("time_key", Number, nullable=False),
+    PrimaryKeyConstraint("source_id", "time_key"),
+)
+
 thread_links = Table(
     "thread_links",
     metadata,

@@ -109,20 +109,24 @@ def show(visit: Visit) -> Response:
     before = addresses.place(params)
     # What a script asks for is the list alone.
     is_plotted = before is None and FRAGMENT not in visit.request.headers
-    seen = explore.look(
-        visit.tx, source.id, asked.wanted, before=before, limit=PAGE, counting=is_plotted
-    )
+    with visit.browsing() as far:
+        seen = explore.look(
+            far.tx, source.id, asked.wanted, before=before, limit=PAGE, counting=is_plotted
+        )
+        rows = _rows(far, source, seen.keys, asked)
+        total = comments.count_about(far.tx, source.id)
+        plotted = _plots(far, source, asked, seen) if seen.counts else None
     return visit.render(
         "comments.html",
         here=source.id,
         title=source.title or source.name,
         source=source,
         asked=asked,
-        rows=_rows(visit, source, seen.keys, asked),
+        rows=rows,
         is_first=before is None,
-        total=comments.count_about(visit.tx, source.id),
+        total=total,
         seen=seen,
-        plots=_plots(visit, source, asked, seen) if seen.counts else None,
+        plots=plotted,
         may_manage=visit.identity.may(Permission.SOURCES_ADMIN, source.project),
         may_stream=visit.identity.may(Permission.STREAMS_ADMIN, source.project),
     )

@@ -72,7 +72,7 @@ def _pieces(
     """Read on, each piece in a transaction of its own: one that lasted would keep the database from tidying up."""
     before: int | None = None
     while True:
-        with database.read() as tx:
+        with database.browse() as tx:
             seen = explore.look(tx, source_id, wanted, before=before, limit=PIECE, counting=False)
             found = comments.by_keys(tx, source_id, seen.keys)
         if found:

@@ -1,9 +1,9 @@
 """One request of a person who is signed in: who it is, and what of the store he may see."""
 
 import functools
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -44,6 +44,13 @@ class Visit:
         """Look the sources up, which every page lists."""
         seen = (source for source in sources.list_all(self.tx) if self.sees(source))
         object.__setattr__(self, "sources", tuple(seen))
+
+    @contextmanager
+    def browsing(self) -> Iterator["Visit"]:
+        """Go on with the replica, if there is one, for the comments of a source: they may be a moment behind."""
+        site: Site = self.request.app.state.site
+        with site.database.browse(self.tx) as tx:
+            yield self if tx is self.tx else replace(self, tx=tx)
 
     @property
     def username(self) -> str:
