@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
 
 from mailmine.model import wire
 from mailmine.model.comment import Comment, CommentAttachment, Message
@@ -350,3 +350,19 @@ def test_turning_pages_visits_each_comment_once_while_others_arrive(
                 arrive(f"turn {turn}", meanwhile[turn])
     assert len(visited) == len(set(visited))
     assert there <= set(visited)
+
+
+def test_many_of_one_moment_cost_one_look_for_a_place(database: Database) -> None:
+    with database.write() as tx:
+        source = build(tx).source.id
+        comments.put(tx, source, [comment("first", at=NOW)], at=NOW)
+        asked: list[str] = []
+        event.listen(tx, "before_cursor_execute", lambda *given: asked.append(given[2]))
+        later = NOW + timedelta(microseconds=300)
+        moments = [NOW] * 200 + [later, later, NOW]
+        comments.put(tx, source, [comment(f"{n}", at=at) for n, at in enumerate(moments)], at=NOW)
+        assert sum("max(comments.time_key)" in one for one in asked) == 1
+        found = comments.get(tx, source, comment_id("201"))
+        assert found is not None
+        earlier = [comments.get(tx, source, comment_id(f"{n}")) for n in range(200)]
+        assert all(one is not None and one.time_key < found.time_key for one in earlier)

@@ -553,24 +553,38 @@ def _time_keys(
     taken = set(
         tx.execute(_keys(tx, source_id).where(among(tx, comments.c.time_key, wished))).scalars()
     )
+    highest: dict[int, int] = {}
     keys = []
     for wish in wished:
-        key = wish if wish not in taken else _next_free(tx, source_id, wish, taken)
+        key = wish if wish not in taken else _next_free(tx, source_id, wish, taken, highest)
         taken.add(key)
         keys.append(key)
     return keys
 
 
-def _next_free(tx: Connection, source_id: SourceId, wish: int, taken: Collection[int]) -> int:
-    """Find a free time key behind all others of the same second; on an overfull one, of the next."""
+def _next_free(
+    tx: Connection,
+    source_id: SourceId,
+    wish: int,
+    taken: Collection[int],
+    highest: dict[int, int],
+) -> int:
+    """Find a free time key behind all others of the same second; on an overfull one, of the next.
+
+    `highest` remembers, by the end of the second, the last that was found: many may wish for the same.
+    """
     while True:
         end = (wish // SLOTS + 1) * SLOTS
-        within = comments.c.time_key.between(wish, end - 1)
-        last = tx.execute(
-            _keys(tx, source_id, func.max(comments.c.time_key)).where(within)
-        ).scalar()
-        key = max([wish, last or wish, *(key for key in taken if wish <= key < end)]) + 1
+        last = highest.get(end)
+        if last is None:
+            within = comments.c.time_key.between(wish, end - 1)
+            query = _keys(tx, source_id, func.max(comments.c.time_key)).where(within)
+            last = tx.execute(query).scalar() or wish
+        key = max(wish, last) + 1
+        while key in taken:
+            key += 1
         if key < end:
+            highest[end] = key
             return key
         wish = end
 
