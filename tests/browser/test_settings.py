@@ -107,7 +107,7 @@ def test_from_the_settings_to_what_a_bucket_keeps(ann: Person, served: Served) -
     page.goto("/settings")
     page.get_by_role("link", name="Change what service keeps").click()
     page.get_by_label("Comments, days").fill("365")
-    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Save", exact=True).click()
     page.get_by_role("link", name="Settings").click()
     expect(page.get_by_role("listitem").filter(has_text="service")).to_contain_text("365 days")
     with served.database.write() as tx:
@@ -160,6 +160,7 @@ def test_a_bucket_and_a_source_go_by_their_names(ann: Person, served: Served) ->
     expect(page.get_by_role("heading", name="Buckets", level=1)).to_be_visible()
     expect(page.get_by_role("row", name="old")).to_contain_text("Being removed: 0 of 0")
     expect(page.get_by_role("link", name="Remove old")).to_have_count(0)
+    page.locator("html[data-live-open]").wait_for()
     served.remove()
     expect(page.get_by_role("row", name="old")).to_have_count(0)
 
@@ -170,6 +171,7 @@ def test_a_bucket_and_a_source_go_by_their_names(ann: Person, served: Served) ->
     page.get_by_role("button", name="Remove").click()
     expect(page.get_by_role("heading", name="Sources", level=1)).to_be_visible()
     expect(page.get_by_role("row", name="press")).to_contain_text("Being removed: 0 of")
+    page.locator("html[data-live-open]").wait_for()
     served.remove()
     expect(page.get_by_role("row", name="press")).to_have_count(0)
 

@@ -162,7 +162,9 @@ ROUND = PastRound(
     code=None,
     answers={"200": 1},
 )
-PULSE = pulse.Pulse(comment=0, copy=0, event=0, round_at=None, removed=(0, 0), sources=frozenset())
+PULSE = pulse.Pulse(
+    comment=0, copy=0, event=0, round_at=None, removed=(0, 0, 0), sources=frozenset()
+)
 WORKER = workers.Worker(id="w", host="h", pid=1, version="1", since=NOW, seen_at=NOW, taken_over=0)
 STRIKES = strikes.Strikes(code="c", times=1, since=NOW, last_at=NOW, hold_until=None)
 CONNECTION = model.Connection(endpoint="https://x")

@@ -375,7 +375,9 @@ def _postgresql(url: URL, patience: float) -> Engine:
         "tcp_keepalives_count": 2,
         "tcp_user_timeout": SILENCE * 1000,
     }
-    settings = "; ".join(f"SET {name} = {value}" for name, value in wanted.items()).encode()
+    # As one statement: those that give bytes as they are take one at a time.
+    each = (f"set_config('{name}', '{value}', false)" for name, value in wanted.items())
+    settings = f"SELECT {', '.join(each)}".encode()
 
     @event.listens_for(engine, "checkin")
     def checkin(connection: object, record: ConnectionPoolEntry) -> None:

@@ -3,10 +3,19 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select, union
+from sqlalchemy import ColumnElement, Connection, Table, func, select, union
 
 from mailmine.model.ids import SourceId
-from mailmine.store.schema import comments, copies, events, mailboxes, removals
+from mailmine.store.schema import (
+    buckets,
+    comments,
+    copies,
+    events,
+    integrations,
+    mailboxes,
+    removals,
+    sources,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,15 +27,15 @@ class Pulse:
     event: int
     round_at: datetime | None
     """When the last round of any mailbox ended."""
-    removed: tuple[int, int]
-    """How many things are being removed, and how much of them is gone."""
+    removed: tuple[int, int, int]
+    """How many things are being removed, how much of them is gone, and how many things of their kinds there are."""
     sources: frozenset[SourceId]
     """Those with new comments, or with comments whose email moved, since the pulse before."""
 
 
 def take(tx: Connection, *, since: Pulse | None) -> Pulse:
     """Look at the store. Without `since` no source counts as changed."""
-    comment, copy, event, round_at, going, gone = tx.execute(
+    comment, copy, event, round_at, going, gone, there = tx.execute(
         select(
             select(func.max(comments.c.seq)).scalar_subquery(),
             select(func.max(copies.c.order)).scalar_subquery(),
@@ -34,6 +43,8 @@ def take(tx: Connection, *, since: Pulse | None) -> Pulse:
             select(func.max(mailboxes.c.last_round_at)).scalar_subquery(),
             select(func.count()).select_from(removals).scalar_subquery(),
             select(func.sum(removals.c.done)).scalar_subquery(),
+            # One that goes between two looks is missed otherwise.
+            _number(sources) + _number(buckets) + _number(integrations),
         )
     ).one()
     return Pulse(
@@ -41,9 +52,14 @@ def take(tx: Connection, *, since: Pulse | None) -> Pulse:
         copy=copy or 0,
         event=event or 0,
         round_at=round_at,
-        removed=(going, int(gone or 0)),
+        removed=(going, int(gone or 0), there),
         sources=_changed(tx, since) if since else frozenset(),
     )
+
+
+def _number(of: Table) -> ColumnElement[int]:
+    counted: ColumnElement[int] = select(func.count()).select_from(of).scalar_subquery()
+    return counted
 
 
 def _changed(tx: Connection, since: Pulse) -> frozenset[SourceId]:

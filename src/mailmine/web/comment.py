@@ -139,7 +139,7 @@ def _may_see_raw(visit: Visit, email: StoredEmail | None) -> bool:
 
 def _facts(told: Told) -> list[Fact]:
     """Tell its properties. Sender and domain are found quickest by what the email itself says, where that is the same."""
-    known, _ = facts.read(told.stored.json, 0)
+    known, _end = facts.read(told.stored.json, 0)
     found = [(LANGUAGE, told.message.language)] if told.message.language else []
     found += [(name, str(value)) for name, value in sorted(told.comment.user_properties.items())]
     shown = []

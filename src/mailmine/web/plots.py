@@ -106,13 +106,13 @@ def counted(times: Sequence[int], parts: Sequence[datetime]) -> list[int]:
 def values(asked: Asked, name: str, counts: Counter[str], most: int) -> list[Bar]:
     """Draw the most frequent values of a fact; those that are chosen come along."""
     shown = counts.most_common(most)
-    there = {value for value, _ in shown}
+    there = {value for value, _count in shown}
     shown += [
         (value, counts[value])
         for kind, value in asked.chosen
         if kind == name and value not in there
     ]
-    highest = max((count for _, count in shown), default=0)
+    highest = max((count for _value, count in shown), default=0)
     return [
         Bar(
             value_of(name, value),

@@ -159,5 +159,5 @@ def _unopened(visit: Visit) -> list[str]:
 def _limits(retention: Retention | None) -> list[tuple[str, int]]:
     if retention is None:
         return []
-    days = {label: getattr(retention, f"{kind}_days") for kind, (label, _) in KINDS.items()}
+    days = {label: getattr(retention, f"{kind}_days") for kind, (label, _hint) in KINDS.items()}
     return [(_(label), number) for label, number in days.items() if number]

@@ -298,7 +298,7 @@ def _stream(
         exceptions=[
             Exceptional(one, known.get(SourceId(source_id)), comment_id)
             for one in streams.tagged(visit.tx, stream.id, MOST_TAGGED)
-            for source_id, _, comment_id in [one.uid.partition(".")]
+            for source_id, _dot, comment_id in [one.uid.partition(".")]
         ],
         live=" ".join(f"source:{one}" for one in dataset.source_ids if one in known),
         curl=_curl(visit, dataset, stream),

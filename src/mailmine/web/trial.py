@@ -172,7 +172,7 @@ async def _answer(request: Request, given: Sent, choose: Choice) -> Response:
         if is_part:
             return Response(status_code=401)
         return RedirectResponse(path(request, "sign_in"), 303)
-    before, _, after = ("", "", "") if is_part else framed.page.partition(PLACE)
+    before, _mark, after = ("", "", "") if is_part else framed.page.partition(PLACE)
     return StreamingResponse(
         _pieces(request, framed.found, before, after),
         media_type="text/html",

@@ -1,3 +1,4 @@
+import ast
 import re
 import shlex
 from collections.abc import Iterator
@@ -150,6 +151,23 @@ def test_no_template_has_words_that_no_translator_would_see() -> None:
         if (unseen := unmarked.words(file.read_text(encoding="utf-8")))
     }
     assert found == {}
+
+
+def _translates(module: ast.Module) -> bool:
+    imports = (node for node in module.body if isinstance(node, ast.ImportFrom))
+    return any(alias.name == "_" for node in imports for alias in node.names)
+
+
+def test_no_module_gives_the_name_that_translates_to_something_else() -> None:
+    """A function that assigns `_` has another one to its end, also before it does so."""
+    stored = {
+        f"{file.name}:{node.lineno}"
+        for file in unmarked.TEMPLATES.parent.glob("*.py")
+        if (tree := ast.parse(file.read_text(encoding="utf-8"))) and _translates(tree)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and node.id == "_" and isinstance(node.ctx, ast.Store)
+    }
+    assert stored == set()
 
 
 @pytest.mark.parametrize(
