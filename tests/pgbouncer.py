@@ -16,7 +16,7 @@ SESSIONS = 2
 
 CONFIGURATION = """
 [databases]
-* = host={host} user=mailmine
+* = host={host} port={port} user=mailmine
 [pgbouncer]
 listen_addr =
 unix_socket_dir = {folder}
@@ -45,7 +45,10 @@ def before(url: str) -> Iterator[str]:
         host = str(parsed.query["host"])
         settings = folder / "pgbouncer.ini"
         settings.write_text(
-            CONFIGURATION.format(host=host, folder=folder, sessions=SESSIONS), encoding="utf-8"
+            CONFIGURATION.format(
+                host=host, port=parsed.query["port"], folder=folder, sessions=SESSIONS
+            ),
+            encoding="utf-8",
         )
         command = [program, "--quiet", str(settings)]
         if os.geteuid() == 0:  # it refuses to be root, as PostgreSQL does
@@ -55,8 +58,8 @@ def before(url: str) -> Iterator[str]:
         with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
             try:
                 _wait_for(folder / ".s.PGSQL.6432", process)
-                there = parsed.set(port=6432).update_query_dict(
-                    {"host": str(folder), "pooler": "transaction"}
+                there = parsed.update_query_dict(
+                    {"host": str(folder), "port": "6432", "pooler": "transaction"}
                 )
                 yield there.render_as_string(hide_password=False)
             finally:
