@@ -108,7 +108,11 @@ export function watch() {
     source.addEventListener("change", (event) => {
       if (concerns(JSON.parse(event.data))) soon();
     });
-    source.addEventListener("open", () => document.documentElement.setAttribute("data-live-open", ""));
+    source.addEventListener("open", () => {
+      document.documentElement.setAttribute("data-live-open", "");
+      // What was under way when the page was made may have ended before anybody listened.
+      if (document.querySelector("[data-live] progress")) soon();
+    });
   }
 
   function close() {
