@@ -305,7 +305,8 @@ def test_what_one_was_told_and_wants_to_be_told(meet: Meet, served: Served) -> N
     box = page.get_by_role("checkbox", name="A mailbox was disabled: by e-mail")
     expect(box).to_be_checked()
     box.uncheck()
-    page.get_by_role("button", name="Save").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Save").click()
     page.reload()
     expect(
         page.get_by_role("checkbox", name="A mailbox was disabled: by e-mail")

@@ -4,9 +4,10 @@ Beside that of the account there may be the password of the proxy on the way.
 """
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from sqlalchemy import Connection as Transaction
@@ -109,11 +110,10 @@ def reach(
 
     found: dict[IntegrationId, Reach | Exception] = {}
     for one in of:
-        connection = one.connection
         try:
-            if connection.proxy_username:
-                connection = proxy.with_password(connection, secret(one, PROXY))
-            found[one.id] = Reach(connection=connection, secret=secret(one, ACCOUNT) or "")
+            found[one.id] = Reach(
+                connection=_ready(one, partial(secret, one)), secret=secret(one, ACCOUNT) or ""
+            )
         except SecretsError as error:
             found[one.id] = error
     return found
@@ -121,10 +121,14 @@ def reach(
 
 def connection_of(tx: Transaction, keyring: Keyring, integration: Integration) -> Connection:
     """Give the connection of an integration, ready for use. Raises SecretsError."""
+    return _ready(integration, partial(of, tx, keyring, integration.id))
+
+
+def _ready(integration: Integration, secret: Callable[[str], str | None]) -> Connection:
     connection = integration.connection
     if not connection.proxy_username:
         return connection
-    return proxy.with_password(connection, of(tx, keyring, integration.id, PROXY))
+    return proxy.with_password(connection, secret(PROXY))
 
 
 def take_out_of_addresses(tx: Transaction, keyring: Keyring, *, at: datetime) -> None:
