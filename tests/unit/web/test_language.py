@@ -163,7 +163,7 @@ def test_no_module_gives_the_name_that_translates_to_something_else() -> None:
     stored = {
         f"{file.name}:{node.lineno}"
         for file in unmarked.TEMPLATES.parent.glob("*.py")
-        if (tree := ast.parse(file.read_text(encoding="utf-8"))) and _translates(tree)
+        if _translates(tree := ast.parse(file.read_text(encoding="utf-8")))
         for node in ast.walk(tree)
         if isinstance(node, ast.Name) and node.id == "_" and isinstance(node.ctx, ast.Store)
     }
