@@ -2,11 +2,10 @@
 
 Email is hostile input. In a process of its own, an email that brings the parser down or holds it up
 costs that process and becomes a failure of that email alone; and while it refines, this one reads and
-stores. The two talk over pipes: a length of four bytes, then MessagePack.
+stores. The two talk over pipes: a length (`LENGTH`), then MessagePack.
 """
 
 import asyncio
-import struct
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections import deque
@@ -19,12 +18,12 @@ import msgspec
 import structlog
 
 from mailmine.model.email import Email
-from mailmine.refine import Known, Refined, refine
+from mailmine.refine import Known, Refined
 from mailmine.refine.language import warm_up
+from mailmine.sync.refinery_worker import LENGTH, refine_each
 
 log = structlog.get_logger(__name__)
 
-LENGTH = struct.Struct(">I")
 PATIENCE = 30.0
 """Seconds for the emails of one batch; each ought to take milliseconds, and a second at the most."""
 STARTING = 60.0
@@ -53,22 +52,6 @@ class Refinery(Protocol):
     async def aclose(self) -> None:
         """Let go of what it holds."""
         ...
-
-
-def refine_each(emails: Sequence[Email], known: Sequence[Known] = ()) -> list[Refined | None]:
-    """Refine emails; one that makes it fail, which it must not, stops none of the others."""
-    if not known:
-        return [_refined(email, None) for email in emails]
-    return list(map(_refined, emails, known))
-
-
-def _refined(email: Email, known: Known | None) -> Refined | None:
-    try:
-        return refine(email, whole=False, known=known)
-    except Exception as error:  # noqa: BLE001 - a bug in refining must not stop a mailbox
-        # The words of the error may hold words of the email.
-        log.warning("refining failed", error=type(error).__name__)
-        return None
 
 
 class Here:

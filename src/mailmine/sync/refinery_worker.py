@@ -1,16 +1,26 @@
-"""The process that refines emails for `refinery.Apart`: from standard input to standard output, until either ends."""
+"""The process that refines emails for `refinery.Apart`: from standard input to standard output, until either ends.
+
+It loads what refining needs and nothing else: each worker has one, and half of its memory is the language model.
+"""
 
 import gc
+import logging
 import signal
+import struct
 import sys
+from collections.abc import Sequence
 
 import msgspec
 
 from mailmine.model.email import Email
-from mailmine.refine import Known
+from mailmine.refine import Known, Refined, refine
 from mailmine.refine.language import warm_up
-from mailmine.sync.refinery import LENGTH, refine_each
 
+# Standard output is for answers: this log speaks on standard error also where nobody has set it up.
+log = logging.getLogger(__name__)
+
+LENGTH = struct.Struct(">I")
+"""Bytes of what follows."""
 GARBAGE = 5_000
 """New objects after which garbage is looked for."""
 
@@ -31,6 +41,22 @@ def main() -> None:
         body = encode(refine_each(*decode(questions.read(length))))
         answers.write(LENGTH.pack(len(body)) + body)
         answers.flush()
+
+
+def refine_each(emails: Sequence[Email], known: Sequence[Known] = ()) -> list[Refined | None]:
+    """Refine emails; one that makes it fail, which it must not, stops none of the others."""
+    if not known:
+        return [_refined(email, None) for email in emails]
+    return list(map(_refined, emails, known))
+
+
+def _refined(email: Email, known: Known | None) -> Refined | None:
+    try:
+        return refine(email, whole=False, known=known)
+    except Exception as error:  # noqa: BLE001 - a bug in refining must not stop a mailbox
+        # The words of the error may hold words of the email.
+        log.warning("refining failed: %s", type(error).__name__)
+        return None
 
 
 if __name__ == "__main__":

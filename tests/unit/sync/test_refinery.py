@@ -1,5 +1,6 @@
 """Emails refined in a process of their own: as here, and whatever an email does to it."""
 
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 
@@ -10,8 +11,8 @@ from mailmine.sync.refinery import Apart, Here, RefineryBroken
 
 HOSTILE = """
 import os, time
-from mailmine.sync import refinery, refinery_worker
-refine = refinery.refine
+from mailmine.sync import refinery_worker
+refine = refinery_worker.refine
 def hostile(email, whole, known):
     if email.subject == "deadly":
         os._exit(11)
@@ -20,7 +21,7 @@ def hostile(email, whole, known):
     if email.subject == "faulty":
         raise ValueError(email.subject)
     return refine(email, whole=whole, known=known)
-refinery.refine = hostile
+refinery_worker.refine = hostile
 refinery_worker.main()
 """
 PATIENCE = 3.0
@@ -62,6 +63,31 @@ async def test_a_hostile_email_costs_nothing_but_itself(hostile: Apart, subject:
         "About after",
     ]
     assert all(await hostile.refine([email("later")]))
+
+
+async def test_a_bug_in_refining_is_told_and_keeps_its_process(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    again = f"import os, sys; print('began', file=sys.stderr)\n{HOSTILE}"
+    refinery = Apart((sys.executable, "-c", again), patience=PATIENCE)
+    await refinery.start()
+    assert await refinery.refine([email("faulty")]) == [None]
+    assert all(await refinery.refine([email("later")]))
+    await refinery.aclose()
+    assert capfd.readouterr().err.splitlines() == ["began", "refining failed: ValueError"]
+
+
+def test_the_process_loads_little() -> None:
+    code = (
+        "import sys; before = set(sys.modules); import mailmine.sync.refinery_worker;"
+        "print({name.partition('.')[0] for name in set(sys.modules) - before})"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    ).stdout
+    assert {
+        name for name in ("asyncio", "sqlalchemy", "structlog") if repr(name) in loaded
+    } == set()
 
 
 async def test_a_process_that_answers_nothing_blames_no_email() -> None:
