@@ -141,3 +141,25 @@ async def test_hanging_connections_use_up_no_place_of_those_that_read(
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     await account.aclose()
+
+
+@pytest.mark.parametrize("refusal", ["too many", "closed at once"])
+async def test_a_server_that_lets_nobody_listen_is_left_alone_for_a_while(
+    exchange: Exchange, address: str, refusal: str
+) -> None:
+    if refusal == "too many":  # for more connections than one, which another process has
+        exchange.hanging_connection_limit = 0
+    else:
+        exchange.streaming_minute = 0.0
+    account = open_account(ews(address, AuthType.BASIC), PASSWORD, limits=Limits(first_pause=60))
+    listener = Listener(exchange, account, [ORDERS])
+    task = asyncio.create_task(listener.listen())
+    await until(lambda: exchange.requests.count("GetStreamingEvents") >= 1, WAIT)
+    for _ in range(20):
+        await account.reader(ORDERS).folders()
+    assert exchange.requests.count("GetStreamingEvents") == 1
+    assert exchange.requests.count("Subscribe") == 1
+    assert not listener.told
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await account.aclose()

@@ -137,12 +137,12 @@ class Client:
     def answers(self, body: bytes, response: Response, ticket: Ticket) -> list[Answer]:
         """Understand a whole answer. Raises ExchangeError for what concerns the whole request."""
         root = self.parse(body, response)
-        soap_body = root.find(f"{S}Body")
-        first = soap_body[0] if soap_body is not None and len(soap_body) else None
+        fault = self.soap_fault(root, response)
+        if fault is not None:
+            raise ExchangeError(self._busy(fault, ticket))
+        first = root.find(f"{S}Body/*")
         if first is None:
             raise self.not_understood(response)
-        if first.tag == f"{S}Fault":
-            raise ExchangeError(self._busy(self._soap_fault(first, response), ticket))
         messages: Iterable[Element] | None = first.find(f"{M}ResponseMessages")
         if messages is None and first.get("ResponseClass") is not None:
             messages = (first,)  # some operations have one answer that stands for itself
@@ -196,8 +196,11 @@ class Client:
     def _busy(self, fault: Fault, ticket: Ticket) -> Fault:
         return self._line.session.pace.busy(ticket, fault) if fault.code in codes.BUSY else fault
 
-    def _soap_fault(self, element: Element, response: Response) -> Fault:
-        """Read a fault in any of the forms that are sent (exchange.md, SOAP faults; measured traps, 5)."""
+    def soap_fault(self, envelope: Element, response: Response) -> Fault | None:
+        """Read the fault of the whole request, in any of the forms that are sent (exchange.md, SOAP faults; measured traps, 5)."""
+        element = envelope.find(f"{S}Body/{S}Fault")
+        if element is None:
+            return None
         code = next((found.text for found in element.iter("{*}ResponseCode") if found.text), None)
         if code is None:
             code = (element.findtext("{*}faultcode") or "soap_fault").rpartition(":")[2]

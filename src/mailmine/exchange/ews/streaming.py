@@ -13,6 +13,7 @@ from typing import Final
 
 import structlog
 
+from mailmine.exchange.ews import codes
 from mailmine.exchange.ews.client import NO_ERROR, Client
 from mailmine.exchange.ews.operations import get_streaming_events, subscribe
 from mailmine.exchange.ews.xml import Element, M, S
@@ -75,16 +76,17 @@ class _Group:
         self._pause = session.limits.first_pause
 
     async def listen(self) -> None:
-        """Subscribe and listen, again and again."""
+        """Subscribe and listen, again and again: at once where the last connection lasted, else after a while."""
         while True:
             try:
                 await self._subscribe()
-                if self._subscribed:
-                    await self._stream()
+                if self._subscribed and await self._stream():
+                    self._pause = self._session.limits.first_pause
                     continue
             except ExchangeError as error:
                 log.info("listening interrupted", code=error.fault.code)
-                self._forget(self._subscribed)
+                if error.fault.code not in codes.BUSY:
+                    self._forget(self._subscribed)
                 wait = error.fault.retry_after
                 if wait is not None:
                     self._pause = max(self._pause, wait.total_seconds())
@@ -110,9 +112,9 @@ class _Group:
                     code = answer.fault.code if answer.fault is not None else "no id"
                     log.info("not listened to", mailbox=mailbox, code=code)
 
-    async def _stream(self) -> None:
-        """Listen on one connection until it ends. Raises ExchangeError."""
-        client = Client(self._line)
+    async def _stream(self) -> bool:
+        """Listen on one connection until it ends, and tell whether it lasted. Raises ExchangeError."""
+        client, began = Client(self._line), self._session.clock.now()
         operation = get_streaming_events(tuple(self._subscribed), minutes=MINUTES)
         rest = b""
         async with (
@@ -123,10 +125,14 @@ class _Group:
                 rest += piece
                 while (end := _END.search(rest)) is not None:
                     envelope, rest = rest[: end.end()], rest[end.end() :]
-                    self._understand(client.parse(envelope, response))
-                    self._pause = self._session.limits.first_pause
+                    said = client.parse(envelope, response)
+                    # More connections than the account may have hang already, for example those of other processes.
+                    if (fault := client.soap_fault(said, response)) is not None:
+                        raise ExchangeError(fault)
+                    self._understand(said)
                 if len(rest) > LONGEST_ENVELOPE:
                     raise client.not_understood(response)
+        return self._session.clock.now() - began >= self._session.limits.first_pause
 
     def _understand(self, envelope: Element) -> None:
         """Tell which mailboxes an envelope is about, and drop the subscriptions that it calls lost."""
