@@ -4,12 +4,13 @@ A SOAP fault, and whatever else concerns the whole request, is raised as an Exch
 folder is given to the caller as an `Answer`, one for each thing asked for.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+import hashlib
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Final
+from typing import Final, TypeVar
 
 from mailmine.exchange.ews import codes
 from mailmine.exchange.ews.operations import (
@@ -33,6 +34,8 @@ LONGEST_CODE: Final = 100
 AFFINE: Final = frozenset({"Subscribe", "GetStreamingEvents", "Unsubscribe"})
 """Operations that must reach the server which knows the subscription."""
 
+Understood = TypeVar("Understood")
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -55,31 +58,40 @@ class Client:
         self._host = host_of(connection.endpoint)
         self._impersonated = self.mailbox if connection.access is AccessType.IMPERSONATION else None
         self._version = 0
-        self._repeated: tuple[Operation, bytes, list[Answer]] | None = None
 
-    async def call(self, operation: Operation, *, is_repeated: bool = False) -> list[Answer]:
-        """Send `operation` and give its answers in order. Raises ExchangeError.
+    async def call(self, operation: Operation) -> list[Answer]:
+        """Send `operation` and give its answers in order. Raises ExchangeError."""
+        return await self._call(operation, self.answers)
 
-        One that `is_repeated` with every poll is taken apart only where its answer is another than the last time:
-        so the answers are the same list as long as nothing changes.
+    async def call_again(
+        self, operation: Operation, before: bytes | None
+    ) -> tuple[bytes, list[Answer] | None]:
+        """Send what is sent with every poll. Gives what the answer looks like, and its answers. Raises ExchangeError.
+
+        One that looks as it did `before` is not taken apart: None.
         """
+
+        def understand(
+            body: bytes, response: Response, ticket: Ticket
+        ) -> tuple[bytes, list[Answer] | None]:
+            looks = hashlib.blake2b(body, digest_size=16).digest()
+            if looks != before:
+                return looks, self.answers(body, response, ticket)
+            self._line.session.pace.succeeded(ticket)
+            return looks, None
+
+        return await self._call(operation, understand)
+
+    async def _call(
+        self, operation: Operation, understand: Callable[[bytes, Response, Ticket], Understood]
+    ) -> Understood:
         while True:
             try:
                 async with self.open(operation) as (response, ticket):
-                    body = await self._line.read(response)
-                    if is_repeated and self._repeated is not None:
-                        before, same, answers = self._repeated
-                        if before == operation and same == body:
-                            self._line.session.pace.succeeded(ticket)
-                            return answers
-                    answers = self.answers(body, response, ticket)
-                    if is_repeated:
-                        self._repeated = (operation, body, answers)
+                    return understand(await self._line.read(response), response, ticket)
             except ExchangeError as error:
                 if not self.step_down(error.fault):
                     raise
-            else:
-                return answers
 
     async def check(self) -> None:
         """Raise what is wrong with the mailbox or the server, if anything is."""

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -58,6 +58,15 @@ _KINDS = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Listed:
+    """The folders that one answer named. Of the answer is kept how it looked: a worker has thousands of mailboxes."""
+
+    parents: str
+    looks: bytes
+    folders: list[ListedFolder]
+
+
 class EwsReader:
     """Reads one mailbox (the Reader protocol says what each method promises)."""
 
@@ -68,8 +77,7 @@ class EwsReader:
         self._client = Client(line)
         self._fetcher = Fetcher(self._client, line.session.limits)
         self._well_known: dict[FolderId, str] = {}
-        self._listed: tuple[list[Answer], list[ListedFolder]] | None = None
-        """The folders that one answer named."""
+        self._listed: _Listed | None = None
         self._tree: tuple[list[ListedFolder], FolderTree] | None = None
 
     keeps_ids = False
@@ -109,13 +117,15 @@ class EwsReader:
         if self._root == PUBLIC_ROOT:
             return await self._find_public_folders(parents)
         listed: dict[FolderId, ListedFolder] = {}
-        offset = 0
+        before = self._listed if self._listed and self._listed.parents == parents else None
+        looks, answers = await self._client.call_again(
+            find_folders(parents), before.looks if before else None
+        )
+        if before is not None and answers is None:
+            return before.folders
+        self._listed, offset = None, 0
         while True:
-            answers = await self._client.call(
-                find_folders(parents, offset=offset), is_repeated=not offset
-            )
-            if self._listed is not None and self._listed[0] is answers:
-                return self._listed[1]
+            answers = answers or []
             faults = [answer.fault for answer in answers if answer.fault is not None]
             if faults and len(faults) == len(answers):
                 raise ExchangeError(faults[0])
@@ -129,10 +139,13 @@ class EwsReader:
             listed |= page
             following = _next_offset(answers, offset, len(page))
             if following is None or is_stuck:
-                whole = list(listed.values())
-                self._listed = (answers, whole) if not offset else None
-                return whole
+                break
             offset = following
+            answers = await self._client.call(find_folders(parents, offset=offset))
+        whole = list(listed.values())
+        if not offset:  # of several pages the first does not tell whether the others are the same
+            self._listed = _Listed(parents=parents, looks=looks, folders=whole)
+        return whole
 
     async def _find_public_folders(self, parents: str) -> list[ListedFolder]:
         """List public folders level by level: of these no server lists all at once."""
