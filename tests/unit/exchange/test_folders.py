@@ -114,17 +114,23 @@ async def test_a_change_inside_changes_the_hint_and_a_silent_server_gives_none()
     assert silent.last_change is None
 
 
-async def test_a_server_that_pages_is_followed_to_the_end() -> None:
+async def test_a_server_that_pages_is_followed_to_the_end_also_where_the_first_page_stays_the_same() -> (
+    None
+):
+    names = ["B"]
+
     def answer(asked: Asked) -> str:
         if asked.operation == "GetFolder":
             return answers("GetFolder", *WELL_KNOWN_ONLY)
         if 'Offset="0"' in asked.body:
             paging = 'IndexedPagingOffset="1" IncludesLastItemInRange="false"'
             return answers("FindFolder", found(folder("a", "root", "A"), paging=paging))
-        return listing(folder("b", "root", "B"))
+        return listing(*(folder(name.lower(), "root", name) for name in names))
 
-    tree = await reading(answer).reader.folders()
-    assert [one.path for one in tree.folders] == [("A",), ("B",)]
+    reader = reading(answer).reader
+    assert [one.path for one in (await reader.folders()).folders] == [("A",), ("B",)]
+    names.append("C")
+    assert [one.path for one in (await reader.folders()).folders] == [("A",), ("B",), ("C",)]
 
 
 @pytest.mark.parametrize("step", [0, 1])
