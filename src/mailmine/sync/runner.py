@@ -53,8 +53,10 @@ log = structlog.get_logger(__name__)
 
 LONGEST_SLEEP = timedelta(seconds=2)
 """What is due may be changed by another process: it is looked up this often, which costs one small query."""
-TOGETHER = 0.05
-"""Seconds after the end of a round until the next is claimed in its place, while others run."""
+TOGETHER = timedelta(seconds=0.25)
+"""What is due within this time is claimed at one blow, and rounds that ended are written down with it: a claim costs as much as a poll."""
+IN_ITS_PLACE = timedelta(seconds=0.05)
+"""After the end of a round until another that waits is claimed in its place, while others run: they may end as well."""
 FORGOTTEN = timedelta(hours=1)
 """So long a process that went away without a word is still shown."""
 AFTER_STORE_ERROR = timedelta(seconds=5)
@@ -268,13 +270,18 @@ class Runner:
 
     def _ended(self, mailbox_id: MailboxId, task: "asyncio.Task[None]") -> None:
         del self._running[mailbox_id]
-        if self._running:
-            # Others will end in this moment: what is claimed together costs less.
-            asyncio.get_running_loop().call_later(TOGETHER, self._wake.set)
+        if not self._is_awaited():
+            wait = TOGETHER
         else:
-            self._wake.set()
+            wait = IN_ITS_PLACE if self._running else timedelta()
+        asyncio.get_running_loop().call_later(wait.total_seconds(), self._wake.set)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("round ended badly", mailbox=mailbox_id, error=type(error).__name__)
+
+    def _is_awaited(self) -> bool:
+        """Tell whether a mailbox waits for the end of a round: one that found no room, or one that is to be gone on with."""
+        found_no_room = self._next_due_at is None or self._next_due_at <= self._claimed_at
+        return found_no_room or any(one.next_due_at <= self._now() for one in self._given_back)
 
     async def _pause(self, stopped: "asyncio.Task[bool]") -> None:
         """Sleep until a mailbox is due, a round has ended, or somebody wakes us."""
@@ -283,7 +290,8 @@ class Runner:
             due_at = self._next_due_at
             # What was due already and could not be claimed waits for a round to end.
             if due_at is not None and due_at > self._claimed_at:
-                wait = min(wait, max(due_at - self._now(), timedelta()))
+                at = max(due_at, self._claimed_at + TOGETHER)
+                wait = min(wait, max(at - self._now(), timedelta()))
         woken = asyncio.create_task(self._wake.wait())
         await asyncio.wait(
             {woken, stopped},
