@@ -1,7 +1,7 @@
 """What metrics and `mailmine status` are told, on both databases, and that it costs few queries."""
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, insert
 
 from mailmine.model.ids import Cursor, ItemId
 from mailmine.model.integration import (
@@ -25,6 +25,7 @@ from mailmine.store import (
 from mailmine.store.database import Database
 from mailmine.store.mailboxes import Release
 from mailmine.store.overview import MailboxStanding
+from mailmine.store.schema import unindexed
 from tests.contract import store_world
 from tests.contract.store_world import MINUTE, NOW, World, copy, keep, seen
 
@@ -148,7 +149,7 @@ def test_the_schedule_is_told(database: Database, world: World) -> None:
 
 def test_what_waits_is_counted(database: Database, world: World) -> None:
     with database.read() as tx:
-        assert overview.queues(tx) == overview.Queues(attachments=0, rechecks=0, fills=0)
+        assert overview.queues(tx) == overview.Queues(attachments=0, rechecks=0, fills=0, words=0)
     with database.write() as tx:
         first, second = keep(tx, world, "a", "b")
         copies.put(tx, [copy(world, "a", first), copy(world, "b", second)])
@@ -157,8 +158,9 @@ def test_what_waits_is_counted(database: Database, world: World) -> None:
         rechecks.begin(tx, world.inbox.key, rechecks.Kind.PLACE)
         fills.begin(tx, world.source.id, world.bucket.id, at=NOW)
         fills.progress(tx, world.source.id, after_key=first, more=1)
+        tx.execute(insert(unindexed).values(source_id=world.source.id, time_key=1))
     with database.read() as tx:
-        assert overview.queues(tx) == overview.Queues(attachments=1, rechecks=2, fills=1)
+        assert overview.queues(tx) == overview.Queues(attachments=1, rechecks=2, fills=1, words=1)
 
 
 def test_very_many_are_not_counted_to_the_end(

@@ -124,6 +124,7 @@ class Scrape(Collector):
                     (["attachments"], found.queues.attachments),
                     (["rechecks"], found.queues.rechecks),
                     (["fills"], found.queues.fills),
+                    (["words"], found.queues.words),
                 ],
             )
             yield _single("mailmine_store_bytes", "Size of the database.", found.size)

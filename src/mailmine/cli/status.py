@@ -178,6 +178,7 @@ def _show(console: Console, views: list[_View], queues: Queues, now: datetime) -
         "contents of attachments": queues.attachments,
         "copies to look at again": queues.rechecks,
         "emails for new sources": queues.fills,
+        "comments for the search": queues.words,
     }
     if any(waiting.values()):
         said = ", ".join(f"{number:,} {what}" for what, number in waiting.items() if number)
@@ -244,6 +245,7 @@ def _as_json(views: list[_View], queues: Queues, *, is_well: bool, now: datetime
             "attachments": queues.attachments,
             "rechecks": queues.rechecks,
             "fills": queues.fills,
+            "words": queues.words,
         },
     }
 

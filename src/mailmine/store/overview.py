@@ -17,6 +17,7 @@ from mailmine.store.schema import (
     mailboxes,
     projects,
     rechecks,
+    unindexed,
 )
 
 MOST = 100_000
@@ -81,6 +82,8 @@ class Queues:
     """Copies to be looked at again."""
     fills: int
     """Emails of which comments are to be made for sources that came later."""
+    words: int
+    """Comments that the search does not find yet."""
 
 
 def take(tx: Connection) -> Overview:
@@ -161,9 +164,15 @@ def queues(tx: Connection) -> Queues:
             _up_to_most(select(attachment_queue.c.mailbox_id)).label("attachments"),
             _up_to_most(select(rechecks.c.folder_key)).label("rechecks"),
             left.label("fills"),
+            _up_to_most(select(unindexed.c.time_key)).label("words"),
         )
     ).one()
-    return Queues(attachments=row.attachments, rechecks=row.rechecks, fills=int(row.fills))
+    return Queues(
+        attachments=row.attachments,
+        rechecks=row.rechecks,
+        fills=int(row.fills),
+        words=row.words,
+    )
 
 
 def size(tx: Connection) -> int:
