@@ -425,7 +425,7 @@ def refuse(number: int, real: Callable[..., Any]) -> Callable[..., Any]:
 @pytest.mark.parametrize(
     ("place", "code"),
     [
-        ("mailmine.sync.refinery.refine", REFINE_FAILED),
+        ("mailmine.sync.refinery_worker.refine", REFINE_FAILED),
         ("mailmine.refine.comment.make", STORE_FAILED),
     ],
 )
