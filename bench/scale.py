@@ -16,8 +16,8 @@ from rich.table import Table
 # Measured on one machine of two cores. "Internals" is docs/internals.md, "prototypes" what was measured before there was a mailmine.
 IDLE_ROUNDS: Final = 180.0
 """Idle rounds a second of one process with SQLite, with reading and writing the rows (Internals, "Runner")."""
-WORKER_ROUNDS: Final = 51.0
-"""Of a worker with PostgreSQL and a core to itself: 19.5 ms each (`bench.scale_run --mailboxes 2000`)."""
+WORKER_ROUNDS: Final = 224.0
+"""Of a worker with PostgreSQL and a core to itself: 4.46 ms each (`bench.scale_run --mailboxes 1200`)."""
 MESSAGE_CPU: Final = 1.2e-3
 """Seconds of CPU to read, refine and store an email (Internals, "Speed")."""
 EMAIL_BYTES: Final = 18_300.0
@@ -205,7 +205,7 @@ def sizes(load: Load, counts: Sequence[int] = SIZES) -> Iterator[tuple[str, ...]
     yield ("", *(f"{count:,}" for count in counts))
     yield ("polls a second", *(f"{each.polls:,.0f}" for each in loads))
     yield ("emails a second, in the busiest hour", *(f"{each.arrivals:,.0f}" for each in loads))
-    yield ("workers (a core and 400 MiB each)", *(f"{each.workers:,}" for each in needs))
+    yield ("workers (a core and 250 MiB each)", *(f"{each.workers:,}" for each in needs))
     yield ("servers of API and pages", *(f"{each.servers:,}" for each in needs))
     yield ("connections to PostgreSQL, at most", *(f"{each.connections:,}" for each in needs))
     yield ("comments", *(_count(each.comments) for each in loads))
