@@ -46,7 +46,8 @@ class _Commands(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         # Where there is no such command, typer says which of those that are loaded is spelt alike.
         for name in [cmd_name] if cmd_name in MODULES else MODULES:
-            self.commands.setdefault(name, _loaded(name))
+            if name not in self.commands:
+                self.commands[name] = _loaded(name)
         return super().get_command(ctx, cmd_name)
 
 

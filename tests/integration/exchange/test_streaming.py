@@ -108,6 +108,21 @@ async def test_a_connection_that_ends_is_made_anew_and_what_was_missed_made_up_f
         await listener.is_told(ORDERS)
 
 
+async def test_connections_that_last_and_are_cut_are_not_waited_for_longer_and_longer(
+    exchange: Exchange, address: str
+) -> None:
+    async with listening(exchange, ews(address, AuthType.BASIC)) as listener:
+        for number in range(11):  # doubled so often, a hundredth of a second is ten
+            await until(lambda: bool(exchange.subscriptions.streams), WAIT)
+            await listener.account.reader(ORDERS).folders()
+            listener.told.clear()
+            exchange.mailbox(ORDERS).deliver(eml(number))
+            await listener.is_told(ORDERS)
+            asked = exchange.requests.count("GetStreamingEvents")
+            exchange.subscriptions.end_streams("")
+            await until(lambda: exchange.requests.count("GetStreamingEvents") > asked, WAIT)  # noqa: B023
+
+
 async def test_subscriptions_that_the_server_forgot_are_taken_out_again(
     exchange: Exchange, address: str
 ) -> None:

@@ -81,7 +81,6 @@ class _Group:
             try:
                 await self._subscribe()
                 if self._subscribed and await self._stream():
-                    self._pause = self._session.limits.first_pause
                     continue
             except ExchangeError as error:
                 log.info("listening interrupted", code=error.fault.code)
@@ -116,7 +115,7 @@ class _Group:
         """Listen on one connection until it ends, and tell whether it lasted. Raises ExchangeError."""
         client, began = Client(self._line), self._session.clock.now()
         operation = get_streaming_events(tuple(self._subscribed), minutes=MINUTES)
-        rest = b""
+        rest, lasts, first_pause = b"", False, self._session.limits.first_pause
         async with (
             client.open(operation, may_compress=False, is_hanging=True) as (response, _),
             aclosing(client.stream(response)) as pieces,
@@ -130,9 +129,12 @@ class _Group:
                     if (fault := client.soap_fault(said, response)) is not None:
                         raise ExchangeError(fault)
                     self._understand(said)
+                    # One that ends in an error later on is not to be waited for longer and longer.
+                    lasts = self._session.clock.now() - began >= first_pause
+                    self._pause = first_pause if lasts else self._pause
                 if len(rest) > LONGEST_ENVELOPE:
                     raise client.not_understood(response)
-        return self._session.clock.now() - began >= self._session.limits.first_pause
+        return lasts
 
     def _understand(self, envelope: Element) -> None:
         """Tell which mailboxes an envelope is about, and drop the subscriptions that it calls lost."""
