@@ -8,7 +8,12 @@ import pytest
 
 from mailmine.cli import configuration
 from mailmine.model.integration import AccessType, AuthType
-from mailmine.sync.configure import ConfigurationError, IntegrationConfiguration
+from mailmine.store.quotas import OwnQuota
+from mailmine.sync.configure import (
+    ConfigurationError,
+    IntegrationConfiguration,
+    QuotaConfiguration,
+)
 from mailmine.sync.patience import REASONS, Patience, Threshold
 from mailmine.sync.policy import TABLE
 
@@ -183,7 +188,7 @@ def test_thresholds_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "neither an [[integration]] nor a [policy]"),
+        ("", "no [[integration]], no [[quota]] and no [policy]"),
         ("[policy]\nretry = true\n", "policy, retry: Extra inputs"),
         ("[policy.thresholds]\nno-mailbox = { times = 0 }\n", "no-mailbox, times: Input should be"),
         ("[policy.thresholds]\nno-mailbox = { minutes = 3 }\n", "times: Field required"),
@@ -198,6 +203,44 @@ def test_mistakes_in_thresholds_are_named(tmp_path: Path, text: str, words: str)
     path.write_text(text)
     with pytest.raises(ConfigurationError, match=re.escape(words)):
         configuration.load(path)
+
+
+def test_quotas_alone(tmp_path: Path) -> None:
+    path = tmp_path / "quotas.toml"
+    path.write_text(
+        '[[quota]]\nproject = "support"\ncomments = 1000\n'
+        '[[quota]]\nproject = "support"\nbucket = "orders"\nmegabytes = 1.5\n'
+    )
+    assert configuration.load(path).configuration.quotas == (
+        QuotaConfiguration(project="support", own=OwnQuota(comments=1_000)),
+        QuotaConfiguration(project="support", bucket="orders", own=OwnQuota(bytes=1_500_000)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[[quota]]\ncomments = 1\n", "quota 1, project: Field required"),
+        ('[[quota]]\nproject = "a b"\n', "quota 1, project: String should match"),
+        ('[[quota]]\nproject = "a"\ncomments = -1\n', "quota 1, comments: Input should be"),
+        ('[[quota]]\nproject = "a"\nmegabytes = inf\n', "quota 1, megabytes: Input should be"),
+        ('[[quota]]\nproject = "a"\nmegabytes = nan\n', "quota 1, megabytes: Input should be"),
+    ],
+)
+def test_mistakes_in_quotas_are_named(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "quotas.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError, match=re.escape(words)):
+        configuration.load(path)
+
+
+def test_the_documented_quota_can_be_taken_over(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
+    (written,) = re.findall(r"```toml\n(\[\[quota\]\].*?)```", page, re.DOTALL)
+    path = tmp_path / "quotas.toml"
+    path.write_text(written, encoding="utf-8")
+    (said,) = configuration.load(path).configuration.quotas
+    assert (said.place, said.own.comments, said.own.bytes) == ("support/orders", 10**6, 5 * 10**10)
 
 
 def test_the_documented_thresholds_are_the_defaults(tmp_path: Path) -> None:

@@ -12,13 +12,16 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from mailmine.model.integration import Filters
 from mailmine.model.names import NAME
+from mailmine.store.quotas import OwnQuota
 from mailmine.sync.configure import (
     Configuration,
     ConfigurationError,
     IntegrationConfiguration,
     MailboxConfiguration,
+    QuotaConfiguration,
 )
 from mailmine.sync.patience import Patience, Threshold
+from mailmine.sync.quota import MEGABYTE
 from mailmine.sync.written_connection import Strict, WrittenConnection
 
 Name = Annotated[str, Field(pattern=f"^{NAME.pattern}$")]
@@ -26,6 +29,8 @@ Address = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=512)]
 
 
 _A_MONTH = 31 * 24 * 60
+_MOST = 2**53 - 1
+"""The largest number that all clients of the API read exactly."""
 
 
 class _Mailbox(Strict):
@@ -66,14 +71,22 @@ class _Policy(Strict):
     thresholds: dict[str, _Threshold] = Field(default_factory=dict)
 
 
+class _Quota(Strict):
+    project: Name
+    bucket: Name | None = None
+    comments: Annotated[int, Field(ge=0, le=_MOST)] | None = None
+    megabytes: Annotated[float, Field(ge=0, le=_MOST / MEGABYTE)] | None = None
+
+
 class _File(Strict):
     integration: list[_Integration] = Field(default_factory=list)
+    quota: list[_Quota] = Field(default_factory=list)
     policy: _Policy | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> "_File":
-        if not self.integration and self.policy is None:
-            raise ValueError("there is neither an [[integration]] nor a [policy]")
+        if not self.integration and not self.quota and self.policy is None:
+            raise ValueError("there is no [[integration]], no [[quota]] and no [policy]")
         return self
 
 
@@ -87,7 +100,20 @@ def parse(text: str, path: Path) -> Configuration:
         raise ConfigurationError(f"{path}: {mistakes(error)}") from error
     return Configuration(
         integrations=tuple(_integration(each, path.parent) for each in file.integration),
+        quotas=tuple(_quota(each) for each in file.quota),
         patience=None if file.policy is None else _patience(file.policy),
+    )
+
+
+def _quota(written: _Quota) -> QuotaConfiguration:
+    megabytes = written.megabytes
+    return QuotaConfiguration(
+        project=written.project,
+        bucket=written.bucket,
+        own=OwnQuota(
+            comments=written.comments,
+            bytes=None if megabytes is None else round(megabytes * MEGABYTE),
+        ),
     )
 
 

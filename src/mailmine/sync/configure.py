@@ -23,11 +23,13 @@ from mailmine.store import (
     integrations,
     mailboxes,
     projects,
+    quotas,
     rechecks,
     sources,
     strikes,
 )
 from mailmine.store.folders import FolderState
+from mailmine.store.quotas import OwnQuota
 from mailmine.sync import patience, recognition
 from mailmine.sync.patience import REASONS, Patience
 
@@ -106,10 +108,25 @@ class IntegrationConfiguration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaConfiguration:
+    """How much a project, or one bucket of it, may hold."""
+
+    project: str
+    bucket: str | None = None
+    own: OwnQuota
+
+    @property
+    def place(self) -> str:
+        """What is limited, as its other places are named."""
+        return self.project if self.bucket is None else f"{self.project}/{self.bucket}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
     """All that one file says."""
 
     integrations: tuple[IntegrationConfiguration, ...] = ()
+    quotas: tuple[QuotaConfiguration, ...] = ()
     patience: Patience | None = None
     """None: as it is."""
 
@@ -119,7 +136,7 @@ class Change:
     """One thing that is new or different."""
 
     kind: str
-    """`project`, `bucket`, `source`, `integration`, `password`, `proxy password`, `mailbox` or `policy`."""
+    """`project`, `bucket`, `source`, `integration`, `password`, `proxy password`, `mailbox`, `quota` or `policy`."""
     name: str
     """`project/name`; the address of a mailbox."""
     is_new: bool
@@ -148,6 +165,8 @@ def apply(tx: Transaction, configuration: Configuration, *, at: datetime) -> tup
                 changes=changes,
                 at=at,
             )
+    for wanted_quota in configuration.quotas:
+        _quota(tx, wanted_quota, changes)
     wanted_patience = configuration.patience
     if wanted_patience is not None and wanted_patience != patience.read(tx):
         patience.keep(tx, wanted_patience)
@@ -160,13 +179,9 @@ def apply(tx: Transaction, configuration: Configuration, *, at: datetime) -> tup
 
 def _check(configuration: Configuration) -> None:
     """Refuse what cannot be meant."""
-    if configuration.patience is not None:
-        unknown = sorted(set(configuration.patience.thresholds) - REASONS)
-        if unknown:
-            raise ConfigurationError(
-                f"The policy has a threshold for {', '.join(unknown)}, which switches nothing off. What does: "
-                f"{', '.join(sorted(REASONS))}"
-            )
+    _check_thresholds(configuration.patience)
+    if twice := _first_double(one.place for one in configuration.quotas):
+        raise ConfigurationError(f"The quota of {twice} is configured twice: remove one of them")
     names = [f"{one.project}/{one.name}" for one in configuration.integrations]
     if twice := _first_double(names):
         raise ConfigurationError(f"The integration {twice} is configured twice: rename one of them")
@@ -194,6 +209,15 @@ def _check(configuration: Configuration) -> None:
                     f"The start of {mailbox.address} says no time zone: write it with one, as in "
                     "2026-01-31T00:00:00Z"
                 )
+
+
+def _check_thresholds(wanted: Patience | None) -> None:
+    unknown = sorted(set(wanted.thresholds) - REASONS) if wanted is not None else []
+    if unknown:
+        raise ConfigurationError(
+            f"The policy has a threshold for {', '.join(unknown)}, which switches nothing off. What does: "
+            f"{', '.join(sorted(REASONS))}"
+        )
 
 
 def is_name(text: str) -> bool:
@@ -248,6 +272,34 @@ def _bucket(tx: Transaction, wanted: MailboxConfiguration, changes: list[Change]
             f"source for {wanted.address}"
         )
     return bucket.id
+
+
+def _quota(tx: Transaction, wanted: QuotaConfiguration, changes: list[Change]) -> None:
+    """Let the place hold so much, no more and no less than is written: what is left out is no limit."""
+    if wanted.bucket is None:
+        project = projects.get(tx, wanted.project)
+        if project is None:
+            raise _no_place(wanted)
+        known = quotas.of_projects(tx).get(project.id, quotas.NONE)
+        if known != wanted.own:
+            quotas.put_of_project(tx, project.id, wanted.own)
+    else:
+        bucket = buckets.get(tx, wanted.project, wanted.bucket)
+        if bucket is None:
+            raise _no_place(wanted)
+        known = quotas.of_buckets(tx).get(bucket.id, quotas.NONE)
+        if known != wanted.own:
+            quotas.put_of_bucket(tx, bucket.id, wanted.own)
+    if known != wanted.own:
+        changes.append(Change("quota", wanted.place, is_new=known == quotas.NONE))
+
+
+def _no_place(wanted: QuotaConfiguration) -> ConfigurationError:
+    kind = "project" if wanted.bucket is None else "bucket"
+    return ConfigurationError(
+        f"There is a quota for the {kind} {wanted.place}, which does not exist: correct its name, or "
+        "configure a mailbox that fills it"
+    )
 
 
 def _integration(

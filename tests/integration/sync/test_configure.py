@@ -6,14 +6,16 @@ from pathlib import Path
 import pytest
 
 from mailmine.model.integration import Connection, DisabledReason, Filters, Trouble
-from mailmine.store import buckets, events, integrations, mailboxes, projects, sources
+from mailmine.store import buckets, events, integrations, mailboxes, projects, quotas, sources
 from mailmine.store.database import Database
+from mailmine.store.quotas import OwnQuota
 from mailmine.sync.configure import (
     Change,
     Configuration,
     ConfigurationError,
     IntegrationConfiguration,
     MailboxConfiguration,
+    QuotaConfiguration,
     SecretSource,
     apply,
 )
@@ -187,3 +189,57 @@ def test_secrets_come_from_a_value_a_variable_or_a_file(
     ):
         with pytest.raises(ConfigurationError, match="password"):
             wrong.read()
+
+
+def test_a_quota_is_what_the_file_says_no_more_and_no_less(database: Database) -> None:
+    def configure(*wanted: QuotaConfiguration) -> tuple[Change, ...]:
+        with database.write() as tx:
+            return apply(tx, Configuration(integrations=(INTEGRATION,), quotas=wanted), at=NOW)
+
+    bucket = QuotaConfiguration(
+        project="sales", bucket="mail", own=OwnQuota(comments=5, bytes=1_000)
+    )
+    project = QuotaConfiguration(project="sales", own=OwnQuota(comments=9))
+    assert [one for one in configure(bucket, project) if one.kind == "quota"] == [
+        Change("quota", "sales/mail", is_new=True),
+        Change("quota", "sales", is_new=True),
+    ]
+    assert configure(bucket, project) == ()
+    with database.read() as tx:
+        assert list(quotas.of_buckets(tx).values()) == [bucket.own]
+        assert list(quotas.of_projects(tx).values()) == [project.own]
+    # What a file does not name stays; what its table leaves out is no limit any more.
+    assert configure(replace(bucket, own=OwnQuota(bytes=1_000))) == (
+        Change("quota", "sales/mail", is_new=False),
+    )
+    configure(replace(project, own=OwnQuota()))
+    with database.read() as tx:
+        assert list(quotas.of_buckets(tx).values()) == [OwnQuota(bytes=1_000)]
+        assert quotas.of_projects(tx) == {}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        (("sales", "post"), "bucket sales/post, which does not exist"),
+        (("seals", None), "project seals, which does not exist"),
+    ],
+)
+def test_a_quota_of_nothing_is_refused(
+    database: Database, wanted: tuple[str, str | None], words: str
+) -> None:
+    quota = QuotaConfiguration(project=wanted[0], bucket=wanted[1], own=OwnQuota(comments=1))
+    said = Configuration(integrations=(INTEGRATION,), quotas=(quota,))
+    with pytest.raises(ConfigurationError, match=words), database.write() as tx:
+        apply(tx, said, at=NOW)
+    with database.read() as tx:
+        assert projects.get(tx, "sales") is None, "nothing of the file was taken over"
+
+
+def test_a_quota_twice_is_refused(database: Database) -> None:
+    quota = QuotaConfiguration(project="sales", own=OwnQuota(comments=1))
+    with (
+        pytest.raises(ConfigurationError, match="sales is configured twice"),
+        database.write() as tx,
+    ):
+        apply(tx, Configuration(quotas=(quota, quota)), at=NOW)
