@@ -5,6 +5,7 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from mailmine.model.ids import SourceId
+from mailmine.store import amounts
 from mailmine.store.comments import SLOTS
 
 PATTERNS: Final = 1_000
@@ -62,3 +63,4 @@ def multiply(
         text("UPDATE sources SET last_place = :last WHERE id = :into"),
         {"last": number, "into": into},
     )
+    amounts.recount(tx)

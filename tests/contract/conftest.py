@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mailmine.store.database import Database
+from tests import amounts
 
 
 @pytest.fixture(scope="session")
@@ -34,4 +35,5 @@ def database(database_url: str) -> Iterator[Database]:
     """Open that database."""
     opened = Database.open(database_url, patience=5)
     yield opened
+    assert amounts.are_right(opened)
     opened.close()

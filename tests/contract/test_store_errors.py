@@ -45,7 +45,7 @@ from mailmine.model.ids import (
 from mailmine.model.notice import PersonalChannel, Topic
 from mailmine.model.past_round import PastRound
 from mailmine.store import (
-    about,
+    amounts,
     arrivals,
     attachments,
     batches,
@@ -78,7 +78,6 @@ from mailmine.store import (
     removals,
     retentions,
     rounds,
-    schema,
     search,
     search_index,
     secrets,
@@ -86,7 +85,6 @@ from mailmine.store import (
     sessions,
     settings,
     sources,
-    stored,
     streams,
     strikes,
     subscriptions,
@@ -98,6 +96,7 @@ from mailmine.store import (
     warnings,
     workers,
 )
+from mailmine.store.amounts import Amount
 from mailmine.store.database import Database, _translate
 from mailmine.store.errors import Conflict, DatabaseUnavailable, StoreError
 from mailmine.store.links import Link
@@ -266,9 +265,16 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     attachments.unqueue: lambda tx: attachments.unqueue(tx, MAILBOX),
     attachments.queued: lambda tx: attachments.queued(tx, MAILBOX, NOW, 1),
     buckets.by_id: lambda tx: buckets.by_id(tx, BUCKET),
-    about.count: lambda tx: about.count(tx, schema.comments, schema.comments.c.source_id, SOURCE),
-    buckets.count_emails_about: lambda tx: buckets.count_emails_about(tx, BUCKET),
-    comments.count_about: lambda tx: comments.count_about(tx, SOURCE),
+    amounts.condense: amounts.condense,
+    amounts.in_bucket: lambda tx: amounts.in_bucket(tx, BUCKET),
+    amounts.in_buckets: amounts.in_buckets,
+    amounts.in_projects: amounts.in_projects,
+    amounts.in_source: lambda tx: amounts.in_source(tx, SOURCE),
+    amounts.in_sources: amounts.in_sources,
+    amounts.note_in_bucket: lambda tx: amounts.note_in_bucket(tx, BUCKET, Amount(1, 1)),
+    amounts.note_in_source: lambda tx: amounts.note_in_source(tx, SOURCE, Amount(1, 1)),
+    amounts.recount: amounts.recount,
+    amounts.tidy: lambda tx: amounts.tidy(tx, now=NOW),
     buckets.count_emails: lambda tx: buckets.count_emails(tx, BUCKET),
     buckets.ensure: lambda tx: buckets.ensure(tx, PROJECT, "b"),
     buckets.get: lambda tx: buckets.get(tx, "p", "b"),
@@ -442,6 +448,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     settings.forget: lambda tx: settings.forget(tx, [MAILBOX]),
     settings.get: lambda tx: settings.get(tx, "a"),
     settings.put: lambda tx: settings.put(tx, "a", "b"),
+    settings.remove: lambda tx: settings.remove(tx, "a"),
     sources.by_id: lambda tx: sources.by_id(tx, SOURCE),
     sources.ensure: lambda tx: sources.ensure(tx, PROJECT, "s"),
     sources.get: lambda tx: sources.get(tx, "p", "s"),
@@ -566,8 +573,6 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     selection.count: lambda tx: selection.count(tx, [SOURCE], CommentFilter()),
     selection.page: lambda tx: selection.page(tx, [SOURCE], CommentFilter(), after=None, limit=1),
     selection.sample: lambda tx: selection.sample(tx, [SOURCE], CommentFilter(), seed=1, limit=1),
-    stored.in_buckets: stored.in_buckets,
-    stored.in_projects: stored.in_projects,
     sources.add: lambda tx: sources.add(
         tx,
         PROJECT,

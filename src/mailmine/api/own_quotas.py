@@ -12,11 +12,11 @@ from mailmine.api.asking import Asker, Data
 from mailmine.api.bodies import takes
 from mailmine.api.errors import NotFoundError
 from mailmine.api.noting import note
-from mailmine.store import projects as stored_projects, quotas, stored
+from mailmine.store import amounts, projects as stored_projects, quotas
+from mailmine.store.amounts import Amount
 from mailmine.store.buckets import Bucket
 from mailmine.store.projects import Project
 from mailmine.store.quotas import OwnQuota
-from mailmine.store.stored import Amount
 
 router = APIRouter(prefix="/api/_private", tags=["quotas"])
 
@@ -34,7 +34,7 @@ class OwnLimit(Struct, frozen=True):
 
 @router.get("/buckets/{bucket:address}/quota")
 def read_of_bucket(request: Request, bucket: str, asker: Asker, data: Data) -> Response:
-    """Tell how much a bucket may hold, and how much it does. Counts all that it holds."""
+    """Tell how much a bucket may hold, and how much it does."""
     with data.read() as tx:
         return ok(request, quota=_of_bucket(tx, buckets.find(tx, bucket, asker)))
 
@@ -62,7 +62,7 @@ def update_of_bucket(
 
 @router.get("/projects/{project}/quota")
 def read_of_project(request: Request, project: str, asker: Asker, data: Data) -> Response:
-    """Tell how much a project may hold, and how much it does. Counts all that is held."""
+    """Tell how much a project may hold, and how much it does."""
     with data.read() as tx:
         return ok(request, quota=_of_project(tx, projects.find(tx, project, asker)))
 
@@ -96,12 +96,12 @@ def _changed(before: OwnQuota, wanted: OwnLimit) -> OwnQuota:
 
 
 def _of_bucket(tx: Transaction, bucket: Bucket) -> dict[str, object]:
-    held = stored.in_buckets(tx, [bucket.id]).get(bucket.id, Amount())
-    return _json(quotas.of_buckets(tx).get(bucket.id, quotas.NONE), held)
+    own = quotas.of_buckets(tx).get(bucket.id, quotas.NONE)
+    return _json(own, amounts.in_bucket(tx, bucket.id))
 
 
 def _of_project(tx: Transaction, project: Project) -> dict[str, object]:
-    held = stored.in_projects(tx).get(project.id, Amount())
+    held = amounts.in_projects(tx).get(project.id, amounts.NOTHING)
     return _json(quotas.of_projects(tx).get(project.id, quotas.NONE), held)
 
 

@@ -14,6 +14,7 @@ from mailmine.api.errors import InvalidError, NotFoundError
 from mailmine.api.noting import note
 from mailmine.model.ids import BucketId, SourceId
 from mailmine.store import (
+    amounts,
     buckets,
     comments,
     datasets,
@@ -22,13 +23,12 @@ from mailmine.store import (
     projects,
     quotas,
     sources,
-    stored,
     streams,
     users,
 )
+from mailmine.store.amounts import Amount
 from mailmine.store.buckets import Bucket
 from mailmine.store.quotas import OwnQuota, Quota
-from mailmine.store.stored import Amount
 from mailmine.sync import editing, quota
 
 router = APIRouter(prefix="/api/_private/quotas", tags=["quotas"])
@@ -116,16 +116,12 @@ def check(tx: Transaction, kind: str, count: int) -> None:
 
 
 def check_comments(tx: Transaction, source_id: SourceId) -> None:
-    """Refuse what was put where there are more comments now than may be; they are counted only where a limit is set.
-
-    Raises InvalidError.
-    """
+    """Refuse what was put where there are more comments now than may be. Raises InvalidError."""
     limits = quotas.list_all(tx)
     if "comments_per_source" in limits:
         check(tx, "comments_per_source", comments.count(tx, source_id))
     if "comments" in limits:
-        every = sum(comments.count(tx, one.id) for one in sources.list_all(tx))
-        check(tx, "comments", every)
+        check(tx, "comments", sum(amounts.in_sources(tx).values(), amounts.NOTHING).comments)
     if source := sources.by_id(tx, source_id):
         _check_room(tx, source.project, None)
 
@@ -137,7 +133,7 @@ def check_emails(tx: Transaction, bucket_id: BucketId) -> None:
 
 
 def _check_room(tx: Transaction, project: str, bucket: Bucket | None) -> None:
-    """Count what is stored where there is a limit of it. Raises InvalidError."""
+    """Compare what is kept with what may be. Raises InvalidError."""
     seen = quota.look(tx)
     if bucket is not None:
         for place, amount, own in seen.held(bucket):
@@ -192,8 +188,8 @@ def _usage(tx: Transaction) -> dict[str, int]:
     own = datasets.list_all(tx)
     boxes = [len(mailboxes.of_integration(tx, one.id)) for one in integrations.list_all(tx)]
     readers = [sum(one.id in each.source_ids for each in own) for one in sources.list_all(tx)]
-    counted = [comments.count(tx, one.id) for one in sources.list_all(tx)]
-    held, by_project = stored.in_buckets(tx), stored.in_projects(tx)
+    counted = [one.comments for one in amounts.in_sources(tx).values()]
+    held, by_project = amounts.in_buckets(tx), amounts.in_projects(tx)
     every = sum(by_project.values(), Amount())
     return {
         "integrations": len(boxes),

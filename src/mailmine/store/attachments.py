@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, Select, delete, func, select, update
 
 from mailmine.model.ids import (
     AttachmentReference,
@@ -16,8 +16,9 @@ from mailmine.model.ids import (
     ItemId,
     MailboxId,
 )
-from mailmine.store import orphans
+from mailmine.store import amounts, orphans
 from mailmine.store.among import among
+from mailmine.store.amounts import Amount
 from mailmine.store.schema import attachment_queue, attachments, emails
 from mailmine.store.types import Moment
 from mailmine.store.upsert import upsert
@@ -55,7 +56,8 @@ def put(
     may be an orphan then. Raises NotFound if there is no such email.
     """
     mine = (attachments.c.email_key == email_key) & (attachments.c.index == index)
-    held = tx.execute(select(attachments.c.content_hash).where(mine)).scalar_one_or_none()
+    query = select(attachments.c.content_hash, attachments.c.size)
+    held = tx.execute(query.where(mine)).one_or_none()
     change = ("name", "content_type", "size", "content_hash")
     tx.execute(
         upsert(tx, attachments, key=("email_key", "index"), change=change).values(
@@ -68,18 +70,18 @@ def put(
             content_hash=content_hash,
         )
     )
-    if held is not None and held != content_hash:
-        orphans.add(tx, {held})
-    return StoredAttachment(**tx.execute(_rows().where(mine)).one()._asdict())
+    if held is not None and held.content_hash != content_hash:
+        orphans.add(tx, {held.content_hash})
+    kept = StoredAttachment(**tx.execute(_rows().where(mine)).one()._asdict())
+    change_of_size = size - (held.size if held else 0)
+    amounts.note_in_bucket(tx, kept.bucket_id, Amount(0, change_of_size))
+    return kept
 
 
 def keep_only(tx: Connection, email_key: EmailKey, indexes: Collection[int]) -> None:
     """Forget all contents of an email but these, and fetch no others: it says something else now."""
     others = (attachments.c.email_key == email_key) & attachments.c.index.not_in(indexes)
-    held = set(tx.execute(select(attachments.c.content_hash).where(others)).scalars())
-    if held:
-        orphans.add(tx, held)
-        tx.execute(delete(attachments).where(others))
+    _forget(tx, others)
     queue = attachment_queue.c
     tx.execute(
         delete(attachment_queue).where(queue.email_key == email_key, queue.index.not_in(indexes))
@@ -88,10 +90,18 @@ def keep_only(tx: Connection, email_key: EmailKey, indexes: Collection[int]) -> 
 
 def forget(tx: Connection, email_keys: Collection[EmailKey]) -> None:
     """Keep the contents of these emails no longer, and fetch none of them any more."""
-    mine = among(tx, attachments.c.email_key, email_keys)
-    orphans.add(tx, set(tx.execute(select(attachments.c.content_hash).where(mine)).scalars()))
-    tx.execute(delete(attachments).where(mine))
+    _forget(tx, among(tx, attachments.c.email_key, email_keys))
     tx.execute(delete(attachment_queue).where(among(tx, attachment_queue.c.email_key, email_keys)))
+
+
+def _forget(tx: Connection, which: ColumnElement[bool]) -> None:
+    held = tx.execute(_rows().where(which)).all()
+    if held:
+        orphans.add(tx, {row.content_hash for row in held})
+        tx.execute(delete(attachments).where(which))
+    for bucket_id in {row.bucket_id for row in held}:
+        octets = sum(row.size for row in held if row.bucket_id == bucket_id)
+        amounts.note_in_bucket(tx, bucket_id, -Amount(0, octets))
 
 
 def by_reference(tx: Connection, reference: AttachmentReference) -> StoredAttachment | None:

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, func, select, update
+from sqlalchemy import Connection, Select, delete, select, update
 
 from mailmine.model.ids import BucketId, ProjectId
-from mailmine.store import about
+from mailmine.store import amounts
 from mailmine.store.errors import NotFound
-from mailmine.store.schema import buckets, emails, projects
+from mailmine.store.schema import buckets, projects
 from mailmine.store.types import new_id
 from mailmine.store.upsert import insert
 
@@ -85,13 +85,7 @@ def remove(tx: Connection, bucket_id: BucketId) -> None:
 
 def count_emails(tx: Connection, bucket_id: BucketId) -> int:
     """Count the emails of a bucket."""
-    counted = select(func.count()).select_from(emails).where(emails.c.bucket_id == bucket_id)
-    return tx.execute(counted).scalar_one()
-
-
-def count_emails_about(tx: Connection, bucket_id: BucketId) -> int:
-    """Count the emails of a bucket for people; an `About` where there are very many."""
-    return about.count(tx, emails, emails.c.bucket_id, bucket_id)
+    return amounts.in_bucket(tx, bucket_id).comments
 
 
 def _rows() -> Select[Any]:

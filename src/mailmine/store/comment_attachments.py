@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, select
 
 from mailmine.model.ids import AttachmentReference, CommentId, ContentHash, SourceId
-from mailmine.store import orphans
+from mailmine.store import amounts, orphans
 from mailmine.store.among import among
+from mailmine.store.amounts import Amount
 from mailmine.store.schema import comment_attachments as table
 from mailmine.store.upsert import upsert
 
@@ -49,7 +50,8 @@ def put(
         & (table.c.comment_id == comment_id)
         & (table.c.index == index)
     )
-    held = tx.execute(select(table.c.content_hash).where(mine)).scalar_one_or_none()
+    held = tx.execute(select(table.c.content_hash, table.c.size).where(mine)).one_or_none()
+    amounts.note_in_source(tx, source_id, Amount(0, size - (held.size if held else 0)))
     change = ("name", "content_type", "size", "content_hash")
     tx.execute(
         upsert(tx, table, key=("source_id", "comment_id", "index"), change=change).values(
@@ -63,18 +65,19 @@ def put(
             content_hash=content_hash,
         )
     )
-    if held is not None and held != content_hash:
-        orphans.add(tx, {held})
+    if held is not None and held.content_hash != content_hash:
+        orphans.add(tx, {held.content_hash})
     return CommentContent(**tx.execute(select(table).where(mine)).one()._asdict())
 
 
 def remove(tx: Connection, source_id: SourceId, comment_ids: Collection[CommentId]) -> None:
     """Forget those of comments that go."""
     mine = (table.c.source_id == source_id) & among(tx, table.c.comment_id, comment_ids)
-    held = set(tx.execute(select(table.c.content_hash).where(mine)).scalars())
+    held = tx.execute(select(table.c.content_hash, table.c.size).where(mine)).all()
     if held:
+        amounts.note_in_source(tx, source_id, -Amount(0, sum(row.size for row in held)))
         tx.execute(delete(table).where(mine))
-        orphans.add(tx, held)
+        orphans.add(tx, {row.content_hash for row in held})
 
 
 def keep_first(tx: Connection, source_id: SourceId, listed: Mapping[CommentId, int]) -> None:
@@ -84,6 +87,7 @@ def keep_first(tx: Connection, source_id: SourceId, listed: Mapping[CommentId, i
     found = [CommentContent(**row._asdict()) for row in rows]
     gone = [one for one in found if one.index >= listed[one.comment_id]]
     if gone:
+        amounts.note_in_source(tx, source_id, -Amount(0, sum(one.size for one in gone)))
         tx.execute(delete(table).where(table.c.reference.in_([one.reference for one in gone])))
         orphans.add(tx, {one.content_hash for one in gone})
 

@@ -38,8 +38,9 @@ from mailmine import tracing
 from mailmine.model import wire
 from mailmine.model.comment import Comment
 from mailmine.model.ids import CommentId, EmailKey, SourceId, ThreadId
-from mailmine.store import about, comment_attachments, search_index, traces
+from mailmine.store import amounts, comment_attachments, search_index, traces
 from mailmine.store.among import among
+from mailmine.store.amounts import Amount
 from mailmine.store.schema import comments, projects, sources
 from mailmine.store.text import clean_all
 from mailmine.store.types import EPOCH, microseconds
@@ -408,6 +409,8 @@ def _dated_before(source_id: SourceId, before: datetime) -> ColumnElement[bool]:
 def _remove(tx: Connection, source_id: SourceId, rows: Iterable[Row[Any]]) -> int:
     gone = stored(rows)
     if gone:
+        octets = sum(len(one.json) for one in gone)
+        amounts.note_in_source(tx, source_id, -Amount(len(gone), octets))
         search_index.remove(tx, source_id, [(one.time_key, one.comment) for one in gone])
         tx.execute(delete(comments).where(among(tx, comments.c.seq, [one.seq for one in gone])))
         comment_attachments.remove(tx, source_id, [one.comment.id for one in gone])
@@ -416,13 +419,7 @@ def _remove(tx: Connection, source_id: SourceId, rows: Iterable[Row[Any]]) -> in
 
 def count(tx: Connection, source_id: SourceId) -> int:
     """Count the comments of a source."""
-    counted = select(func.count()).select_from(comments).where(comments.c.source_id == source_id)
-    return tx.execute(counted).scalar_one()
-
-
-def count_about(tx: Connection, source_id: SourceId) -> int:
-    """Count the comments of a source for people; an `About` where there are very many."""
-    return about.count(tx, comments, comments.c.source_id, source_id)
+    return amounts.in_source(tx, source_id).comments
 
 
 _NOT_SHOWN = {"comment_id", "timestamp", "thread_id", "arrival", "revision"}
@@ -486,6 +483,8 @@ def _insert(
     if not fresh:
         return
     keys = _time_keys(tx, source_id, [one.comment.timestamp for one, _ in fresh])
+    octets = sum(len(json) for _, json in fresh)
+    amounts.note_in_source(tx, source_id, Amount(len(fresh), octets))
     tx.execute(
         insert(comments),
         [
@@ -515,15 +514,17 @@ def _replace(
     keys = {row.seq: row.time_key for _, row in changed}
     moved_keys = _time_keys(tx, source_id, [one.comment.timestamp for one, _ in moved])
     keys |= {row.seq: key for (_, row), key in zip(moved, moved_keys, strict=True)}
+    jsons = [_encode(one.comment, source_id, row.created_at, at) for one, row in changed]
+    octets = sum(map(len, jsons)) - sum(len(row.json) for _, row in changed)
+    amounts.note_in_source(tx, source_id, Amount(0, octets))
     tx.execute(
         update(comments).where(comments.c.seq == bindparam("row")),
         [
             _columns(one, keys[row.seq])
-            | {"row": row.seq, "updated_at": at}
-            | {"json": _encode(one.comment, source_id, row.created_at, at)}
+            | {"row": row.seq, "updated_at": at, "json": json}
             | {"revision": row.revision if old.messages == one.comment.messages else number}
-            for number, ((one, row), (_, old)) in enumerate(
-                zip(changed, before, strict=True), place
+            for number, ((one, row), (_, old), json) in enumerate(
+                zip(changed, before, jsons, strict=True), place
             )
         ],
     )

@@ -8,13 +8,14 @@ from typing import Any
 
 import msgspec
 import zstandard
-from sqlalchemy import Connection, Row, bindparam, delete, select, update
+from sqlalchemy import Column, Connection, Row, bindparam, delete, func, select, update
 
 from mailmine.model.email import Email
 from mailmine.model.ids import BucketId, CommentId, ContentHash, EmailKey
-from mailmine.store import orphans
+from mailmine.store import amounts, attachments, orphans
 from mailmine.store.among import among
-from mailmine.store.schema import attachment_queue, attachments, comments, copies, emails
+from mailmine.store.amounts import Amount
+from mailmine.store.schema import comments, copies, emails
 from mailmine.store.types import encode
 from mailmine.store.upsert import insert
 
@@ -66,39 +67,46 @@ def known(
 ) -> dict[CommentId, KnownEmail]:
     """Which of `ids` are in the bucket already."""
     rows = tx.execute(
-        select(emails.c.key, emails.c.comment_id, emails.c.fingerprint).where(
-            emails.c.bucket_id == bucket_id, among(tx, emails.c.comment_id, ids)
-        )
+        select(*_KNOWN).where(emails.c.bucket_id == bucket_id, among(tx, emails.c.comment_id, ids))
     )
-    return {
-        comment_id: KnownEmail(key=key, comment_id=comment_id, fingerprint=fingerprint)
-        for key, comment_id, fingerprint in rows
-    }
+    return {row.comment_id: _known(row) for row in rows}
+
+
+_KNOWN: tuple[Column[Any], ...] = (emails.c.key, emails.c.comment_id, emails.c.fingerprint)
+
+
+def _known(row: Row[Any]) -> KnownEmail:
+    return KnownEmail(key=row.key, comment_id=row.comment_id, fingerprint=row.fingerprint)
 
 
 def put(
     tx: Connection, bucket_id: BucketId, emails_: Sequence[NewEmail], *, at: datetime
 ) -> dict[CommentId, KnownEmail]:
     """Keep emails, and say what is kept under their ids now: one that is here already stays as it is."""
-    if emails_:
-        tx.execute(
-            insert(tx, emails).on_conflict_do_nothing(),
-            [
-                {
-                    "bucket_id": bucket_id,
-                    "comment_id": new.comment_id,
-                    "fingerprint": new.fingerprint,
-                    "record": pack(new.email),
-                    "raw": new.raw,
-                    "lines": _pack_lines(new.lines),
-                    "created_at": at,
-                    "updated_at": at,
-                }
-                # In one order for all writers, so that they never wait in a ring.
-                for new in sorted(emails_, key=lambda new: new.comment_id)
-            ],
-        )
-    return known(tx, bucket_id, [new.comment_id for new in emails_])
+    if not emails_:
+        return {}
+    kept = insert(tx, emails).on_conflict_do_nothing()
+    fresh = tx.execute(
+        kept.returning(*_KNOWN, func.length(emails.c.record).label("size")),
+        [
+            {
+                "bucket_id": bucket_id,
+                "comment_id": new.comment_id,
+                "fingerprint": new.fingerprint,
+                "record": pack(new.email),
+                "raw": new.raw,
+                "lines": _pack_lines(new.lines),
+                "created_at": at,
+                "updated_at": at,
+            }
+            # In one order for all writers, so that they never wait in a ring.
+            for new in sorted(emails_, key=lambda new: new.comment_id)
+        ],
+    ).all()
+    amounts.note_in_bucket(tx, bucket_id, Amount(len(fresh), sum(row.size for row in fresh)))
+    found = {row.comment_id: _known(row) for row in fresh}
+    others = [new.comment_id for new in emails_ if new.comment_id not in found]
+    return found | (known(tx, bucket_id, others) if others else {})
 
 
 def lines_of(
@@ -167,15 +175,20 @@ def scan(
 
 def replace_content(tx: Connection, key: EmailKey, new: NewEmail, *, at: datetime) -> None:
     """Let an email that a client put once more say what it says now; its MIME before that may be an orphan then."""
-    held = tx.execute(select(emails.c.raw).where(emails.c.key == key)).scalar_one_or_none()
-    if held is not None and held != new.raw:
-        orphans.add(tx, {held})
+    query = select(emails.c.bucket_id, emails.c.raw, func.length(emails.c.record).label("size"))
+    held = tx.execute(query.where(emails.c.key == key)).one_or_none()
+    if held is None:
+        return
+    if held.raw is not None and held.raw != new.raw:
+        orphans.add(tx, {held.raw})
+    record = pack(new.email)
+    amounts.note_in_bucket(tx, held.bucket_id, Amount(0, len(record) - held.size))
     tx.execute(
         update(emails)
         .where(emails.c.key == key)
         .values(
             fingerprint=new.fingerprint,
-            record=pack(new.email),
+            record=record,
             raw=new.raw,
             lines=_pack_lines(new.lines),
             updated_at=at,
@@ -185,18 +198,17 @@ def replace_content(tx: Connection, key: EmailKey, new: NewEmail, *, at: datetim
 
 def remove_some(tx: Connection, bucket_id: BucketId, *, limit: int) -> int:
     """Forget any `limit` emails of a bucket with their copies and attachments, and say how many there were."""
-    query = select(emails.c.key, emails.c.raw).where(emails.c.bucket_id == bucket_id).limit(limit)
-    rows = tx.execute(query).all()
+    query = select(emails.c.key, emails.c.raw, func.length(emails.c.record).label("size"))
+    rows = tx.execute(query.where(emails.c.bucket_id == bucket_id).limit(limit)).all()
     keys = [row.key for row in rows]
     if keys:
-        held = select(attachments.c.content_hash).where(among(tx, attachments.c.email_key, keys))
-        contents = {*tx.execute(held).scalars(), *(row.raw for row in rows if row.raw)}
-        orphans.add(tx, contents)
+        amounts.note_in_bucket(tx, bucket_id, -Amount(len(keys), sum(row.size for row in rows)))
+        attachments.forget(tx, keys)
+        orphans.add(tx, {row.raw for row in rows if row.raw})
         tx.execute(
             update(comments).where(among(tx, comments.c.email_key, keys)).values(email_key=None)
         )
-        for table in (copies, attachments, attachment_queue):
-            tx.execute(delete(table).where(among(tx, table.c.email_key, keys)))
+        tx.execute(delete(copies).where(among(tx, copies.c.email_key, keys)))
         tx.execute(delete(emails).where(among(tx, emails.c.key, keys)))
     return len(keys)
 

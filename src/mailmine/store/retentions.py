@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, Select, func, select, update
 
 from mailmine.model.ids import BucketId, EmailKey, SourceId
-from mailmine.store import comments as comment_store, orphans
+from mailmine.store import amounts, comments as comment_store, orphans
+from mailmine.store.amounts import Amount
 from mailmine.store.emails import EMPTY
 from mailmine.store.schema import attachments, emails, retentions, sources
 from mailmine.store.upsert import upsert
@@ -118,9 +119,10 @@ def remove_comments(tx: Connection, bucket_id: BucketId, before: datetime, *, li
 
 def empty_emails(tx: Connection, bucket_id: BucketId, before: datetime, *, limit: int) -> int:
     """Forget what at most `limit` emails said; how many there were."""
-    query = select(emails.c.key, emails.c.raw).where(_emptiable(bucket_id, before))
-    rows = tx.execute(query.limit(limit)).all()
+    query = select(emails.c.key, emails.c.raw, func.length(emails.c.record).label("size"))
+    rows = tx.execute(query.where(_emptiable(bucket_id, before)).limit(limit)).all()
     if rows:
+        amounts.note_in_bucket(tx, bucket_id, -Amount(0, sum(row.size for row in rows)))
         keys = [row.key for row in rows]
         tx.execute(update(emails).where(emails.c.key.in_(keys)).values(record=EMPTY, raw=None))
         orphans.add(tx, {row.raw for row in rows if row.raw})

@@ -406,6 +406,17 @@ project_quotas = Table(
     Column("bytes", Number),
 )
 
+amounts = Table(
+    "amounts",
+    metadata,
+    # What came to a bucket or a source, or left it: see amounts.py.
+    _id(),
+    Column("bucket_id", ForeignKey("buckets.id", ondelete="CASCADE"), index=True),
+    Column("source_id", ForeignKey("sources.id", ondelete="CASCADE"), index=True),
+    Column("comments", Number, nullable=False),
+    Column("bytes", Number, nullable=False),
+)
+
 removals = Table(
     "removals",
     metadata,

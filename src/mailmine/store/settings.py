@@ -45,6 +45,11 @@ def put(tx: Connection, name: str, value: str) -> None:
     )
 
 
+def remove(tx: Connection, name: str) -> None:
+    """Forget a setting."""
+    tx.execute(delete(settings).where(settings.c.name == name))
+
+
 def swap(tx: Connection, name: str, *, old: str | None, new: str) -> bool:
     """Replace `old` (None: nothing) by `new`, and keep others from swapping it until the end of `tx`.
 

@@ -1,7 +1,6 @@
 """What a quota of stored data stops: nothing more is read into a bucket, a project or an installation that is full.
 
-It stops at once, and goes on by itself once the quota was raised or something was removed. How much there is is counted only
-where there is a limit of it.
+It stops at once, and goes on by itself once the quota was raised or something was removed.
 """
 
 from collections.abc import Mapping
@@ -14,10 +13,10 @@ from sqlalchemy import Connection as Transaction
 
 from mailmine.model.ids import BucketId, ProjectId
 from mailmine.model.integration import DisabledReason, Integration, Mailbox, Trouble
-from mailmine.store import buckets, events, integrations, mailboxes, quotas, stored
+from mailmine.store import amounts, buckets, events, integrations, mailboxes, quotas
+from mailmine.store.amounts import Amount
 from mailmine.store.buckets import Bucket
 from mailmine.store.quotas import OwnQuota, Quota
-from mailmine.store.stored import Amount
 from mailmine.sync import policy
 from mailmine.sync.resume import enable_mailboxes, resume
 
@@ -48,7 +47,7 @@ class Fullness:
         return found and f"{found} {policy.rule(policy.QUOTA_SOURCE, policy.QUOTA).remedy}"
 
     def held(self, bucket: Bucket) -> tuple[tuple[str, Amount, OwnQuota], ...]:
-        """Give what the bucket and its project hold, as far as it was counted, with the quotas that they have of their own."""
+        """Give what the bucket and its project hold, with the quotas that they have of their own."""
         return (
             (
                 f"The bucket {bucket.project}/{bucket.name}",
@@ -105,16 +104,13 @@ def _most(limit: Quota) -> int:
 
 
 def look(tx: Transaction) -> Fullness:
-    """Count what is kept, as far as there is a limit of it."""
-    limits = {kind: one for kind, one in quotas.list_all(tx).items() if kind in KINDS}
-    of_buckets, of_projects = quotas.of_buckets(tx), quotas.of_projects(tx)
-    is_wide = any(not kind.endswith("_bucket") for kind in limits) or bool(of_projects)
+    """See what is kept, and what may be."""
     return Fullness(
-        limits,
-        stored.in_buckets(tx, None if limits else of_buckets.keys()),
-        stored.in_projects(tx) if is_wide else {},
-        of_buckets,
-        of_projects,
+        {kind: one for kind, one in quotas.list_all(tx).items() if kind in KINDS},
+        amounts.in_buckets(tx),
+        amounts.in_projects(tx),
+        quotas.of_buckets(tx),
+        quotas.of_projects(tx),
     )
 
 

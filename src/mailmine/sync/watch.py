@@ -4,10 +4,9 @@ What threatens is decided by `dangers`, what is told of it by `warned`; here is 
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from mailmine.model.ids import IntegrationId, MailboxId
 from mailmine.model.integration import AuthType, Filters, Integration, Mailbox
 from mailmine.repeating import repeat
 from mailmine.store import (
+    amounts,
     events,
     failures,
     folders,
@@ -43,10 +43,6 @@ log = structlog.get_logger(__name__)
 
 TURN = "watch.turn"
 """The setting that lets one of several processes write at a time."""
-
-
-BRIEF = timedelta(seconds=1)
-"""Counting what is stored may take so long each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +73,6 @@ class Watch:
         self._settings = sync.warnings
         self._now = now
         self._since = now()
-        self._count_at = self._since
         self._still: dict[MailboxId, _Still] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -107,14 +102,11 @@ class Watch:
             await self._desk.write(lambda tx: self._write(tx, look, now))
 
     async def _look_at_quotas(self, now: datetime) -> None:
-        """Stop what fills a full place, and let go on what has room again; what takes long to count is counted less often."""
-        if now < self._count_at or not await self._desk.read(quota.is_needed):
-            return
-        begun_at = time.monotonic()
-        seen = await self._desk.read(quota.look)
-        await self._desk.write(lambda tx: quota.apply(tx, seen, at=now))
-        took = timedelta(seconds=time.monotonic() - begun_at)
-        self._count_at = now if took < BRIEF else now + 20 * took
+        """Stop what fills a full place, and let go on what has room again."""
+        await self._desk.write(partial(amounts.tidy, now=now))
+        if await self._desk.read(quota.is_needed):
+            seen = await self._desk.read(quota.look)
+            await self._desk.write(lambda tx: quota.apply(tx, seen, at=now))
 
     def _certificates(self, known: tuple[Integration, ...]) -> dict[IntegrationId, datetime]:
         """Say when the certificates end that integrations sign in with, of those that can be read."""

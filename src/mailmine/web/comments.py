@@ -114,7 +114,7 @@ def show(visit: Visit) -> Response:
             far.tx, source.id, asked.wanted, before=before, limit=PAGE, counting=is_plotted
         )
         rows = _rows(far, source, seen.keys, asked)
-        total = comments.count_about(far.tx, source.id)
+        total = comments.count(far.tx, source.id)
         plotted = _plots(far, source, asked, seen) if seen.counts else None
     return visit.render(
         "comments.html",

@@ -76,9 +76,7 @@ def _card(visit: Visit, source: Source) -> SourceCard:
     newest = comments.page(
         visit.tx, source.id, newest_first=True, after=None, limit=NEWEST, since=None, until=None
     )
-    return SourceCard(
-        source, comments.count_about(visit.tx, source.id), tuple(map(Told.of, newest))
-    )
+    return SourceCard(source, comments.count(visit.tx, source.id), tuple(map(Told.of, newest)))
 
 
 def _warnings(visit: Visit, integrations: Sequence[IntegrationView]) -> list[WarningView]:

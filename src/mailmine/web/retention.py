@@ -10,11 +10,11 @@ from starlette.responses import Response
 
 from mailmine.access.permissions import Permission
 from mailmine.model.ids import BucketId
-from mailmine.store import buckets, quotas, removals, retentions, stored
+from mailmine.store import amounts, buckets, quotas, removals, retentions
+from mailmine.store.amounts import Amount
 from mailmine.store.buckets import Bucket
 from mailmine.store.quotas import OwnQuota
 from mailmine.store.retentions import MOST_COUNTED, Due, Retention
-from mailmine.store.stored import Amount
 from mailmine.sync import quota, removal
 from mailmine.web.forms import Fields, form, to
 from mailmine.web.language import N_, _
@@ -168,14 +168,14 @@ def _page(
         whole=_use_of_project(visit, bucket),
         due=due,
         most=MOST_COUNTED,
-        emails=buckets.count_emails_about(visit.tx, bucket.id),
+        emails=buckets.count_emails(visit.tx, bucket.id),
         filled_by=removal.filling(visit.tx, bucket.id),
         removal=removals.list_all(visit.tx).get(bucket.id),
     )
 
 
 def _use(visit: Visit, bucket: Bucket) -> Use:
-    held = stored.in_buckets(visit.tx, [bucket.id]).get(bucket.id, Amount())
+    held = amounts.in_bucket(visit.tx, bucket.id)
     return Use(held=held, own=quotas.of_buckets(visit.tx).get(bucket.id, quotas.NONE))
 
 
@@ -184,7 +184,7 @@ def _use_of_project(visit: Visit, bucket: Bucket) -> Use | None:
     own = quotas.of_projects(visit.tx).get(bucket.project_id)
     if own is None:
         return None
-    held = stored.in_projects(visit.tx).get(bucket.project_id, Amount())
+    held = amounts.in_projects(visit.tx).get(bucket.project_id, amounts.NOTHING)
     return Use(held=held, own=own)
 
 

@@ -21,14 +21,13 @@ import mailmine
 from mailmine.access import credentials, secrets
 from mailmine.access.permissions import Permission
 from mailmine.store import (
+    amounts,
     buckets,
-    comments,
     integrations,
     migrations,
     overview,
     retentions,
     secrets as stored,
-    sources,
 )
 from mailmine.store.buckets import Bucket
 from mailmine.store.database import COPIES, Database
@@ -69,7 +68,7 @@ def show(visit: Visit) -> Response:
         is_sqlite=site.database.dialect == "sqlite",
         database=site.database.place,
         size=overview.size(visit.tx),
-        comments=sum(comments.count_about(visit.tx, one.id) for one in sources.list_all(visit.tx)),
+        comments=sum(amounts.in_sources(visit.tx).values(), amounts.NOTHING).comments,
         schema=migrations.version(visit.tx),
         keys=len(visit.keyring.keys),
         sealed=len(stored.names(visit.tx)),

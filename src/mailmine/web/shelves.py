@@ -9,7 +9,17 @@ from starlette.responses import Response
 
 from mailmine.access.permissions import Permission
 from mailmine.model.ids import BucketId
-from mailmine.store import buckets, comments, explore, fills, mailboxes, projects, quotas, removals
+from mailmine.store import (
+    amounts,
+    buckets,
+    comments,
+    explore,
+    fills,
+    mailboxes,
+    projects,
+    quotas,
+    removals,
+)
 from mailmine.store.buckets import Bucket
 from mailmine.store.fills import Fill
 from mailmine.store.quotas import OwnQuota
@@ -109,10 +119,11 @@ def _buckets(
     boxes = mailboxes.list_all(visit.tx)
     under_way = {fill.source_id: fill for fill in fills.list_all(visit.tx)}
     own, going = quotas.of_buckets(visit.tx), removals.list_all(visit.tx)
+    kept = amounts.in_buckets(visit.tx)
     rows = [
         BucketRow(
             bucket=bucket,
-            emails=buckets.count_emails_about(visit.tx, bucket.id),
+            emails=kept.get(bucket.id, amounts.NOTHING).comments,
             mailboxes=[box.address for box in boxes if box.bucket_id == bucket.id],
             sources=shown,
             fills=[under_way[source.id] for source in shown if source.id in under_way],
@@ -175,10 +186,11 @@ def _sources(
     filling = {fill.source_id: fill for fill in fills.list_all(visit.tx)}
     known = {bucket.id: bucket for bucket in _seen_buckets(visit)}
     going = removals.list_all(visit.tx)
+    kept = amounts.in_sources(visit.tx)
     rows = [
         SourceRow(
             source=source,
-            comments=comments.count_about(visit.tx, source.id),
+            comments=kept.get(source.id, amounts.NOTHING).comments,
             bucket=known.get(source.bucket_id) if source.bucket_id else None,
             fill=filling.get(source.id),
             removal=going.get(source.id),
@@ -267,9 +279,9 @@ def _source(
         bucket=mine,
         is_bucket_hidden=source.bucket_id is not None and mine is None,
         buckets=list(known.values()),
-        emails=buckets.count_emails_about(visit.tx, mine.id) if mine else 0,
+        emails=buckets.count_emails(visit.tx, mine.id) if mine else 0,
         fill=fills.of_source(visit.tx, source.id),
-        total=comments.count_about(visit.tx, source.id),
+        total=comments.count(visit.tx, source.id),
         timeline=_timeline(visit, source),
         removal=removals.list_all(visit.tx).get(source.id),
         may_change=visit.identity.may(Permission.SOURCES_ADMIN, source.project),

@@ -4,7 +4,6 @@ import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
 
-from mailmine.store.about import About
 from mailmine.web.language import NP_, _, ngettext, pgettext
 
 MINUTE = 60
@@ -107,9 +106,8 @@ def span(duration: timedelta) -> str:
 
 
 def count(number: int) -> str:
-    """Write a number with separators: `12,345`; `about 1,200,000` where it was estimated."""
-    written = f"{number:,}".replace(",", pgettext("between thousands", ","))
-    return _("about %(number)s") % {"number": written} if isinstance(number, About) else written
+    """Write a number with separators: `12,345`."""
+    return f"{number:,}".replace(",", pgettext("between thousands", ","))
 
 
 def counted(singular: str, plural: str, number: int) -> str:

@@ -13,7 +13,7 @@ from mailmine.access.secrets import Keyring
 from mailmine.api import app as api
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
-from tests import postgresql
+from tests import amounts, postgresql
 from tests.integration.api import town
 from tests.integration.api.client import Client
 from tests.integration.api.town import NOON, Town
@@ -35,6 +35,7 @@ def database(
     database = Database.open(url)
     database.migrate()
     yield database
+    assert amounts.are_right(database)
     database.close()
 
 
@@ -88,4 +89,5 @@ def fresh(
         shutil.copy(file, tmp_path / file.name)
     database = Database.open(f"sqlite:///{tmp_path / path.name}")
     yield database, blobs, sales
+    assert amounts.are_right(database)
     database.close()

@@ -34,6 +34,7 @@ from mailmine.sync.configure import (
 from mailmine.sync.desk import Desk
 from mailmine.sync.round import Memory, Outcome, Round
 from mailmine.sync.settings import SyncSettings
+from tests import amounts
 
 ACCOUNT = "svc@example.com"
 PASSWORD = "secret"
@@ -251,5 +252,6 @@ def world(tmp_path: Path, database_url: str, backend: Backend) -> Iterator[World
     with exchange.serve() as address:
         blobs = Blobs.open(tmp_path / "blobs")
         yield World(exchange, address, database, blobs, tmp_path, backend=backend)
+    assert amounts.are_right(database)
     database.close()
     exchange.close()

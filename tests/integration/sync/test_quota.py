@@ -3,7 +3,7 @@
 import pytest
 
 from mailmine.model.integration import DisabledReason
-from mailmine.store import buckets, events, integrations, mailboxes, quotas, sources, stored
+from mailmine.store import amounts, buckets, events, integrations, mailboxes, quotas, sources
 from mailmine.store.quotas import OwnQuota, Quota
 from mailmine.sync import quota
 from mailmine.sync.configure import (
@@ -188,10 +188,9 @@ async def test_bytes_are_counted_as_they_are_kept(world: World) -> None:
     with world.database.read() as tx:
         (bucket,) = buckets.list_all(tx)
         (source,) = sources.list_all(tx)
-        held = stored.in_buckets(tx)[bucket.id]
-        every = stored.in_projects(tx)[source.project_id]
-        assert stored.in_buckets(tx, [bucket.id]) == {bucket.id: held}
-        assert stored.in_buckets(tx, []) == {}
+        held = amounts.in_bucket(tx, bucket.id)
+        every = amounts.in_projects(tx)[source.project_id]
+        assert amounts.in_buckets(tx) == {bucket.id: held}
     assert held.comments == every.comments == 3
     assert 0 < held.bytes < every.bytes
 

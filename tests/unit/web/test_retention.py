@@ -4,7 +4,7 @@ from typing import Any
 
 from lxml import html
 
-from mailmine.store import buckets, events, quotas, retentions, stored
+from mailmine.store import amounts, buckets, events, quotas, retentions
 from mailmine.store.quotas import OwnQuota
 from mailmine.store.retentions import Retention
 from tests.browser.server import Served
@@ -53,7 +53,7 @@ async def test_how_much_a_bucket_may_hold_is_set_on_its_page(
     ann = await sign_in("ann")
     with served.database.read() as tx:
         bucket = buckets.list_all(tx)[0]
-        held = stored.in_buckets(tx)[bucket.id]
+        held = amounts.in_bucket(tx, bucket.id)
     page = f"/buckets/{bucket.id}"
     for wrong in ({"most_comments": "many"}, {"most_megabytes": "1e3"}):
         status, shown = await post(ann, f"{page}/retention", "/quota", **wrong)
