@@ -24,9 +24,14 @@ def test_comments_count_in_the_minute_in_which_they_came(database: Database, wor
     begin = NOW.replace(second=0, microsecond=0)
     with database.read() as tx:
         mine = [world.source.id]
-        assert arrivals.by_minute(tx, mine, since=NOW - 5 * MINUTE) == {
+        assert arrivals.by_minute(tx, mine, since=NOW - 5 * MINUTE, minutes=6) == {
             begin - 2 * MINUTE: 1,
             begin: 2,
         }
-        assert arrivals.by_minute(tx, [*mine, other.id], since=NOW - MINUTE) == {begin: 3}
-        assert arrivals.by_minute(tx, [], since=NOW - MINUTE) == {}
+        assert arrivals.by_minute(tx, [*mine, other.id], since=NOW - MINUTE, minutes=2) == {
+            begin: 3
+        }
+        assert arrivals.by_minute(tx, [], since=NOW - MINUTE, minutes=2) == {}
+        assert arrivals.by_minute(tx, mine, since=NOW - 2 * MINUTE, minutes=2) == {
+            begin - 2 * MINUTE: 1
+        }, "no minute more than was asked for"

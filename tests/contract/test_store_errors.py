@@ -279,7 +279,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     buckets.ensure: lambda tx: buckets.ensure(tx, PROJECT, "b"),
     buckets.get: lambda tx: buckets.get(tx, "p", "b"),
     buckets.list_all: buckets.list_all,
-    arrivals.by_minute: lambda tx: arrivals.by_minute(tx, [SOURCE], since=NOW),
+    arrivals.by_minute: lambda tx: arrivals.by_minute(tx, [SOURCE], since=NOW, minutes=1),
     comments.count_before: lambda tx: comments.count_before(tx, SOURCE, NOW, most=5),
     comments.remove_before: lambda tx: comments.remove_before(tx, SOURCE, NOW, limit=5),
     comment_attachments.keep_first: lambda tx: comment_attachments.keep_first(

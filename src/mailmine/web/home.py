@@ -64,7 +64,10 @@ def show(visit: Visit) -> Response:
         integrations=integrations,
         mailboxes=boxes,
         warnings=_warnings(visit, integrations),
-        flow=flow.draw(arrivals.by_minute(visit.tx, seen, since=flow.begins(visit.at)), visit.at),
+        flow=flow.draw(
+            arrivals.by_minute(visit.tx, seen, since=flow.begins(visit.at), minutes=flow.MINUTES),
+            visit.at,
+        ),
         least_fresh=_least_fresh(boxes),
         may_make=visit.identity.may_anywhere(Permission.INTEGRATIONS_WRITE),
         cards=cards,
