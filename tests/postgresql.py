@@ -87,6 +87,21 @@ class Server:
         while any(Path(f"/proc/{pid}").exists() for pid in pids):
             time.sleep(0.05)
 
+    def stop(self) -> None:
+        """End it, also where it is not up; what it holds goes with its folder."""
+        data = f"--pgdata={self._folder / 'data'}"
+        with suppress(subprocess.CalledProcessError):
+            _run("pg_ctl", "stop", "--wait", "--silent", "--mode=immediate", data)
+
+    @contextmanager
+    def standby(self, options: str = "") -> Iterator["Server"]:
+        """Run a second server, which follows this one by streaming replication and can only be read."""
+        with _folder() as folder:
+            source = (f"--host={self._folder}", f"--port={self._port}", "--username=mailmine")
+            target = (f"--pgdata={folder / 'data'}", "--write-recovery-conf", "--no-sync")
+            _run("pg_basebackup", *source, *target, "--checkpoint=fast", "--wal-method=stream")
+            yield from _running(Server(folder, f"{options} -p {self._port}", self._port))
+
     @property
     def pid(self) -> int:
         """The process that all others of it were started by."""
@@ -108,11 +123,7 @@ def run(options: str = "", network: str | None = None) -> Iterator[Server]:
     if network is not None:
         port = _free_port()
         options = f"{options} -c listen_addresses=*"
-    folder = Path(tempfile.mkdtemp(prefix="mailmine-"))
-    try:
-        if os.geteuid() == 0:
-            shutil.chown(folder, "postgres", "postgres")
-        data = f"--pgdata={folder / 'data'}"
+    with _folder() as folder:
         _run(
             "initdb",
             "--auth=trust",
@@ -120,17 +131,29 @@ def run(options: str = "", network: str | None = None) -> Iterator[Server]:
             "--encoding=UTF8",
             "--locale=C.UTF-8",
             "--no-sync",
-            data,
+            f"--pgdata={folder / 'data'}",
         )
         if network is not None:
             with (folder / "data" / "pg_hba.conf").open("a", encoding="ascii") as file:
                 file.write(f"host all all {network} trust\n")
-        server = Server(folder, f"{options} -p {port}", port)
-        server.start()
-        try:
-            yield server
-        finally:
-            _run("pg_ctl", "stop", "--wait", "--silent", "--mode=immediate", data)
+        yield from _running(Server(folder, f"{options} -p {port}", port))
+
+
+def _running(server: Server) -> Iterator[Server]:
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="mailmine-"))
+    try:
+        if os.geteuid() == 0:
+            shutil.chown(folder, "postgres", "postgres")
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

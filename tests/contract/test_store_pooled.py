@@ -88,6 +88,37 @@ def test_a_mode_that_cannot_be_is_refused() -> None:
         Database.open("postgresql://mailmine@/none?pooler=statement")
 
 
+@pytest.mark.parametrize(
+    ("written", "place"),
+    [
+        ("postgresql://m@db1,db2/mail?connect_timeout=2", "mail at db1, db2"),
+        ("postgresql://m:secret@db1:5433,db2/mail", "mail at db1, db2"),
+        ("postgresql://m@/mail?host=db1:1&host=db2:2", "mail at db1, db2"),
+        ("postgresql://m@db1:5433/mail", "mail at db1"),
+        ("postgresql://m@/mail?host=/run/postgresql", "mail at this machine"),
+    ],
+)
+def test_several_servers_stand_in_an_address_as_libpq_has_them(written: str, place: str) -> None:
+    database = Database.open(written)
+    assert database.place == place
+    assert "secret" not in database.address
+    database.close()
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "postgresql://m@db1:x/mail",
+        "postgresql://m@db1:1,db2:x/mail",
+        "postgresql://m@/mail?host=a,b&port=5432",
+        "no address",
+    ],
+)
+def test_what_is_no_address_is_said_to_be_none(written: str) -> None:
+    with pytest.raises(DatabaseUnavailable, match="is not one"):
+        Database.open(written)
+
+
 def test_a_replica_answers_what_is_browsed_and_nothing_else(pg_url: str, empty_pg_url: str) -> None:
     replica = Database.open(empty_pg_url)
     replica.migrate()

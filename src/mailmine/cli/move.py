@@ -56,8 +56,7 @@ def move(
             _Move(here, target, to_blobs, console).run()
         finally:
             target.close()
-    shown = make_url(to_database).render_as_string(hide_password=True)
-    places = f"--database {shown}" + (f" --blobs {to_blobs}" if to_blobs else "")
+    places = f"--database {target.address}" + (f" --blobs {to_blobs}" if to_blobs else "")
     console.print(
         f"All is there, and equal. Go on with [bold]mailmine serve {places}[/], with the same secret.key "
         "(or MAILMINE_SECRET_KEY). The old database and folder are as they were: keep them for a while, and start "

@@ -8,6 +8,7 @@ which is another one with the next transaction. And a replica of it may answer w
 """
 
 import math
+import re
 import sqlite3
 import threading
 import time
@@ -130,8 +131,10 @@ class Database:
                 f"mailmine keeps its data in SQLite or PostgreSQL, not in {parsed.drivername}."
             )
         third = None if second is None else _postgresql(second, min(patience, REPLICA_PATIENCE))
-        for engine in {reader, writer, third} - {None}:
+        for engine in {reader, writer}:
             event.listen(engine, "handle_error", _translate)
+        if third is not None:
+            event.listen(third, "handle_error", _translate_of_replica)
         is_pooled = _is_pooled(parsed)
         opened = cls(reader, writer, url, patience, replica=third, is_pooled=is_pooled)
         if opened.path is not None:
@@ -171,15 +174,24 @@ class Database:
     @property
     def place(self) -> str:
         """Tell a person where the database is; names no user and no password."""
-        url = make_url(self.url)
+        url = _parsed(self.url)
         if self.path is not None:
             return str(self.path)
-        return f"{url.database or ''} at {url.host or 'this machine'}"
+        hosts = url.query.get("host", ())
+        named = [hosts] if isinstance(hosts, str) else [one.rpartition(":")[0] for one in hosts]
+        # A folder is where a socket of this machine is.
+        where = [one for one in (url.host, *named) if one and not one.startswith("/")]
+        return f"{url.database or ''} at {', '.join(where) or 'this machine'}"
+
+    @property
+    def address(self) -> str:
+        """The URL of it, with stars for a password."""
+        return _parsed(self.url).render_as_string(hide_password=True)
 
     @property
     def path(self) -> Path | None:
         """The file of an SQLite database."""
-        name = make_url(self.url).database
+        name = _parsed(self.url).database
         return Path(name) if self.dialect == "sqlite" and name else None
 
     def copy_to(self, file: Path) -> None:
@@ -269,12 +281,34 @@ class Database:
 
 def _parsed(url: str) -> URL:
     try:
-        return make_url(url)
-    except ArgumentError:
+        parsed = make_url(_listed(url))
+        if parsed.get_backend_name() == "postgresql":
+            of_driver = parsed.set(drivername=DRIVER)
+            of_driver.get_dialect()().create_connect_args(of_driver)
+    except (ArgumentError, ValueError):
         raise DatabaseUnavailable(
             "The address of the database is not one. "
             "Write sqlite:////folder/mailmine.db or postgresql://user@host/name."
         ) from None
+    return parsed
+
+
+def _listed(url: str) -> str:
+    """Write several hosts, which libpq has as `user@one:5432,two:5432`, as SQLAlchemy does: each a parameter."""
+    scheme, between, rest = url.partition("://")
+    place, slash, name = rest.partition("/")
+    user, at, hosts = place.rpartition("@")
+    if "," not in hosts:
+        return url
+    name, mark, query = name.partition("?")
+    each = (one if _PORT.search(one) else f"{one}:{DEFAULT_PORT}" for one in hosts.split(","))
+    query = "&".join([*(f"host={one}" for one in each), *([query] if mark else [])])
+    return f"{scheme}{between}{user}{at}{slash}{name}?{query}"
+
+
+_PORT: Final = re.compile(r":\d+$")
+DEFAULT_PORT: Final = 5432
+DRIVER: Final = "postgresql+psycopg"
 
 
 def _is_pooled(url: URL) -> bool:
@@ -358,7 +392,7 @@ def _postgresql(url: URL, patience: float) -> Engine:
         # A statement that is prepared in one session is not known in the next.
         given["prepare_threshold"] = None
     engine = create_engine(
-        url.difference_update_query([POOLER]).set(drivername="postgresql+psycopg"),
+        url.difference_update_query([POOLER]).set(drivername=DRIVER),
         connect_args=given,
         pool_size=READERS,
         max_overflow=READERS,
@@ -427,23 +461,40 @@ def _translate(context: ExceptionContext) -> StoreError | None:
     return _meaning(context.original_exception)
 
 
+def _translate_of_replica(context: ExceptionContext) -> StoreError | None:
+    """Do as `_translate`; what was tidied up while somebody looked at it ends a long look at a replica."""
+    error = context.original_exception
+    if isinstance(error, psycopg.errors.SerializationFailure):
+        return DatabaseUnavailable(f"The replica ended a look: {_first_line(error)}. Try again.")
+    return _meaning(error)
+
+
 def _meaning(error: BaseException) -> StoreError | None:
     if isinstance(error, sqlite3.IntegrityError | psycopg.IntegrityError):
-        if _name(error) == "SQLITE_CONSTRAINT_FOREIGNKEY" or isinstance(
-            error, psycopg.errors.ForeignKeyViolation
-        ):
+        is_foreign = isinstance(error, psycopg.errors.ForeignKeyViolation)
+        if is_foreign or _name(error) == "SQLITE_CONSTRAINT_FOREIGNKEY":
             return NotFound("What this belongs to does not exist any more.")
         return Conflict("Something with this name is there already.")
     if isinstance(error, psycopg.errors.SerializationFailure | psycopg.errors.DeadlockDetected):
         return Conflict("Another worker wrote the same at the same time. Try again.")
-    if isinstance(error, psycopg.OperationalError | psycopg.errors.IdleInTransactionSessionTimeout):
+    if isinstance(error, psycopg.OperationalError | _PASSING):
         is_locked = isinstance(error, psycopg.errors.LockNotAvailable)
         kind = LockedOut if is_locked else DatabaseUnavailable
-        return kind(f"PostgreSQL cannot be used now: {_first_line(error)}")
+        is_standby = isinstance(error, psycopg.errors.ReadOnlySqlTransaction)
+        words = _STANDBY if is_standby else _first_line(error)
+        return kind(f"PostgreSQL cannot be used now: {words}")
     if isinstance(error, sqlite3.DatabaseError) and _name(error) not in _OURS:
         return DatabaseUnavailable(f"The SQLite database cannot be used now: {_first_line(error)}")
     return None
 
+
+_PASSING: Final = (
+    psycopg.errors.IdleInTransactionSessionTimeout | psycopg.errors.ReadOnlySqlTransaction
+)
+_STANDBY: Final = (
+    "it is a standby, which nobody can write to. Where another took over, name all of them in the address: "
+    "postgresql://user@one,two/name?target_session_attrs=read-write"
+)
 
 _OURS = ("", "SQLITE_ERROR")
 """Wrong SQL, or the driver used wrongly."""
