@@ -133,6 +133,21 @@ def test_a_held_mailbox_does_not_hold_others(database: Database) -> None:
     assert taken.next_due_at == now + SETTINGS.lease
 
 
+def test_many_held_mailboxes_hide_none_that_may_be_read(database: Database) -> None:
+    """More are held than may be read at once, and all of them were due earlier."""
+    first, _, now = build_many(database, 20)
+    later = now + SECOND
+    with database.write() as tx:
+        *early, free = (one.id for one in mailboxes.of_integration(tx, first.id))
+        early += [one.id for one in mailboxes.list_all(tx) if one.integration_id != first.id]
+        failed = strikes.Strikes(code="c", times=1, since=now, last_at=now, hold_until=now + MINUTE)
+        for held in early:
+            strikes.put(tx, held, failed)
+        mailboxes.postpone(tx, [free], until=later, now=now)
+    taken = claim(database, "a", later)
+    assert [one.mailbox.id for one in taken.claimed] == [free]
+
+
 def test_what_limits_its_callers_has_a_name() -> None:
     app = Connection(endpoint="https://graph.example", tenant_id="T", client_id="C")
     assert claiming.exchange_of(app) == ExchangeId("app t/c")

@@ -5,7 +5,7 @@ for all as well: it stands with the strikes, under the integration and under the
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
@@ -15,7 +15,7 @@ from sqlalchemy import Connection as Transaction
 from mailmine.model.ids import ExchangeId, IntegrationId, MailboxId
 from mailmine.model.integration import Connection, Integration, Mailbox
 from mailmine.store import integrations, mailboxes, strikes
-from mailmine.store.mailboxes import Lease, Turn
+from mailmine.store.mailboxes import Candidate, Lease, Turn
 from mailmine.store.strikes import Strikes
 from mailmine.sync.settings import SyncSettings
 
@@ -79,20 +79,58 @@ def claim(
         return Claims(claimed=(), next_due_at=mailboxes.next_due(tx, turn))
     limits = _Limits(tx, reading.values(), now=now, settings=settings)
     room = settings.rounds - len(reading)
-    limit = LOOKED_AT * settings.rounds
-    ids = mailboxes.due(tx, now, limit=limit, turn=turn, without=limits.full)
+    wanted: dict[MailboxId, _Wanted] = {}
+    # The first that are due may be read, as a rule: only where some are held, many are looked at.
+    for limit in (room, LOOKED_AT * settings.rounds):
+        ids = mailboxes.due(tx, now, limit=limit, turn=turn, without=limits.full)
+        new = [one for one in ids if one not in reading and one not in wanted]
+        wanted |= _wanted(tx, new, limits, room - len(wanted), now)
+        if len(wanted) == room or len(ids) < limit:
+            break
+    leases = mailboxes.claim(tx, wanted, owner=owner, now=now, until=now + settings.lease)
+    claimed = tuple(
+        Claimed(
+            lease=leases[mailbox_id],
+            mailbox=one.candidate.mailbox,
+            integration=one.integration,
+            left_by=one.candidate.left_by,
+            has_strikes=one.has_strikes,
+        )
+        for mailbox_id, one in wanted.items()
+        if mailbox_id in leases
+    )
+    return Claims(
+        claimed=claimed,
+        # Where no more may be read, the end of a round is waited for, not the clock.
+        next_due_at=mailboxes.next_due(tx, turn) if len(claimed) < room else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A mailbox that may be claimed, and with what."""
+
+    candidate: Candidate
+    integration: Integration
+    has_strikes: bool
+
+
+def _wanted(
+    tx: Transaction, ids: Sequence[MailboxId], limits: "_Limits", room: int, now: datetime
+) -> dict[MailboxId, _Wanted]:
+    """Choose at most `room` of these, and put off those that are held."""
     if not ids:
-        return Claims(claimed=(), next_due_at=mailboxes.next_due(tx, turn))
+        return {}
     found = mailboxes.candidates(tx, ids)
     limits.learn({one.mailbox.integration_id for one in found.values()})
     held = _Held(tx, found.keys(), limits.known)
     held.end_pauses(tx, now)
-    wanted: list[MailboxId] = []
+    wanted: dict[MailboxId, _Wanted] = {}
     for mailbox_id in ids:
         if len(wanted) == room:
             break
         candidate = found.get(mailbox_id)
-        if candidate is None or mailbox_id in reading:
+        if candidate is None:
             continue
         integration = limits.known.get(candidate.mailbox.integration_id)
         if integration is None or limits.is_full(integration):
@@ -102,24 +140,8 @@ def claim(
             mailboxes.postpone(tx, (mailbox_id,), until=until, now=now)
             continue
         limits.add(integration)
-        wanted.append(mailbox_id)
-    leases = mailboxes.claim(tx, wanted, owner=owner, now=now, until=now + settings.lease)
-    claimed = tuple(
-        Claimed(
-            lease=leases[mailbox_id],
-            mailbox=found[mailbox_id].mailbox,
-            integration=limits.known[found[mailbox_id].mailbox.integration_id],
-            left_by=found[mailbox_id].left_by,
-            has_strikes=held.has_strikes(found[mailbox_id].mailbox),
-        )
-        for mailbox_id in wanted
-        if mailbox_id in leases
-    )
-    return Claims(
-        claimed=claimed,
-        # Where no more may be read, the end of a round is waited for, not the clock.
-        next_due_at=mailboxes.next_due(tx, turn) if len(claimed) < room else None,
-    )
+        wanted[mailbox_id] = _Wanted(candidate, integration, held.has_strikes(candidate.mailbox))
+    return wanted
 
 
 class _Limits:
