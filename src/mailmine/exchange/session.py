@@ -63,6 +63,9 @@ class Logins:
         self._clock = clock
         self._refused: list[tuple[float, Fault]] = []
         self._trial = asyncio.Lock()
+        self._accepted = asyncio.Event()
+        self.times_accepted = 0
+        """How many requests were let in."""
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
@@ -95,6 +98,13 @@ class Logins:
     def accepted(self) -> None:
         """Forget earlier refusals."""
         self._refused.clear()
+        self.times_accepted += 1
+        self._accepted.set()
+
+    async def next_accepted(self) -> None:
+        """Wait until one more request was let in: who signs in then adds nothing to the tries that may be refused."""
+        self._accepted.clear()
+        await self._accepted.wait()
 
 
 class Session:

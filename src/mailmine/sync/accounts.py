@@ -1,6 +1,6 @@
 """The accounts in use: one for each integration, for as long as its connection and password stay the same."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -90,6 +90,11 @@ class Accounts:
         opened = self._open.pop(integration.id, None)
         if opened is not None:
             await _retire(opened)
+
+    async def keep_only(self, read: Collection[IntegrationId]) -> None:
+        """Let go of the accounts of integrations that are not read any more: nothing is listened to, and nobody signs in."""
+        for integration_id in self._open.keys() - set(read):
+            await _retire(self._open.pop(integration_id))
 
     async def aclose(self) -> None:
         """Close all."""

@@ -29,7 +29,7 @@ from mailmine.model.ids import IntegrationId, MailboxId
 from mailmine.model.integration import Connection, Integration, Mailbox
 from mailmine.model.past_round import PastRound
 from mailmine.model.reach import Reach
-from mailmine.store import mailboxes, workers
+from mailmine.store import integrations, mailboxes, workers
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
 from mailmine.store.errors import LeaseLost, StoreError
@@ -159,12 +159,12 @@ class Runner:
             try:
                 await self._drain()
                 keeper.cancel()
-                await self._accounts.aclose()
                 with suppress(StoreError):
                     await self._desk.write(partial(workers.leave, worker_id=self._owner))
             finally:  # whatever goes wrong on the way out
                 keeper.cancel()
                 await asyncio.gather(heartbeat, keeper, return_exceptions=True)
+                await self._accounts.aclose()
                 await asyncio.to_thread(self._desk.close)
                 presence.leave()
                 await self._refinery.aclose()
@@ -193,6 +193,7 @@ class Runner:
             )
             with suppress(StoreError):
                 await self._desk.write(partial(_note_worker, worker=me))
+                await self._accounts.keep_only(await self._desk.read(_read_integrations))
             await asyncio.sleep(self._settings.heartbeat.total_seconds())
 
     def _told(self, mailbox_id: MailboxId) -> None:
@@ -511,6 +512,11 @@ class Runner:
     def _how_long(self, times: int, retry_after: timedelta | None) -> timedelta:
         first = self._settings.first_pause
         return schedule.pause(times, retry_after, first=first, jitter=self._jitter())
+
+
+def _read_integrations(tx: Transaction) -> frozenset[IntegrationId]:
+    """Name those that are read; another process may have switched one off."""
+    return frozenset(one.id for one in integrations.list_all(tx) if one.enabled)
 
 
 def _note_worker(tx: Transaction, worker: Worker) -> None:

@@ -2,18 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 
 import pytest
 
 from exchange_simulator import Exchange
 from mailmine.exchange import Limits, open_account
+from mailmine.exchange.faults import ExchangeError
+from mailmine.exchange.pace import Clock
 from mailmine.exchange.reader import Account
 from mailmine.model.integration import AccessType, AuthType, Connection
 from tests.integration.exchange.test_signing_in import CLAIMS, ORDERS, PASSWORD, SERVICE, ews
 from tests.integration.sync.conftest import eml
 from tests.integration.sync.test_runner import until
+from tests.unit.exchange.fakes import FakeClock
 
 WAIT = 10.0
 
@@ -31,7 +34,7 @@ def exchange() -> Iterator[Exchange]:
 
 
 class Listener:
-    """Listens, and keeps what it is told."""
+    """Listens, keeps what it is told, and reads each mailbox that it is told of."""
 
     def __init__(self, exchange: Exchange, account: Account, mailboxes: list[str]) -> None:
         self.exchange = exchange
@@ -43,6 +46,8 @@ class Listener:
         async with aclosing(self.account.hints(self._mailboxes)) as hints:
             async for mailbox in hints:
                 self.told.append(mailbox)
+                with suppress(ExchangeError):
+                    await self.account.reader(mailbox).folders()
 
     async def is_listening(self, times: int = 1) -> None:
         await until(lambda: self.exchange.requests.count("Subscribe") >= times, WAIT)
@@ -54,9 +59,9 @@ class Listener:
 
 @asynccontextmanager
 async def listening(
-    exchange: Exchange, connection: Connection, *mailboxes: str
+    exchange: Exchange, connection: Connection, *mailboxes: str, clock: Clock | None = None
 ) -> AsyncIterator[Listener]:
-    account = open_account(connection, PASSWORD, limits=Limits(first_pause=0.01))
+    account = open_account(connection, PASSWORD, limits=Limits(first_pause=0.01), clock=clock)
     listener = Listener(exchange, account, list(mailboxes or (ORDERS, CLAIMS)))
     for mailbox in listener._mailboxes:
         if exchange.find_mailbox(mailbox):
@@ -178,3 +183,25 @@ async def test_a_server_that_lets_nobody_listen_is_left_alone_for_a_while(
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     await account.aclose()
+
+
+class Quick(FakeClock):
+    """A quarter of an hour passes with each pause: so long a refused password is kept back."""
+
+    async def sleep(self, seconds: float) -> None:
+        await super().sleep(seconds + 900)
+        await asyncio.sleep(0)
+
+
+async def test_who_listens_adds_no_try_to_a_password_that_was_refused(
+    exchange: Exchange, address: str
+) -> None:
+    """A poll finds out whether it still holds, and nobody listens before one was let in."""
+    async with listening(exchange, ews(address, AuthType.BASIC), clock=Quick()) as listener:
+        await listener.is_listening(2)
+        account = exchange.account(SERVICE, password="another")
+        exchange.subscriptions.end_streams("")
+        await until(lambda: account.wrong_passwords > 0, WAIT)
+        await asyncio.sleep(0.1)  # many pauses of this clock
+        assert account.wrong_passwords <= 3, "the tries of polls that it was told of"
+        assert listener.told == [ORDERS, CLAIMS, ORDERS], "what was missed, and one for a poll"

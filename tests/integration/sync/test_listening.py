@@ -13,7 +13,7 @@ from mailmine.exchange.ews.streaming import MOST_TOGETHER
 from mailmine.exchange.reader import Account, Reader
 from mailmine.model.ids import MailboxId
 from mailmine.model.integration import Connection
-from mailmine.store import mailboxes
+from mailmine.store import integrations, mailboxes
 from mailmine.sync import listening
 from mailmine.sync.listening import Listening
 from mailmine.sync.reach import by_secret
@@ -23,7 +23,11 @@ from tests.integration.sync.conftest import ACCOUNT, CLAIMS, ORDERS, World, eml
 from tests.integration.sync.test_runner import running, until
 from tests.integration.sync.test_side_by_side import are_done
 
-SELDOM = SyncSettings(poll_interval=timedelta(hours=1), listen_after=timedelta())
+SELDOM = SyncSettings(
+    poll_interval=timedelta(hours=1),
+    listen_after=timedelta(),
+    heartbeat=timedelta(seconds=0.1),
+)
 
 
 class Telling:
@@ -34,6 +38,7 @@ class Telling:
         self.told: asyncio.Queue[str] = asyncio.Queue()
         self.listened_for: list[set[str]] = []
         self.breaks = False
+        self.is_closed = False
 
     def reader(self, mailbox: str) -> Reader:
         return self._account.reader(mailbox)
@@ -49,6 +54,7 @@ class Telling:
         return await self._account.password_ends(mailbox)
 
     async def aclose(self) -> None:
+        self.is_closed = True
         await self._account.aclose()
 
 
@@ -202,3 +208,14 @@ async def test_an_address_is_told_in_whatever_case() -> None:
     await until(lambda: bool(told))
     await listening.aclose()
     assert told == [MailboxId("1")]
+
+
+async def test_nobody_listens_to_what_another_process_switched_off(world: World) -> None:
+    """It would sign in again and again, with a password that may be the reason for it."""
+    world.configure()
+    async with Run(world) as run:
+        await until(lambda: bool(run.accounts) and bool(run.accounts[0].listened_for))
+        assert not run.accounts[0].is_closed
+        with world.database.write() as tx:
+            integrations.set_enabled(tx, world.integration().id, enabled=False)
+        await until(lambda: run.accounts[0].is_closed)

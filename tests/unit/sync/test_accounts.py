@@ -120,3 +120,17 @@ async def test_an_account_that_is_forgotten_in_its_first_round_does_not_begin_to
     await let_run()
     assert [(one.closed, one.listens) for one in bank.opened] == [(1, 0)]
     await accounts.aclose()
+
+
+async def test_an_integration_that_is_not_read_any_more_is_let_go_of() -> None:
+    bank = Bank()
+    accounts = bank.accounts()
+    await use(accounts, ORDERS, "old")
+    await let_run()
+    await accounts.keep_only({EXCHANGE.id, IntegrationId("2")})
+    assert [(one.closed, one.listens) for one in bank.opened] == [(0, 1)]
+    await accounts.keep_only({IntegrationId("2")})
+    assert [(one.closed, one.listens) for one in bank.opened] == [(1, 0)]
+    await use(accounts, ORDERS, "old")
+    assert len(bank.opened) == 2
+    await accounts.aclose()

@@ -76,21 +76,34 @@ class _Group:
         self._pause = session.limits.first_pause
 
     async def listen(self) -> None:
-        """Subscribe and listen, again and again: at once where the last connection lasted, else after a while."""
+        """Subscribe and listen, again and again: soon where the last connection lasted, else after a while.
+
+        But not before a poll was let in: whether a password still holds is for the polls to find out, which all processes together
+        may try twice (exchange.md, part C, row 1).
+        """
+        logins = self._session.logins
         while True:
-            try:
-                await self._subscribe()
-                if self._subscribed and await self._stream():
-                    continue
-            except ExchangeError as error:
-                log.info("listening interrupted", code=error.fault.code)
-                if error.fault.code not in codes.BUSY:
-                    self._forget(self._subscribed)
-                wait = error.fault.retry_after
-                if wait is not None:
-                    self._pause = max(self._pause, wait.total_seconds())
-            await self._session.clock.sleep(self._pause)
-            self._pause = min(2 * self._pause, self._session.limits.longest_pause)
+            lasted, known = await self._listen_once(), logins.times_accepted
+            if not lasted:
+                await self._session.clock.sleep(self._pause)
+                self._pause = min(2 * self._pause, self._session.limits.longest_pause)
+            if logins.times_accepted == known:
+                self._told.put_nowait(self._mailboxes[0])  # for a poll
+                await logins.next_accepted()
+
+    async def _listen_once(self) -> bool:
+        """Subscribe and listen until that ends; tells whether it lasted."""
+        try:
+            await self._subscribe()
+            return bool(self._subscribed) and await self._stream()
+        except ExchangeError as error:
+            log.info("listening interrupted", code=error.fault.code)
+            if error.fault.code not in codes.BUSY:
+                self._forget(self._subscribed)
+            wait = error.fault.retry_after
+            if wait is not None:
+                self._pause = max(self._pause, wait.total_seconds())
+            return False
 
     async def _subscribe(self) -> None:
         """Subscribe to the mailboxes that are not yet; one that may not be is left to polling."""
