@@ -34,6 +34,28 @@ def test_an_answer_that_calls_itself_xml_1_1_is_read_whole() -> None:
     assert parse(b'<?xml version="1.1"?><a>one&#x1;two</a>').text == "one\ufffdtwo"
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "iso-8859-1", "Windows-1252", "iso-8859-15"])
+def test_an_answer_is_read_in_the_encoding_that_it_names(encoding: str) -> None:
+    answer = f"<?xml version='1.0' encoding='{encoding}'?><a>Größe&#x1;</a>".encode(encoding)
+    assert parse(answer).text == "Größe\ufffd"
+
+
+@pytest.mark.parametrize("named", ["utf-16", "us-ascii", "iso-8859-1", "windows-9999"])
+def test_utf_8_is_read_as_such_whatever_the_answer_calls_it(named: str) -> None:
+    answer = f'<?xml version="1.0" encoding="{named}"?><a>Größe</a>'.encode()
+    assert parse(answer).text == "Größe"
+    assert parse(answer.replace(b"<a>", b"<a>\x01")).text == "\ufffdGröße"
+
+
+def test_an_encoding_that_nobody_knows_costs_the_letters_that_are_not_utf_8() -> None:
+    answer = b'<?xml version="1.0" encoding="windows-9999"?><a>Gr\xf6sse</a>'
+    assert parse(answer).text == "Gr\ufffdsse"
+
+
+def test_an_empty_line_before_the_declaration_does_no_harm() -> None:
+    assert parse(b'\r\n<?xml version="1.0" encoding="utf-8"?><a>x</a>\r\n').text == "x"
+
+
 def test_a_text_of_twenty_megabytes_is_read() -> None:
     assert len(parse(b"<a>" + b"x" * 20_000_000 + b"</a>").text or "") == 20_000_000
 
@@ -47,6 +69,7 @@ def test_a_text_of_twenty_megabytes_is_read() -> None:
         b'<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>',
         b'<?xml version="1.0"?> <!-- <a> --><!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>',
         b"<!-- never ends <!DOCTYPE a><a/>",
+        '<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>'.encode("utf-16"),
     ],
 )
 def test_what_is_no_answer_is_refused(answer: bytes) -> None:

@@ -3,8 +3,12 @@
 Exchange writes what senders put into subjects and bodies, also characters that XML forbids (`&#x0;`, `&#x1A;`). A strict
 parser refuses the whole answer, a recovering one keeps the characters and loses text; so an answer that is
 refused is cleaned and parsed strictly once more (exchange.md, part A; part C, row 10). A good answer costs nothing.
+
+Exchange writes UTF-8, and servers made with .NET call it `utf-16` now and then: so what an answer says of its
+encoding is believed only where it is not UTF-8.
 """
 
+import codecs
 import re
 import sys
 from typing import Final
@@ -25,6 +29,9 @@ _PAIR: Final = re.compile(
     r"&#(?:x([Dd][C-Fc-f][0-9A-Fa-f]{2})|(5[6-7][0-9]{3}));"
 )
 _FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_ENCODING: Final = re.compile(
+    rb"""\A<\?xml\s[^>]*?encoding\s*=\s*["'](iso-8859-\d{1,2}|windows-\d{3,4})["']""", re.IGNORECASE
+)
 _XML_1_1: Final = re.compile(r"""\A(\ufeff?\s*<\?xml\s+version\s*=\s*["'])1\.1""")
 
 
@@ -34,16 +41,40 @@ class MalformedError(ValueError):
 
 def parse(answer: bytes) -> Element:
     """Parse `answer`, cleaned where that is needed. Raises MalformedError."""
-    if b"<!DOCTYPE" in answer and _has_doctype(answer):
-        raise MalformedError("a document type is declared")
+    answer = (
+        answer.lstrip()
+    )  # some begin with an empty line, though nothing may stand before a declaration
     try:
-        return etree.fromstring(answer, _strict())
+        return _parsed(answer)
     except (etree.XMLSyntaxError, ValueError):
         pass
     try:
-        return etree.fromstring(clean(answer), _strict())
+        return _parsed(clean(_as_utf_8(answer)))
     except (etree.XMLSyntaxError, ValueError) as error:
         raise MalformedError(str(error)) from error
+
+
+def _parsed(answer: bytes) -> Element:
+    if b"<!DOCTYPE" in answer and _has_doctype(answer):
+        raise MalformedError("a document type is declared")
+    return etree.fromstring(answer, _strict())
+
+
+def _as_utf_8(answer: bytes) -> bytes:
+    """Write anew as UTF-8 what has the mark of UTF-16, or is no UTF-8 and names another encoding."""
+    if answer.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return answer.decode("utf-16", "replace").encode("utf-8", "replace")
+    declared = _ENCODING.match(answer)
+    if declared is None:
+        return answer
+    try:
+        answer.decode("utf-8")
+    except UnicodeDecodeError:
+        try:
+            return answer.decode(declared[1].decode("ascii"), "replace").encode("utf-8")
+        except LookupError:
+            return answer
+    return answer
 
 
 def _strict() -> etree.XMLParser:
