@@ -82,6 +82,33 @@ async def test_updates_deletions_and_read_flags_are_told_apart() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("written", "is_last"), [("0", False), (" false\n", False), ("1", True), (" true ", True)]
+)
+async def test_true_and_false_are_read_however_xml_may_write_them(
+    written: str,
+    is_last: bool,  # noqa: FBT001
+) -> None:
+    said = changes(
+        f'<t:ReadFlagChange><t:ItemId Id="A"/><t:IsRead>{written}</t:IsRead></t:ReadFlagChange>'
+    ).replace(">true</m:Includes", f">{written}</m:Includes")
+    page = await reading(lambda _: said).reader.changes(INBOX, None, limit=10)
+    assert isinstance(page, ChangePage)
+    assert page.is_last is is_last
+    assert page.changes[0].is_read is is_last
+
+
+async def test_where_the_end_is_not_told_it_is_where_nothing_more_comes() -> None:
+    untold = "<m:IncludesLastItemInRange>true</m:IncludesLastItemInRange>"
+    pages = [changes(created("A"), state="1"), changes(state="2")]
+    on = reading(lambda _: pages.pop(0).replace(untold, ""))
+    first = await on.reader.changes(INBOX, None, limit=10)
+    second = await on.reader.changes(INBOX, Cursor("1"), limit=10)
+    assert isinstance(first, ChangePage)
+    assert isinstance(second, ChangePage)
+    assert (first.is_last, second.is_last) == (False, True)
+
+
 async def test_c11_unknown_kinds_of_items_are_changes_like_any_other() -> None:
     kinds = ["Item", "Network", "RoleMember", "MeetingRequest", "SomethingOf2031"]
     on = reading(lambda _: changes(*(created(kind, kind) for kind in kinds)))

@@ -123,7 +123,7 @@ async def test_a_server_that_pages_is_followed_to_the_end_also_where_the_first_p
         if asked.operation == "GetFolder":
             return answers("GetFolder", *WELL_KNOWN_ONLY)
         if 'Offset="0"' in asked.body:
-            paging = 'IndexedPagingOffset="1" IncludesLastItemInRange="false"'
+            paging = 'IndexedPagingOffset="1" IncludesLastItemInRange="0"'
             return answers("FindFolder", found(folder("a", "root", "A"), paging=paging))
         return listing(*(folder(name.lower(), "root", name) for name in names))
 

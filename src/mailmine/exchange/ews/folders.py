@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from mailmine.exchange.ews.operations import HIDDEN, LAST_CHANGE
-from mailmine.exchange.ews.xml import Element, T
+from mailmine.exchange.ews.xml import Element, T, flag
 from mailmine.exchange.folders import ListedFolder
 from mailmine.model.ids import FolderId
 
@@ -32,7 +32,7 @@ def read_folder(element: Element, *, is_search: bool = False) -> ListedFolder | 
         total=int(total) if total.isdecimal() and len(total) < _TOO_LONG else 0,
         last_change=f"{last_change} {total}" if last_change else None,
         is_mail=_is_mail(element),
-        is_hidden=extended.get(int(HIDDEN, 16)) == "true",
+        is_hidden=flag(extended.get(int(HIDDEN, 16))) is True,
     )
 
 

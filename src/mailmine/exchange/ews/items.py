@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from mailmine.exchange.ews.xml import Element, T
+from mailmine.exchange.ews.xml import Element, T, flag
 from mailmine.exchange.items import make_item, person, read_message_ids, read_time
 from mailmine.exchange.reader import Item, ItemSkipped
 from mailmine.model.email import Address, Attachment, AttachmentKind
@@ -35,7 +35,7 @@ def _some_text(element: Element) -> str | None:
 
 
 def _flag(element: Element) -> bool:
-    return element.text in {"true", "1"}
+    return flag(element.text) is True
 
 
 def _number(element: Element) -> int | None:

@@ -27,7 +27,7 @@ from mailmine.exchange.ews.operations import (
     get_password_end,
     sync_items,
 )
-from mailmine.exchange.ews.xml import Element, M, T
+from mailmine.exchange.ews.xml import Element, M, T, flag
 from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope
 from mailmine.exchange.folders import WELL_KNOWN, ListedFolder, make_tree
 from mailmine.exchange.items import read_time
@@ -315,9 +315,11 @@ class EwsReader:
             raise self._client.not_understood()
         listed = message.find(f"{M}Changes")
         changes = tuple(_read_changes(listed)) if listed is not None else ()
-        has_more = (message.findtext(f"{M}IncludesLastItemInRange") or "").strip() == "false"
+        is_last = flag(message.findtext(f"{M}IncludesLastItemInRange"))
+        if is_last is None:  # it may be left out: then the end is where there is nothing more
+            is_last = not changes
         is_stuck = not changes and after == before
-        return ChangePage(changes=changes, cursor=Cursor(after), is_last=not has_more or is_stuck)
+        return ChangePage(changes=changes, cursor=Cursor(after), is_last=is_last or is_stuck)
 
     async def newest(
         self, folder: FolderId, *, since: datetime, limit: int
@@ -417,7 +419,7 @@ def _read_changes(listed: Element) -> Iterator[Change]:
             continue
         is_read = None
         if element.tag == f"{T}ReadFlagChange":
-            is_read = element.findtext(f"{T}IsRead") == "true"
+            is_read = flag(element.findtext(f"{T}IsRead")) is True
         yield Change(
             kind=kind,
             item_id=ItemId(id_.get("Id", "")),
@@ -431,7 +433,7 @@ def _next_offset(answers: Sequence[Answer], offset: int, got: int) -> int | None
     """Tell where the next page begins; None after the last, and where the server gets no further."""
     for answer in answers:
         root = answer.element.find(f"{M}RootFolder")
-        if root is not None and root.get("IncludesLastItemInRange") == "false":
+        if root is not None and flag(root.get("IncludesLastItemInRange")) is False:
             following = offset + got
             with suppress(ValueError):
                 following = int(root.get("IndexedPagingOffset", ""))

@@ -16,7 +16,7 @@ from typing import Final
 from lxml import etree
 from lxml.etree import _Element as Element
 
-__all__ = ["Element", "M", "MalformedError", "S", "T", "clean", "parse"]
+__all__ = ["Element", "M", "MalformedError", "S", "T", "clean", "flag", "parse"]
 
 M: Final = "{http://schemas.microsoft.com/exchange/services/2006/messages}"
 T: Final = "{http://schemas.microsoft.com/exchange/services/2006/types}"
@@ -29,6 +29,7 @@ _PAIR: Final = re.compile(
     r"&#(?:x([Dd][C-Fc-f][0-9A-Fa-f]{2})|(5[6-7][0-9]{3}));"
 )
 _FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_FLAGS: Final = {"true": True, "1": True, "false": False, "0": False}
 _ENCODING: Final = re.compile(
     rb"""\A<\?xml\s[^>]*?encoding\s*=\s*["'](iso-8859-\d{1,2}|windows-\d{3,4})["']""", re.IGNORECASE
 )
@@ -111,6 +112,11 @@ def _join_pair(pair: re.Match[str]) -> str:
     if not (0xD800 <= high <= 0xDBFF and 0xDC00 <= low <= 0xDFFF):  # noqa: PLR2004
         return pair[0]
     return chr(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00))
+
+
+def flag(text: str | None) -> bool | None:
+    """Read an xs:boolean, which may be a digit and have white space around it; None for what is none."""
+    return _FLAGS.get((text or "").strip())
 
 
 def _has_doctype(answer: bytes) -> bool:
