@@ -87,6 +87,7 @@ async def test_only_folders_of_mail_are_told_but_also_those_below_others() -> No
             folder("search", "root", "Unread", kind="SearchFolder"),
             folder("plain", "root", "By IMAP", folder_class=None),
             folder("page", "root", "Home page", folder_class="IPF.Note.OutlookHomepage"),
+            folder("old", "root", "From a PST", folder_class="IPF.Imap"),
             folder("notes", "root", "Notes", folder_class="IPF.Notebook"),
         )
 
@@ -95,6 +96,7 @@ async def test_only_folders_of_mail_are_told_but_also_those_below_others() -> No
         ("Calendar", "Mail below"),
         ("By IMAP",),
         ("Home page",),
+        ("From a PST",),
     ]
 
 

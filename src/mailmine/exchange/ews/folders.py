@@ -8,7 +8,8 @@ from mailmine.exchange.ews.xml import Element, T, flag
 from mailmine.exchange.folders import ListedFolder
 from mailmine.model.ids import FolderId
 
-MAIL_CLASS: Final = "ipf.note"
+MAIL_CLASSES: Final = ("ipf.note", "ipf.imap")
+"""The second is left on folders that came with a PST of an IMAP account; they hold mail like any other."""
 _TOO_LONG: Final = 19
 """Digits that no count of items has."""
 
@@ -41,7 +42,7 @@ def _is_mail(element: Element) -> bool:
     folder_class = (element.findtext(f"{T}FolderClass") or "").lower()
     if not folder_class:
         return element.tag == f"{T}Folder"
-    return folder_class == MAIL_CLASS or folder_class.startswith(MAIL_CLASS + ".")
+    return any(folder_class == kind or folder_class.startswith(kind + ".") for kind in MAIL_CLASSES)
 
 
 def _extended(element: Element) -> Iterable[tuple[int, str]]:
