@@ -31,7 +31,11 @@ async def content_of(answer: str | Said, attachment: Attachment = FILE) -> bytes
     return b"".join([piece async for piece in on.reader.attachment(ITEM, attachment)])
 
 
-@given(st.binary(max_size=300), st.integers(1, 50), st.sampled_from(["", "\n", "\r\n "]))
+@given(
+    st.binary(max_size=300),
+    st.integers(1, 50),
+    st.sampled_from(["", "\n", "\r\n ", "&#xD;\n", "&#13;&#10;"]),
+)
 def test_content_is_whole_however_the_wire_cuts_it(content: bytes, cut: int, fold: str) -> None:
     text = base64.b64encode(content).decode()
     text = fold.join(text[at : at + 7] for at in range(0, len(text), 7))
@@ -75,7 +79,19 @@ async def test_c9_a_large_attachment_is_never_held_whole() -> None:
     assert on.exchange.in_flight == 0
 
 
-@pytest.mark.parametrize("text", ["####", "QUJ", "QUJD=QUJD", "QU\x00JD"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "####",
+        "QUJ",
+        "QUJD=QUJD",
+        "QU\x00JD",
+        "QUJD&amp;",
+        "&#65;UJD",
+        "<![CDATA[QUJD]]>",
+        "<!-- nothing -->QUJD",
+    ],
+)
 async def test_damaged_content_is_said_and_not_guessed(text: str) -> None:
     with pytest.raises(ExchangeError) as raised:
         await content_of(file(text))

@@ -21,8 +21,13 @@ from mailmine.model.ids import AttachmentId
 MOST_AROUND: Final = 4 << 20
 """Bytes that an answer may hold besides the content."""
 
+LONGEST_BREAK: Final = 16
+"""Bytes of the name of a character."""
+
 _START: Final = re.compile(rb"<(?:[\w.-]+:)?(?:Content|MimeContent)(?:\s[^<>]*)?(/?)>")
 _WHITE: Final = b" \t\r\n"
+_BREAK: Final = re.compile(rb"&#(?:x0*[9aAdD]|0*(?:9|10|13));")
+"""White space as many writers of XML put it, so that it stays."""
 
 
 class DamagedError(ValueError):
@@ -90,6 +95,8 @@ class ContentCutter:
         self._around = bytearray()
         self._rest = b""
         self._is_inside = False
+        self._end: int | None = None
+        """Where the content was in what is around it."""
         self.was_found = False
         """Whether the answer held content, be it empty."""
 
@@ -114,19 +121,25 @@ class ContentCutter:
         end = piece.find(b"<")
         if end >= 0:
             self._is_inside = False
+            self._end = len(self._around)
             self._around += piece[end:]
             piece = piece[:end]
-        text = self._rest + piece.translate(None, _WHITE)
-        whole = len(text) if end >= 0 else len(text) // 4 * 4
+        text = _BREAK.sub(b"", self._rest + piece.translate(None, _WHITE))
+        whole = len(text)
+        if end < 0:  # there is more to come, of a group of four or of the name of a character
+            begun = text.rfind(b"&", -LONGEST_BREAK)
+            whole = (whole if begun < 0 else begun) // 4 * 4
         self._rest = text[whole:]
         if whole:
             yield self._decode(text[:whole])
         self._check_length()
 
     def finish(self) -> None:
-        """Raise DamagedError where the content broke off."""
+        """Raise DamagedError where the content broke off, or is of more than one piece of XML."""
         if self._is_inside:
             raise DamagedError("the answer ends within the content")
+        if self._end is not None and not self._around.startswith(b"</", self._end):
+            raise DamagedError("there is more in it than base64")
 
     def _decode(self, text: bytes) -> bytes:
         try:
