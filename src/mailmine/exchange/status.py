@@ -1,5 +1,6 @@
 """What a status of HTTP means that is not the protocol's own answer, in words for a person."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -13,6 +14,8 @@ from mailmine.model.integration import Connection
 
 MACHINES: Final = ("X-CalculatedBETarget", "X-BEServer", "X-FEServer")
 """Where Exchange names the machine that answers, the one that holds the mailbox first."""
+
+_SECONDS: Final = re.compile(r"[0-9]{1,300}(?:\.[0-9]*)?")
 
 WORDS: Final[dict[int, tuple[Scope, str]]] = {
     HTTPStatus.UNAUTHORIZED: (
@@ -118,10 +121,10 @@ def _redirect(target: str) -> tuple[str, Scope, str]:
 
 
 def retry_after_of(response: Response) -> timedelta | None:
-    """Read Retry-After (RFC 9110, 10.2.3), in seconds or as a date; at most a day."""
+    """Read Retry-After (RFC 9110, 10.2.3), in seconds, which some give with a fraction, or as a date; at most a day."""
     text = response.headers.get("Retry-After", "").strip()
-    if text.isdecimal():
-        seconds = float(text[:9])
+    if (number := _SECONDS.fullmatch(text)) is not None:
+        seconds = float(number[0])
     else:
         try:
             at = parsedate_to_datetime(text)

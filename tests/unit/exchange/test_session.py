@@ -111,6 +111,16 @@ async def test_a_503_that_names_a_time_is_not_tried_again() -> None:
     assert len(on.exchange.asked) == 1
 
 
+@pytest.mark.parametrize(
+    ("written", "seconds"), [("7.5", 7.5), ("0.25", 0.25), ("30.", 30), ("9" * 40, 86_400)]
+)
+async def test_a_time_to_come_back_may_have_a_fraction_and_is_a_day_at_most(
+    written: str, seconds: float
+) -> None:
+    got = await raised_by(reading(lambda _: Said(status=503, headers={"Retry-After": written})))
+    assert (got.retry_after, got.scope) == (timedelta(seconds=seconds), Scope.CONNECTION)
+
+
 async def test_a_time_to_come_back_may_be_a_date() -> None:
     at = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
     got = await raised_by(reading(lambda _: Said(status=503, headers={"Retry-After": at})))
@@ -118,7 +128,7 @@ async def test_a_time_to_come_back_may_be_a_date() -> None:
     assert timedelta(minutes=59) < got.retry_after <= timedelta(hours=1)
 
 
-@pytest.mark.parametrize("nonsense", ["soon", "-1", "1.5", "Mon, 99 Foo", "9" * 500])
+@pytest.mark.parametrize("nonsense", ["soon", "-1", "1,5", "Mon, 99 Foo", "9" * 500])
 async def test_a_time_to_come_back_may_be_nonsense(nonsense: str) -> None:
     got = await raised_by(reading(lambda _: Said(status=429, headers={"Retry-After": nonsense})))
     assert got.retry_after is not None
