@@ -5,7 +5,9 @@ It is the connection that is signed in, not the request: so a line with such cre
 
 import base64
 import binascii
-from collections.abc import AsyncGenerator, Mapping
+import re
+import struct
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -23,6 +25,7 @@ from mailmine.model.integration import AuthType, Connection
 MOST_LEGS: Final = 4
 """Answers of the server to one sign-in; NTLM takes two."""
 END_POINT: Final = b"tls-server-end-point:"
+_PARTS: Final = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*"?)+')
 _SCHEMES: Final = {AuthType.NTLM: "NTLM", AuthType.NEGOTIATE: "Negotiate"}
 
 
@@ -41,6 +44,23 @@ def bindings(certificate: bytes) -> GssChannelBindings | None:
     digest = hashes.Hash(hashed_by)
     digest.update(certificate)
     return GssChannelBindings(application_data=END_POINT + digest.finalize())
+
+
+def offered(challenges: Sequence[str]) -> list[tuple[str, str]]:
+    """Take the values of WWW-Authenticate apart: each way of signing in, in small letters, and what the server says to it.
+
+    There may be a header for each, or one for all of them (RFC 9110, 11.6.1): a comma stands between two ways, and also between
+    what is said to one of them.
+    """
+    found: list[tuple[str, str]] = []
+    for part in _PARTS.findall(",".join(challenges)):
+        scheme, _, said = part.strip().partition(" ")
+        if "=" in scheme or said.lstrip().startswith("="):
+            if found:  # a parameter of the one before
+                found[-1] = found[-1][0], f"{found[-1][1]}, {part.strip()}".removeprefix(", ")
+        elif scheme:
+            found.append((scheme.lower(), said.strip()))
+    return found
 
 
 class Challenged:
@@ -62,7 +82,9 @@ class Challenged:
         for _ in range(MOST_LEGS):
             try:
                 answer = context.step(token)
-            except (spnego.exceptions.SpnegoError, ValueError) as error:
+            except (spnego.exceptions.SpnegoError, ValueError, struct.error) as error:
+                if token is not None:  # the server said no, or nothing that makes sense
+                    return
                 raise ExchangeError(self._unavailable()) from error
             if answer is None:
                 return
@@ -87,11 +109,10 @@ class Challenged:
 
     def _challenge(self, response: Response) -> bytes | None:
         """Find what the server asks; None where it asks nothing more: it refused."""
-        for offered in response.challenges:
-            scheme, _, text = offered.strip().partition(" ")
-            if scheme.lower() == self._scheme.lower() and text.strip():
+        for scheme, said in offered(response.challenges):
+            if scheme == self._scheme.lower() and said:
                 try:
-                    return base64.b64decode(text.strip(), validate=True)
+                    return base64.b64decode(said, validate=True)
                 except binascii.Error:
                     return None
         return None

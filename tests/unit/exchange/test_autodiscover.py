@@ -258,6 +258,12 @@ async def test_a_way_of_signing_in_that_is_not_offered_is_not_tried() -> None:
     assert internet.signed_in_at == set()
 
 
+async def test_a_way_of_signing_in_is_found_in_a_header_with_others() -> None:
+    place = f"https://autodiscover.example.com{POX}"
+    internet = Internet({place: replace(settings(), challenge='Negotiate, NTLM, Basic realm="x"')})
+    assert await opened(internet).endpoint(ADDRESS) == FOUND
+
+
 async def test_an_ews_without_https_is_not_believed() -> None:
     place = f"https://autodiscover.example.com{POX}"
     internet = Internet({place: settings("http://mail.example.com/EWS/Exchange.asmx")})

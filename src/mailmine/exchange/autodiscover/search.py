@@ -21,6 +21,7 @@ from mailmine.exchange.autodiscover.forms import (
     meaning,
     question,
 )
+from mailmine.exchange.challenge import offered
 from mailmine.exchange.endpoints import ews_online
 from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope, Where
 from mailmine.exchange.http import (
@@ -203,7 +204,7 @@ class Search:
             if place.is_hint or place.form is Form.JSON:
                 return Nothing("wants a sign-in")
             scheme = SCHEMES[self._connection.auth]
-            if scheme not in {offered.partition(" ")[0].lower() for offered in challenges}:
+            if scheme not in dict(offered(challenges)):
                 return Nothing(f"does not let us sign in by {self._connection.auth}")
             return await self._signed_in(session, request, place, address)
         finally:
