@@ -9,13 +9,13 @@ ExchangeError. A short interruption is tried once more; everything longer is for
 """
 
 import asyncio
+import re
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from http import HTTPStatus
-from http.cookies import CookieError, SimpleCookie
 from typing import Final
 
 from mailmine.exchange.credentials import Credentials
@@ -32,6 +32,10 @@ from mailmine.exchange.http import (
 from mailmine.exchange.pace import Clock, Limits, Pace, Ticket
 from mailmine.exchange.status import fault_of_status, server_of
 from mailmine.model.integration import Connection
+
+_OVER: Final = re.compile(r"\s*max-age\s*=\s*(?:0+|-[0-9]+)\s*", re.IGNORECASE)
+_FORBIDDEN: Final = re.compile("[\x00-\x1f\x7f-\U0010ffff]")
+"""What no header that we send may hold."""
 
 SHORT_PAUSE: Final = 1.0
 """Seconds before the one other try after a 503."""
@@ -338,16 +342,15 @@ class Line:
         return sent
 
     def _keep_cookies(self, response: Response) -> None:
+        """Keep what is set, as browsers read it (RFC 6265, 5.2): of any letters, with attributes that are not known yet."""
         for line in response.cookies:
-            try:
-                cookies = SimpleCookie(line)
-            except CookieError:
-                continue
-            for name, cookie in cookies.items():
-                if cookie.value and cookie["max-age"] != "0":
-                    self._cookies[name] = cookie.coded_value
-                else:
-                    self._cookies.pop(name, None)
+            pair, *attributes = line.split(";")
+            name, _, value = (part.strip() for part in pair.partition("="))
+            is_over = any(_OVER.fullmatch(one) for one in attributes)
+            if name and value and not is_over and _FORBIDDEN.search(pair) is None:
+                self._cookies[name] = value
+            else:
+                self._cookies.pop(name, None)
 
 
 async def _drain(response: Response) -> None:

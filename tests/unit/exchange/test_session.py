@@ -216,6 +216,27 @@ async def test_cookies_are_kept_for_each_mailbox() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("exchangecookie=3a; path=/; HttpOnly; SameSite=None; Partitioned", "exchangecookie=3a"),
+        ('sticky={"a":1, "b":2}; path=/', 'sticky={"a":1, "b":2}'),
+        ("route=back end 7; Secure", "route=back end 7"),
+        ("BIGip~Common~pool=!abc/def+g==;path=/", "BIGip~Common~pool=!abc/def+g=="),
+        ('a="b"; Max-Age=60', 'a="b"'),
+        ("a=b; max-age=-1", None),
+        ("no value", None),
+        ("a=b\r\nX-Evil: 1", None),
+        ("a=\xe4", None),
+    ],
+)
+async def test_a_cookie_is_kept_as_it_is_said(said: str, kept: str | None) -> None:
+    on = reading(lambda _: Said(changes(), cookies=(said,)))
+    for _ in range(2):
+        await on.reader.changes(INBOX, None, limit=1)
+    assert on.exchange.asked[1].headers.get("Cookie") == kept
+
+
 async def test_a_cookie_that_is_taken_back_is_not_sent() -> None:
     says = [("a=1", "b=2"), ("a=; Max-Age=0",), ()]
     on = reading(lambda _: Said(changes(), cookies=says.pop(0)))
