@@ -10,7 +10,7 @@ from urllib.parse import urljoin, urlsplit
 from mailmine.exchange.faults import Code, Fault, Scope, Where
 from mailmine.exchange.http import Response, host_of, request_id_of
 from mailmine.exchange.pace import LONGEST_HINT
-from mailmine.model.integration import Connection
+from mailmine.model.integration import Backend, Connection
 
 MACHINES: Final = ("X-CalculatedBETarget", "X-BEServer", "X-FEServer")
 """Where Exchange names the machine that answers, the one that holds the mailbox first."""
@@ -54,6 +54,10 @@ WEB_PAGE: Final = (
     "{host} answered with a web page and not as Exchange does. "
     "The address usually ends with /EWS/Exchange.asmx; correct it."
 )
+PAGE_OF_PROXY: Final = (
+    "{host} answered with a web page and not as Graph does: a proxy on the way there may want a sign-in. "
+    "Check the integration's proxy and its address."
+)
 OTHER: Final = "{host} did not accept the request ({status}). Check the address of the integration."
 
 
@@ -72,7 +76,8 @@ def fault_of_status(response: Response, connection: Connection, mailbox: str) ->
     elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         scope, message = Scope.MAILBOX, SERVER_FAILED
     elif status == HTTPStatus.OK:
-        code, scope, message = Code.NOT_EXCHANGE, Scope.CONNECTION, WEB_PAGE
+        message = PAGE_OF_PROXY if connection.backend is Backend.GRAPH else WEB_PAGE
+        code, scope = Code.NOT_EXCHANGE, Scope.CONNECTION
     else:
         scope, message = Scope.CONNECTION, OTHER
     return Fault(
@@ -91,6 +96,11 @@ def fault_of_status(response: Response, connection: Connection, mailbox: str) ->
         request_id=request_id_of(response),
         server=server_of(response, host_of(connection.endpoint)),
     )
+
+
+def is_page(response: Response) -> bool:
+    """Tell a web page by what it says of itself."""
+    return "html" in response.headers.get("Content-Type", "").lower()
 
 
 def _joined(endpoint: str, location: str) -> str:

@@ -26,7 +26,7 @@ from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope, Where
 from mailmine.exchange.http import Response, host_of, request_id_of
 from mailmine.exchange.pace import LONGEST_HINT, Ticket
 from mailmine.exchange.session import Line
-from mailmine.exchange.status import fault_of_status, server_of
+from mailmine.exchange.status import fault_of_status, is_page, server_of
 from mailmine.model.integration import AccessType
 
 NO_ERROR: Final = "NoError"
@@ -247,9 +247,9 @@ class Client:
 
 def _is_soap(response: Response) -> bool:
     """Tell an answer in XML from a web page; a fault comes as 500, or as 200 from some servers."""
-    content_type = response.headers.get("Content-Type", "").lower()
     if response.status == HTTPStatus.OK:
-        return "html" not in content_type
+        return not is_page(response)
+    content_type = response.headers.get("Content-Type", "").lower()
     return response.status == HTTPStatus.INTERNAL_SERVER_ERROR and "xml" in content_type
 
 

@@ -3,28 +3,33 @@
 What Graph says in JSON about a failed request becomes a Fault here, in our words.
 """
 
+import codecs
 import re
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from typing import Any, Final, TypeVar
+from urllib.parse import quote, urljoin, urlsplit
 
 import msgspec
 
 from mailmine import metrics
+from mailmine.exchange.endpoints import graph_of
 from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope, Where
 from mailmine.exchange.graph import codes
 from mailmine.exchange.http import Response, host_of, request_id_of
 from mailmine.exchange.pace import Ticket
 from mailmine.exchange.session import Line
-from mailmine.exchange.status import retry_after_of
+from mailmine.exchange.status import is_page, retry_after_of
+from mailmine.model.integration import Cloud
 
 MOST_IN_BATCH: Final = 20
 VERSION: Final = "v1.0"
 LONGEST_CODE: Final = 100
+HOSTS: Final = frozenset(host_of(graph_of(cloud)) for cloud in Cloud)
+"""Where Graph itself is, and where its links lead, whatever stands between it and us."""
 
-
+Read = TypeVar("Read", bound=msgspec.Struct)
 _SUSPECT: Final = re.compile(rb"\\u(?:00[01]|[dD][89a-fA-F]|[fF]{3}[eEfF])")
 _ESCAPES: Final = re.compile(
     rb"\\\\"  # a backslash, which begins no other
@@ -67,7 +72,7 @@ class _Error(msgspec.Struct):
 class _Part(msgspec.Struct):
     id: str = ""
     status: int = 0
-    headers: dict[str, Any] = msgspec.field(default_factory=dict)
+    headers: dict[str, Any] | None = None
     body: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"null"))
 
 
@@ -76,7 +81,7 @@ class _Batch(msgspec.Struct):
 
 
 _error = msgspec.json.Decoder(_Error)
-_batch = msgspec.json.Decoder(_Batch)
+_batch = msgspec.json.Decoder(_Batch, strict=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,22 +144,26 @@ class Client:
             judge=_is_graphs,
         ) as (response, ticket):
             body = await self._read(response, ticket)
-        try:
-            parts = {part.id: part for part in _batch.decode(body).responses}
-            answers = [parts[str(number)] for number in range(len(paths))]
-        except (msgspec.MsgspecError, KeyError) as error:
-            raise self.not_understood() from error
-        return [self._part(part, response) for part in answers]
+        parts = {part.id: part for part in self.decoded(_batch, body).responses}
+        return [self._part(parts.get(str(number)), response) for number in range(len(paths))]
 
-    async def stream(self, path: str) -> AsyncGenerator[bytes, None]:
-        """Give the bytes at `path` as they arrive. Raises ExchangeError."""
+    async def stream(self, path: str, *, may_be_page: bool) -> AsyncGenerator[bytes, None]:
+        """Give the bytes at `path` as they arrive. Raises ExchangeError.
+
+        A web page is taken for a proxy's, unless it `may_be_page` or Graph gave the request a name.
+        """
+
+        def is_graphs(response: Response) -> bool:
+            is_ours = may_be_page or request_id_of(response) is not None
+            return _is_graphs(response) or (is_ours and response.status == HTTPStatus.OK)
+
         async with self._line.send(
             b"",
             self._headers(""),
             url=self._root + path,
             method="GET",
             operation=operation_of(path),
-            judge=_is_graphs,
+            judge=is_graphs,
         ) as (response, ticket):
             if response.status != HTTPStatus.OK:
                 await self._read(response, ticket)
@@ -163,12 +172,18 @@ class Client:
                 yield piece
 
     def path_of(self, link: str) -> str:
-        """Give a link of an answer as a path. Raises ExchangeError for one that leads to another host."""
-        ours, theirs = urlsplit(self._root), urlsplit(link)
-        if (theirs.scheme, theirs.netloc.lower()) != (ours.scheme, ours.netloc.lower()):
-            message = (
-                f"{self._host} sends us on to {host_of(link)}, where our token is not carried."
-            )
+        """Give a link of an answer as a path. Raises ExchangeError for one that leads to another host.
+
+        One that leads to Graph itself is good where we ask a gateway: it is the path that is asked for, at our endpoint.
+        """
+        try:
+            theirs = urlsplit(urljoin(self._root, link))
+            _ = theirs.port
+            host = host_of(theirs.geturl())
+        except ValueError as error:
+            raise self.not_understood() from error
+        if host not in {self._host, *HOSTS}:
+            message = f"{self._host} sends us on to {host}, where our token is not carried."
             raise self.error(Code.REDIRECTED, message)
         path = theirs.path.partition(f"/{VERSION}/")[2]
         if not path:
@@ -183,12 +198,28 @@ class Client:
         fault = self.fault(self._code(body, response.status), response)
         raise ExchangeError(self._paced(fault, ticket))
 
-    def _part(self, part: _Part, response: Response) -> Part:
+    def decoded(self, decoder: "msgspec.json.Decoder[Read]", body: bytes) -> Read:
+        """Read the JSON of an answer. Raises ExchangeError.
+
+        A byte order mark, and bytes that are not UTF-8, stand in the way only of who does not look beyond.
+        """
+        try:
+            return decoder.decode(body)
+        except (UnicodeDecodeError, msgspec.MsgspecError, RecursionError):
+            pass
+        try:
+            return decoder.decode(body.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace"))
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise self.not_understood() from error
+
+    def _part(self, part: _Part | None, response: Response) -> Part:
+        if part is None:  # not answered
+            return Part(b"", self.not_understood().fault)
         body = bytes(part.body)
         if part.status == HTTPStatus.OK:
             return Part(body, None)
         fault = self.fault(self._code(body, part.status), response)
-        headers = {str(name).lower(): str(value) for name, value in part.headers.items()}
+        headers = {str(name).lower(): str(value) for name, value in (part.headers or {}).items()}
         wait = retry_after_of(
             replace(response, headers={"Retry-After": headers.get("retry-after", "")})
         )
@@ -250,6 +281,6 @@ class Client:
 def _is_graphs(response: Response) -> bool:
     """Tell an answer of Graph, good or bad, from one that a gateway or a proxy gave."""
     if response.status == HTTPStatus.OK:
-        return True
+        return not is_page(response)
     is_json = "json" in response.headers.get("Content-Type", "").lower()
     return is_json and response.status != HTTPStatus.UNAUTHORIZED

@@ -44,15 +44,15 @@ class _Folders(msgspec.Struct):
 
 class _Latest(msgspec.Struct, rename="camel"):
     id: str = ""
-    parent_folder_id: str = ""
-    last_modified_date_time: str = ""
+    parent_folder_id: str | None = None
+    last_modified_date_time: str | None = None
 
 
 class _Newest(msgspec.Struct):
     value: list[_Latest] = msgspec.field(default_factory=list)
 
 
-_folders = msgspec.json.Decoder(_Folders)
+_folders = msgspec.json.Decoder(_Folders, strict=False)
 _newest = msgspec.json.Decoder(_Newest)
 _one = msgspec.json.Decoder(_Folder)
 
@@ -68,7 +68,7 @@ class Folders:
         self._well_known: dict[FolderId, str] | None = None
         self._marks: dict[str, str] = {}
         """When something of a folder was modified last, as far as it was told."""
-        self._latest: set[tuple[str, str]] = set()
+        self._latest: set[tuple[str, str | None]] = set()
         self._overflows = 0
         """How often more was modified between two polls than is looked at."""
         self._tree: FolderTree | None = None
@@ -110,7 +110,7 @@ class Folders:
         for part in (delta, latest):
             if part.fault is not None:
                 raise ExchangeError(part.fault)
-        page = _decoded(self._client, _folders, delta.body)
+        page = self._client.decoded(_folders, delta.body)
         is_changed = self._take(page.value)
         if page.next_link:
             await self._follow(self._client.path_of(page.next_link))
@@ -124,7 +124,7 @@ class Folders:
         for _ in range(MOST_PAGES):
             seen.add(path)
             body = await self._client.get(path, prefer=f"odata.maxpagesize={PAGE}")
-            page = _decoded(self._client, _folders, body)
+            page = self._client.decoded(_folders, body)
             self._take(page.value)
             if page.delta_link:
                 self._link = self._client.path_of(page.delta_link)
@@ -141,7 +141,7 @@ class Folders:
             if at in seen:
                 continue
             seen.add(at)
-            page = _decoded(self._client, _folders, await self._client.get(at))
+            page = self._client.decoded(_folders, await self._client.get(at))
             self._take(page.value)
             if page.next_link:
                 waiting.append(self._client.path_of(page.next_link))
@@ -172,13 +172,15 @@ class Folders:
 
     def _note_latest(self, body: bytes, *, is_first: bool = False) -> bool:
         """Note in which folders something was modified; tells whether it was."""
-        found = _decoded(self._client, _newest, body).value
+        found = self._client.decoded(_newest, body).value
         told = {(one.id, one.last_modified_date_time) for one in found}
         new = [one for one in found if (one.id, one.last_modified_date_time) not in self._latest]
         for one in new:
-            self._marks[one.parent_folder_id] = max(
-                self._marks.get(one.parent_folder_id, ""), one.last_modified_date_time
-            )
+            folder, time = one.parent_folder_id, one.last_modified_date_time or ""
+            if folder:
+                self._marks[folder] = max(self._marks.get(folder, ""), time)
+            else:  # it may lie anywhere
+                self._overflows += 1
         if len(new) == len(found) == LATEST and not is_first:
             self._overflows += 1
         self._latest = told
@@ -208,7 +210,7 @@ class Folders:
             paths = [f"{self._client.user}/mailFolders/{name}?$select=id" for name in WELL_KNOWN]
             parts = await self._client.batch(paths)
             self._well_known = {
-                FolderId(_decoded(self._client, _one, part.body).id): name
+                FolderId(self._client.decoded(_one, part.body).id): name
                 for name, part in zip(WELL_KNOWN, parts, strict=True)
                 if part.fault is None
             }
@@ -223,10 +225,3 @@ def _merged(before: _Folder, now: _Folder) -> _Folder:
         if getattr(now, name) in (None, "")
     }
     return msgspec.structs.replace(now, **missing)
-
-
-def _decoded(client: Client, decoder: Any, body: bytes) -> Any:
-    try:
-        return decoder.decode(body)
-    except msgspec.MsgspecError as error:
-        raise client.not_understood() from error

@@ -125,6 +125,7 @@ class Attachments(msgspec.Struct):
     """A page of attachments."""
 
     value: list[Attached] = msgspec.field(default_factory=list)
+    next_link: str | None = msgspec.field(default=None, name="@odata.nextLink")
 
 
 def may_have_attachments(message: Message) -> bool:

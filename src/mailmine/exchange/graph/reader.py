@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 import msgspec
@@ -11,7 +11,7 @@ import msgspec
 from mailmine import metrics
 from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope, Where
 from mailmine.exchange.graph import codes, cursor as cursors
-from mailmine.exchange.graph.client import MOST_IN_BATCH, Client, Part, Throttled
+from mailmine.exchange.graph.client import MOST_IN_BATCH, Client, Part, Read, Throttled
 from mailmine.exchange.graph.cursor import Place
 from mailmine.exchange.graph.folders import Folders
 from mailmine.exchange.graph.messages import (
@@ -50,6 +50,8 @@ IDS: Final = "id,receivedDateTime,isRead,lastModifiedDateTime"
 """What is asked for where ids alone are wanted; whatever changes of a message changes one of these."""
 EMPTY_PAGES: Final = 20
 """Empty pages with a link to the next that are followed in one call."""
+MOST_PAGES: Final = 100
+"""Pages of one list of attachments."""
 DELTA_LOOPS: Final = "delta_loops"
 """A link led to itself (exchange.md, part C, row 17)."""
 
@@ -62,7 +64,7 @@ class _Page(msgspec.Struct):
 
 _page = msgspec.json.Decoder(_Page)
 _message = msgspec.json.Decoder(Message)
-_attachments = msgspec.json.Decoder(Attachments)
+_attachments = msgspec.json.Decoder(Attachments, strict=False)
 
 
 class GraphReader:
@@ -111,7 +113,7 @@ class GraphReader:
         if cursor is not None:
             place = cursors.read(cursor)
         else:
-            place = self._beginning(folder, since, outlined=outlined)
+            place = self._beginning(folder, since, self._size(folder, limit), outlined=outlined)
         if place is None:
             return self._lost("SyncStateInvalid")
         if cursor is None:
@@ -130,7 +132,12 @@ class GraphReader:
         except ExchangeError as error:
             return self._judge(folder, place, error)
 
-    def _beginning(self, folder: FolderId, since: datetime | None, *, outlined: bool) -> Place:
+    def _size(self, folder: FolderId, limit: int) -> int:
+        return max(1, min(limit, MOST_CHANGES, self._limits.get(folder, MOST_CHANGES)))
+
+    def _beginning(
+        self, folder: FolderId, since: datetime | None, size: int, *, outlined: bool
+    ) -> Place:
         if not self._has_delta or folder in self._listed_only:
             return Place("l")
         if folder in self._ids_alone:
@@ -141,7 +148,7 @@ class GraphReader:
         if (
             since is not None
         ):  # a delta that is filtered ends after 5,000 (part C, row 22); a list does not
-            return Place("s", f"{path}?{_query()}&{_received(since)}")
+            return Place("s", f"{path}?{_query()}&{_received(since)}&$top={size}")
         return Place("d", f"{path}/delta?{_query()}")
 
     def _beginning_of_ids(self, folder: FolderId) -> Place:
@@ -151,7 +158,7 @@ class GraphReader:
     async def _delta(self, folder: FolderId, place: Place, limit: int) -> ChangePage | CursorLost:
         """Follow the delta of a folder to the next page that holds anything."""
         links = self._links.setdefault(folder, set())
-        size = max(1, min(limit, MOST_CHANGES, self._limits.get(folder, MOST_CHANGES)))
+        size = self._size(folder, limit)
         path = place.path
         for _ in range(EMPTY_PAGES):
             links.add(path)
@@ -175,9 +182,7 @@ class GraphReader:
 
     async def _list_since(self, folder: FolderId, place: Place, limit: int) -> ChangePage:
         """List whole messages, those that are wanted alone. What arrives meanwhile is found by the ids afterwards."""
-        size = max(1, min(limit, MOST_CHANGES, self._limits.get(folder, MOST_CHANGES)))
-        path = place.path if "$skip" in place.path else f"{place.path}&$top={size}"
-        page = await self._read(path, size)
+        page = await self._read(place.path, self._size(folder, limit))
         self._grow(folder)
         following = self._client.path_of(page.next_link) if page.next_link else None
         after = (
@@ -201,8 +206,7 @@ class GraphReader:
 
     async def _read(self, path: str, size: int) -> _Page:
         prefer = f"{IMMUTABLE}, odata.maxpagesize={size}"
-        page: _Page = self._decoded(_page, await self._client.get(path, prefer=prefer))
-        return page
+        return self._client.decoded(_page, await self._client.get(path, prefer=prefer))
 
     def _judge(self, folder: FolderId, place: Place, error: ExchangeError) -> CursorLost | Fault:
         """Say what a failed page means for its folder; what concerns the mailbox is raised."""
@@ -272,12 +276,38 @@ class GraphReader:
         found: dict[str, tuple[Attachment, ...] | Fault] = {}
         query = f"attachments?$select={ATTACHMENTS}&$top=500"
         for id_, part in await self._batched(ids, [f"{self._at(id_)}/{query}" for id_ in ids]):
-            if part.fault is None:
-                listed = self._decoded(_attachments, part.body).value
-                found[id_] = tuple(read_attachment(one) for one in listed)
-            else:
-                found[id_] = replace(part.fault, scope=Scope.ITEM)
+            listed = await self._listed(part)
+            found[id_] = replace(listed, scope=Scope.ITEM) if isinstance(listed, Fault) else listed
         return found
+
+    async def _listed(self, part: Part) -> tuple[Attachment, ...] | Fault:
+        """Read a list of attachments, page by page where the server pages it."""
+        page = self._read_part(_attachments, part)
+        listed: list[Attachment] = []
+        for _ in range(MOST_PAGES):
+            if isinstance(page, Fault):
+                return page
+            listed += [read_attachment(one) for one in page.value]
+            if not page.next_link or not page.value:
+                break
+            path = self._client.path_of(page.next_link)
+            try:
+                body = await self._client.get(path, prefer=IMMUTABLE)
+            except ExchangeError as error:
+                if error.fault.where is not Where.GRAPH or _is_beyond(error.fault):
+                    raise
+                return error.fault
+            page = self._read_part(_attachments, Part(body, None))
+        return tuple(listed)
+
+    def _read_part(self, decoder: "msgspec.json.Decoder[Read]", part: Part) -> Read | Fault:
+        """Read one part of a batch; one that makes no sense stops none of the others."""
+        if part.fault is not None:
+            return part.fault
+        try:
+            return self._client.decoded(decoder, part.body)
+        except ExchangeError as error:
+            return error.fault
 
     async def newest(
         self, folder: FolderId, *, since: datetime, limit: int
@@ -301,23 +331,21 @@ class GraphReader:
         for start in range(0, len(items), MOST_IN_BATCH):
             ids = items[start : start + MOST_IN_BATCH]
             parts = await self._batched(ids, [f"{self._at(id_)}?{_query()}" for id_ in ids])
-            good = [self._decoded(_message, part.body) for _, part in parts if part.fault is None]
+            told = [(ItemId(id_), self._read_part(_message, part)) for id_, part in parts]
+            good = [one for _, one in told if isinstance(one, Message)]
             read = {str(item.id): item for item in await self._items(good)}
             yield [
-                read.get(str(id_)) or ItemGone(id=ItemId(id_))
-                if part.fault is None
-                else _failed(ItemId(id_), part.fault)
-                for id_, part in parts
+                _failed(id_, one)
+                if isinstance(one, Fault)
+                else read.get(str(id_)) or ItemGone(id=id_)
+                for id_, one in told
             ]
 
     async def outlines(self, items: Sequence[ItemId]) -> Mapping[ItemId, Item]:
         """Read items without what is large, twenty a request."""
         paths = [f"{self._at(id_)}?{_query(OUTLINE)}" for id_ in items]
-        found = [
-            read_message(self._decoded(_message, part.body), ())
-            for _, part in await self._batched(items, paths)
-            if part.fault is None
-        ]
+        told = [self._read_part(_message, part) for _, part in await self._batched(items, paths)]
+        found = [read_message(one, ()) for one in told if isinstance(one, Message)]
         return {item.id: item for item in found if isinstance(item, Item)}
 
     async def locate(self, items: Sequence[ItemId]) -> Mapping[ItemId, FolderId | None]:
@@ -325,10 +353,11 @@ class GraphReader:
         places: dict[ItemId, FolderId | None] = {}
         paths = [f"{self._at(id_)}?$select=id,parentFolderId" for id_ in items]
         for id_, part in await self._batched(items, paths):
-            if part.fault is None:
-                folder = self._decoded(_message, part.body).parent_folder_id
+            one = self._read_part(_message, part)
+            if isinstance(one, Message):
+                folder = one.parent_folder_id
                 places[ItemId(id_)] = FolderId(folder) if folder else None
-            elif part.fault.code in codes.GONE:
+            elif one.code in codes.GONE:
                 places[ItemId(id_)] = None
         return places
 
@@ -339,7 +368,8 @@ class GraphReader:
             raise self._client.error(Code.NO_CONTENT, message, scope=Scope.ITEM)
         path = f"{self._at(item)}/attachments/{attachment.id}/$value"
         try:
-            async for piece in self._client.stream(path):
+            may_be_page = "html" in attachment.content_type
+            async for piece in self._client.stream(path, may_be_page=may_be_page):
                 yield piece
         except ExchangeError as error:
             fault = error.fault
@@ -366,12 +396,6 @@ class GraphReader:
                     raise ExchangeError(part.fault)
             found += zip(ids[start : start + MOST_IN_BATCH], parts, strict=True)
         return found
-
-    def _decoded(self, decoder: "msgspec.json.Decoder[Any]", body: bytes) -> Any:
-        try:
-            return decoder.decode(body)
-        except msgspec.MsgspecError as error:
-            raise self._client.not_understood() from error
 
 
 def _query(select: str = SELECT) -> str:

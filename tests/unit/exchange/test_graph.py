@@ -1,0 +1,394 @@
+"""What Graph may legally say, and what servers, gateways and recordings in its place do say."""
+
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from multidict import CIMultiDict
+
+from mailmine.exchange import Limits
+from mailmine.exchange.credentials import Basic
+from mailmine.exchange.faults import Code, ExchangeError, Scope, Where
+from mailmine.exchange.graph.account import GraphAccount
+from mailmine.exchange.graph.reader import GraphReader
+from mailmine.exchange.http import Request, Response
+from mailmine.exchange.reader import ChangeKind, ChangePage, Item, ItemFault
+from mailmine.exchange.session import Session
+from mailmine.model.email import Address, Attachment
+from mailmine.model.ids import AttachmentId, FolderId, ItemId
+from mailmine.model.integration import Backend, Connection
+from tests.unit.exchange.fakes import ADDRESS, FakeClock
+
+ROOT = "https://graph.example.com/v1.0"
+USER = f"{ROOT}/users/{ADDRESS}"
+INBOX = FolderId("inbox-id")
+JSON = {"Content-Type": "application/json; odata.metadata=minimal", "request-id": "r1"}
+PAGE = {"Content-Type": "text/html; charset=utf-8"}
+
+
+@dataclass(frozen=True)
+class Said:
+    """An answer."""
+
+    body: Any
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=lambda: JSON)
+
+    @property
+    def bytes(self) -> bytes:
+        return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
+
+
+Answering = Callable[[str], Any]
+
+
+@dataclass
+class FakeGraph:
+    """A transport that answers each path by a function, also those in a batch."""
+
+    answer: Answering
+    asked: list[str] = field(default_factory=list)
+    of_batch: Callable[[list[dict[str, Any]]], Any] = lambda parts: {"responses": parts}
+
+    @asynccontextmanager
+    async def send(self, request: Request) -> AsyncIterator[Response]:
+        path = request.url.removeprefix(f"{ROOT}/")
+        said = self._batch(request.body) if path == "$batch" else self._said(path)
+
+        async def pieces() -> AsyncIterator[bytes]:
+            yield said.bytes
+
+        yield Response(status=said.status, headers=CIMultiDict(said.headers), pieces=pieces())
+
+    def _said(self, path: str) -> Said:
+        self.asked.append(path)
+        said = self.answer(path)
+        return said if isinstance(said, Said) else Said(said)
+
+    def _batch(self, body: bytes) -> Said:
+        asked = json.loads(body)["requests"]
+        parts = []
+        for one in asked:
+            said = self._said(one["url"].removeprefix("/"))
+            part = {"id": one["id"], "status": said.status, "headers": dict(said.headers)}
+            parts.append(part | {"body": said.body})
+        return Said(self.of_batch(parts))
+
+    async def aclose(self) -> None:
+        """Nothing to let go of."""
+
+
+def reading(answer: Answering) -> tuple[GraphReader, FakeGraph]:
+    graph = FakeGraph(answer)
+    connection = Connection(
+        endpoint="https://graph.example.com", username="svc", backend=Backend.GRAPH
+    )
+    session = Session(
+        connection, Basic("svc", "geheim"), transport=graph, limits=Limits(), clock=FakeClock()
+    )
+    return GraphAccount(session).reader(ADDRESS), graph
+
+
+def message(id_: str, **others: Any) -> dict[str, Any]:
+    """Write a whole message."""
+    return {
+        "@odata.etag": 'W/"x"',
+        "id": id_,
+        "subject": f"About {id_}",
+        "receivedDateTime": "2024-02-29T08:00:00Z",
+        "body": {"contentType": "text", "content": "Hello"},
+        "hasAttachments": False,
+        **others,
+    }
+
+
+async def page_of(answer: Any, **how: Any) -> ChangePage:
+    reader, _ = reading(lambda path: {"value": []} if "/attachments" in path else answer)
+    page = await reader.changes(INBOX, None, limit=10, **how)
+    assert isinstance(page, ChangePage), page
+    return page
+
+
+async def item_of(**others: Any) -> Item:
+    page = await page_of({"value": [message("A", **others)], "@odata.deltaLink": f"{USER}/x?d=1"})
+    item = page.changes[0].item
+    assert item is not None
+    return item
+
+
+def delta(*messages: Any, link: str = f"{USER}/mailFolders/f/messages/delta?$deltatoken=1") -> Any:
+    return {"value": list(messages), "@odata.deltaLink": link}
+
+
+@pytest.mark.parametrize(
+    ("link", "path"),
+    [
+        (f"{ROOT}/users/x/delta?$skiptoken=a%2Bb%2F%3D", "users/x/delta?$skiptoken=a%2Bb%2F%3D"),
+        ("https://GRAPH.example.com:443/v1.0/users/x?%24skip=1", "users/x?%24skip=1"),
+        ("/v1.0/users('a%40b')/delta?$skiptoken=1", "users('a%40b')/delta?$skiptoken=1"),
+        ("users/x/delta?$skiptoken=1", "users/x/delta?$skiptoken=1"),
+        ("https://graph.microsoft.com/v1.0/users/x?$skip=1", "users/x?$skip=1"),
+        ("https://microsoftgraph.chinacloudapi.cn/v1.0/users/x?$skip=1", "users/x?$skip=1"),
+        ("http://graph.example.com/v1.0/users/x?$skip=1", "users/x?$skip=1"),
+    ],
+)
+def test_a_link_is_read_however_it_is_written(link: str, path: str) -> None:
+    reader, _ = reading(lambda _: {})
+    assert reader._client.path_of(link) == path
+
+
+@pytest.mark.parametrize(
+    ("link", "code"),
+    [
+        ("https://evil.example/v1.0/users/x?$skip=1", Code.REDIRECTED),
+        ("https://graph.example.com.evil.example/v1.0/users/x", Code.REDIRECTED),
+        ("https://graph.example.com/beta/users/x", Code.MALFORMED_ANSWER),
+        ("https://[graph.example.com/v1.0/users/x", Code.MALFORMED_ANSWER),
+        ("https://graph.example.com:x/v1.0/users/x", Code.MALFORMED_ANSWER),
+        ("", Code.MALFORMED_ANSWER),
+    ],
+)
+def test_a_link_that_leads_nowhere_is_not_followed(link: str, code: Code) -> None:
+    reader, _ = reading(lambda _: {})
+    with pytest.raises(ExchangeError) as raised:
+        reader._client.path_of(link)
+    assert raised.value.fault.code == code
+
+
+async def test_the_next_page_of_a_list_is_asked_for_as_its_link_says() -> None:
+    following = f"{USER}/mailFolders/inbox-id/messages?%24top=10&%24skip=10"
+
+    def answer(path: str) -> Any:
+        if "%24skip" in path:
+            return {"value": [message("B")]}
+        return {"value": [message("A")], "@odata.nextLink": following}
+
+    reader, graph = reading(answer)
+    since = datetime(2024, 1, 1, tzinfo=UTC)
+    first = await reader.changes(INBOX, None, limit=10, since=since)
+    assert isinstance(first, ChangePage)
+    second = await reader.changes(INBOX, first.cursor, limit=10, since=since)
+    assert isinstance(second, ChangePage)
+    assert [one.item_id for one in (*first.changes, *second.changes)] == ["A", "B"]
+    assert graph.asked[0].count("$top=10") == 1
+    assert graph.asked[-1] == following.removeprefix(f"{ROOT}/")
+
+
+async def test_a_message_with_null_for_everything_is_an_email() -> None:
+    names = (
+        "subject from sender toRecipients ccRecipients bccRecipients replyTo sentDateTime internetMessageId "
+        "internetMessageHeaders importance isRead isDraft hasAttachments categories conversationId parentFolderId"
+    )
+    item = await item_of(**dict.fromkeys(names.split()))
+    assert (item.email.subject, item.email.from_, item.email.to) == ("", None, ())
+
+
+async def test_addresses_are_read_of_whatever_kind_they_are() -> None:
+    legacy = "/O=EXCHANGELABS/OU=EXCHANGE ADMINISTRATIVE GROUP/CN=RECIPIENTS/CN=ANN"
+    item = await item_of(
+        sender={"emailAddress": {"name": "Ann", "address": legacy}},
+        toRecipients=[
+            {"emailAddress": {"name": "Only a name"}},
+            {"emailAddress": {"name": "", "address": ""}},
+            {"emailAddress": None},
+            {},
+            {"emailAddress": {"name": "bob@x", "address": "bob@x"}, "@odata.type": "#odd"},
+        ],
+    )
+    assert item.email.from_ == Address("Ann", legacy)
+    assert item.email.to == (Address("Only a name", ""), Address("", "bob@x"))
+
+
+@pytest.mark.parametrize(
+    ("written", "read_as"),
+    [
+        ("2024-02-29T08:00:00.1234567Z", datetime(2024, 2, 29, 8, 0, 0, 123_456, tzinfo=UTC)),
+        ("2024-02-29T08:00:00", datetime(2024, 2, 29, 8, tzinfo=UTC)),
+        ("2024-02-29T08:00:00.0000000+05:30", datetime(2024, 2, 29, 2, 30, tzinfo=UTC)),
+        ("0001-01-01T00:00:00Z", None),
+    ],
+)
+async def test_times_are_utc_whatever_is_written(written: str, read_as: datetime | None) -> None:
+    assert (await item_of(sentDateTime=written)).email.sent_at == read_as
+
+
+@pytest.mark.parametrize("reason", ["changed", "deleted", None])
+async def test_what_left_is_gone_from_the_folder_for_whatever_reason(reason: str | None) -> None:
+    page = await page_of(delta({"@removed": {"reason": reason}, "id": "A"}))
+    assert [(one.kind, one.item_id) for one in page.changes] == [(ChangeKind.GONE, "A")]
+
+
+async def test_an_empty_page_may_end_with_a_place_to_go_on_from() -> None:
+    page = await page_of(delta())
+    assert (page.changes, page.is_last) == ((), True)
+    assert page.cursor == f"d users/{ADDRESS}/mailFolders/f/messages/delta?$deltatoken=1"
+
+
+@pytest.mark.parametrize(
+    ("before", "subject"),
+    [(b"\xef\xbb\xbf", b"Order"), (b"\r\n ", b"Order"), (b"", b"Gr\xf6sse")],
+)
+async def test_json_with_a_mark_or_with_bytes_that_are_none_of_its_letters_is_read(
+    before: bytes, subject: bytes
+) -> None:
+    written = json.dumps(delta(message("A"))).encode().replace(b"About A", subject)
+    page = await page_of(Said(before + written))
+    item = page.changes[0].item
+    assert item is not None
+    assert item.email.subject == subject.decode("utf-8", "replace")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"null", b"[]", b'{"value": 1}', b'{"value":[{"@removed":' + b"[" * 100_000],
+    ids=["nothing", "null", "list", "number", "endless"],
+)
+async def test_whatever_is_no_json_is_said_to_make_no_sense(body: bytes) -> None:
+    reader, _ = reading(lambda _: Said(body))
+    with pytest.raises(ExchangeError) as raised:
+        await reader.folders()
+    assert raised.value.fault.code == Code.MALFORMED_ANSWER
+
+
+async def test_numbers_may_be_written_as_texts_or_with_a_point() -> None:
+    def answer(path: str) -> Any:
+        if path.partition("?")[0].endswith("/messages"):
+            return {"value": []}
+        if "/mailFolders/delta" in path:
+            folder = {
+                "id": "in",
+                "displayName": "null",
+                "totalItemCount": "7",
+                "unreadItemCount": 2.0,
+            }
+            return {"value": [folder], "@odata.deltaLink": f"{USER}/mailFolders/delta?t=1"}
+        return {"id": "in"}
+
+    reader, _ = reading(answer)
+    (folder,) = (await reader.folders()).folders
+    assert (folder.path, folder.total) == (("null",), 7)
+
+
+async def test_a_message_modified_last_that_does_not_say_where_it_lies_may_lie_anywhere() -> None:
+    time = None
+
+    def answer(path: str) -> Any:
+        if path.partition("?")[0].endswith("/messages"):
+            return {"value": [{"id": "A", "parentFolderId": None, "lastModifiedDateTime": time}]}
+        if "/mailFolders/delta" in path:
+            return {
+                "value": [{"id": "in", "displayName": "Inbox"}],
+                "@odata.deltaLink": f"{USER}/d?t=1",
+            }
+        return {"id": path.rpartition("/")[2].partition("?")[0]}
+
+    reader, _ = reading(answer)
+    (before,) = (await reader.folders()).folders
+    time = "2024-02-29T08:00:00Z"
+    (after,) = (await reader.folders()).folders
+    assert before.path == after.path == ("Inbox",)
+    assert before.last_change != after.last_change
+
+
+async def fetched(reader: GraphReader, *ids: str) -> list[Any]:
+    return [one async for batch in reader.fetch([ItemId(id_) for id_ in ids]) for one in batch]
+
+
+def id_in(path: str) -> str:
+    return path.partition("/messages/")[2].partition("?")[0]
+
+
+async def test_the_parts_of_a_batch_come_in_any_order_and_without_headers() -> None:
+    reader, graph = reading(lambda path: message(id_in(path)))
+    graph.of_batch = lambda parts: {
+        "responses": [part | {"headers": None} for part in reversed(parts)]
+    }
+    got = await fetched(reader, "A", "B", "C")
+    assert [(one.id, one.email.subject) for one in got] == [(id_, f"About {id_}") for id_ in "ABC"]
+
+
+@pytest.mark.parametrize(
+    "body", [{"id": "B", "subject": 7}, "PGh0bWw+", None, [], {"id": "B", "body": "no"}]
+)
+async def test_c12_a_message_that_makes_no_sense_stops_none_of_its_neighbours(body: Any) -> None:
+    reader, _ = reading(lambda path: body if id_in(path) == "B" else message(id_in(path)))
+    got = await fetched(reader, "A", "B", "C")
+    assert [type(one) for one in got] == [Item, ItemFault, Item]
+    assert (got[1].id, got[1].fault.code, got[1].fault.scope) == (
+        "B",
+        Code.MALFORMED_ANSWER,
+        Scope.ITEM,
+    )
+    assert list(await reader.outlines([ItemId("A"), ItemId("B")])) == ["A"]
+    assert list(await reader.locate([ItemId("A"), ItemId("B")])) == ["A"]
+
+
+async def test_c12_a_part_that_is_not_answered_stops_none_of_the_others() -> None:
+    reader, graph = reading(lambda path: message(id_in(path)))
+    graph.of_batch = lambda parts: {"responses": [part for part in parts if part["id"] != "1"]}
+    got = await fetched(reader, "A", "B", "C")
+    assert [type(one) for one in got] == [Item, ItemFault, Item]
+
+
+async def test_one_part_that_is_throttled_holds_the_mailbox_for_as_long_as_it_says() -> None:
+    busy = Said({"error": {"code": "ApplicationThrottled"}}, 429, {"retry-after": "7.5"})
+    reader, _ = reading(lambda path: busy if id_in(path) == "B" else message(id_in(path)))
+    with pytest.raises(ExchangeError) as raised:
+        await fetched(reader, "A", "B")
+    assert raised.value.fault.retry_after == timedelta(seconds=7.5)
+
+
+async def test_attachments_are_read_page_by_page_where_the_server_pages_them() -> None:
+    def answer(path: str) -> Any:
+        if "/attachments" not in path:
+            return message("A", hasAttachments=True)
+        file = {"@odata.type": "#microsoft.graph.fileAttachment", "size": 3}
+        if "skip" in path:
+            return {"value": [file | {"id": "b", "name": "b.pdf"}]}
+        following = f"{USER}/messages/A/attachments?%24skip=1"
+        return {"value": [file | {"id": "a", "name": "a.pdf"}], "@odata.nextLink": following}
+
+    reader, _ = reading(answer)
+    (item,) = await fetched(reader, "A")
+    assert [one.name for one in item.email.attachments] == ["a.pdf", "b.pdf"]
+
+
+async def test_an_attachment_of_a_kind_that_is_not_known_is_a_file() -> None:
+    def answer(path: str) -> Any:
+        if "/attachments" not in path:
+            return message("A", hasAttachments=True)
+        odd = {"@odata.type": "#microsoft.graph.attachmentOf2031", "@odata.mediaContentType": "x/y"}
+        return {"value": [odd | {"id": "a", "name": None, "contentType": None, "size": "12"}]}
+
+    reader, _ = reading(answer)
+    (item,) = await fetched(reader, "A")
+    assert [(one.name, one.size) for one in item.email.attachments] == [("", 12)]
+
+
+async def test_a_page_of_a_proxy_is_not_taken_for_an_answer_of_graph() -> None:
+    reader, _ = reading(lambda _: Said(b"<html><form action=login>", headers=PAGE))
+    with pytest.raises(ExchangeError) as raised:
+        await reader.changes(INBOX, None, limit=10)
+    fault = raised.value.fault
+    assert (fault.where, fault.code) == (Where.CLIENT, Code.NOT_EXCHANGE)
+    assert "Exchange.asmx" not in fault.message
+    assert "proxy" in fault.message
+
+
+async def content_of(said: Said, content_type: str) -> bytes:
+    reader, _ = reading(lambda _: said)
+    file = Attachment(name="a", content_type=content_type, size=1, id=AttachmentId("a"))
+    return b"".join([piece async for piece in reader.attachment(ItemId("A"), file)])
+
+
+async def test_a_page_of_a_proxy_is_not_taken_for_an_attachment_but_one_that_was_sent_is() -> None:
+    html = b"<html>Hello</html>"
+    with pytest.raises(ExchangeError) as raised:
+        await content_of(Said(html, headers=PAGE), "application/pdf")
+    assert raised.value.fault.code == Code.NOT_EXCHANGE
+    assert await content_of(Said(html, headers=PAGE), "text/html") == html
+    assert await content_of(Said(html, headers=PAGE | {"request-id": "1"}), "x/y") == html
