@@ -116,6 +116,25 @@ async def test_a_change_inside_changes_the_hint_and_a_silent_server_gives_none()
     assert silent.last_change is None
 
 
+@pytest.mark.parametrize("empty", [found(), "", '<m:RootFolder TotalItemsInView="0"/>'])
+async def test_a_mailbox_without_folders_is_one_that_we_cannot_see(empty: str) -> None:
+    visible = WELL_KNOWN_ONLY
+
+    def answer(asked: Asked) -> str:
+        if asked.operation == "GetFolder":
+            return answers("GetFolder", *visible)
+        return answers("FindFolder", empty)
+
+    reader = reading(answer).reader
+    tree = await reader.folders()
+    assert [one.path for one in tree.folders] == [("Posteingang",)]
+    assert not tree.is_complete
+    visible = [failed("GetFolder", "ErrorFolderNotFound")] * 5
+    with pytest.raises(ExchangeError) as raised:
+        await reader.folders()
+    assert raised.value.fault.code == "ErrorAccessDenied"
+
+
 async def test_a_server_that_pages_is_followed_to_the_end_also_where_the_first_page_stays_the_same() -> (
     None
 ):

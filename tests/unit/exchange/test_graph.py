@@ -294,6 +294,13 @@ async def test_a_message_modified_last_that_does_not_say_where_it_lies_may_lie_a
     assert before.last_change != after.last_change
 
 
+async def test_a_mailbox_without_folders_makes_no_sense() -> None:
+    reader, _ = reading(lambda _: {"value": [], "@odata.deltaLink": f"{USER}/mailFolders/delta?t"})
+    with pytest.raises(ExchangeError) as raised:
+        await reader.folders()
+    assert raised.value.fault.code == Code.MALFORMED_ANSWER
+
+
 async def fetched(reader: GraphReader, *ids: str) -> list[Any]:
     return [one async for batch in reader.fetch([ItemId(id_) for id_ in ids]) for one in batch]
 

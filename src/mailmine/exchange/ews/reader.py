@@ -104,7 +104,11 @@ class EwsReader:
         except ExchangeError as error:
             if error.fault.code not in codes.MAY_NOT_SEE or self._root != ROOT:
                 raise
-            return await self._visible_folders(error)
+            return await self._visible_folders(error.fault)
+        if (
+            not listed and self._root == ROOT
+        ):  # there is an inbox at least: it is us who see nothing
+            return await self._visible_folders(None)
         if not self._well_known and self._root == ROOT:
             self._remember_well_known(await self._get_well_known())
         if self._tree is None or self._tree[0] is not listed:
@@ -185,7 +189,7 @@ class EwsReader:
             if folder is not None
         }
 
-    async def _visible_folders(self, denied: ExchangeError) -> FolderTree:
+    async def _visible_folders(self, denied: Fault | None) -> FolderTree:
         """Read what a delegate may see who may not see the root (exchange.md, measured traps, 4)."""
         found: list[ListedFolder | None] = []
         try:
@@ -196,7 +200,7 @@ class EwsReader:
         tops = [folder for folder in found if folder is not None]
         if not tops:  # Exchange has several words for it, some of them those of a missing item
             fault = self._client.fault("ErrorAccessDenied")
-            raise ExchangeError(replace(fault, request_id=denied.fault.request_id)) from denied
+            raise ExchangeError(replace(fault, request_id=denied.request_id if denied else None))
         self._remember_well_known(found)
         below: list[ListedFolder] = []
         try:

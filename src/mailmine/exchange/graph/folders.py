@@ -79,6 +79,9 @@ class Folders:
             await self._load()
         elif not await self._refresh():
             return self._tree
+        if not self._known:  # every mailbox has some: none of those known is to count as gone
+            self._link = None
+            raise self._client.not_understood()
         self._tree = FolderTree(
             folders=make_tree(self._listed(), await self._names()), is_complete=True
         )
