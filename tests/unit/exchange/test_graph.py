@@ -52,10 +52,12 @@ class FakeGraph:
 
     answer: Answering
     asked: list[str] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
     of_batch: Callable[[list[dict[str, Any]]], Any] = lambda parts: {"responses": parts}
 
     @asynccontextmanager
     async def send(self, request: Request) -> AsyncIterator[Response]:
+        self.requests.append(request)
         path = request.url.removeprefix(f"{ROOT}/")
         said = self._batch(request.body) if path == "$batch" else self._said(path)
 
@@ -102,6 +104,7 @@ def message(id_: str, **others: Any) -> dict[str, Any]:
         "receivedDateTime": "2024-02-29T08:00:00Z",
         "body": {"contentType": "text", "content": "Hello"},
         "hasAttachments": False,
+        "parentFolderId": "f",
         **others,
     }
 
@@ -319,7 +322,7 @@ async def test_the_parts_of_a_batch_come_in_any_order_and_without_headers() -> N
 
 
 @pytest.mark.parametrize(
-    "body", [{"id": "B", "subject": 7}, "PGh0bWw+", None, [], {"id": "B", "body": "no"}]
+    "body", [{"id": "B", "subject": 7}, "PGh0bWw+", None, [], {}, {"id": "B", "body": "no"}]
 )
 async def test_c12_a_message_that_makes_no_sense_stops_none_of_its_neighbours(body: Any) -> None:
     reader, _ = reading(lambda path: body if id_in(path) == "B" else message(id_in(path)))
@@ -339,6 +342,34 @@ async def test_c12_a_part_that_is_not_answered_stops_none_of_the_others() -> Non
     graph.of_batch = lambda parts: {"responses": [part for part in parts if part["id"] != "1"]}
     got = await fetched(reader, "A", "B", "C")
     assert [type(one) for one in got] == [Item, ItemFault, Item]
+
+
+async def test_a_batch_without_any_answer_is_held_against_none_of_the_messages() -> None:
+    reader, graph = reading(lambda path: message(id_in(path)))
+    graph.of_batch = lambda _: {"error": {"code": "UnknownError"}}
+    with pytest.raises(ExchangeError) as raised:
+        await fetched(reader, "A", "B")
+    assert raised.value.fault.code == Code.MALFORMED_ANSWER
+
+
+async def test_a_message_that_has_another_id_in_the_answer_is_the_one_that_was_asked_for() -> None:
+    def answer(path: str) -> Any:
+        if "/attachments" in path:
+            return {"value": [{"id": "a", "name": "a.pdf"}]}
+        return message("AAkALgAA=", hasAttachments=True)
+
+    reader, graph = reading(answer)
+    (item,) = await fetched(reader, "A")
+    assert (item.id, item.email.attachments[0].name) == ("A", "a.pdf")
+    assert "/messages/A/attachments" in graph.asked[-1]
+    assert list(await reader.outlines([ItemId("A")])) == ["A"]
+    assert await reader.locate([ItemId("A")]) == {"A": "f"}
+
+
+async def test_a_message_that_does_not_say_where_it_lies_is_not_gone() -> None:
+    gone = Said({"error": {"code": "ErrorItemNotFound"}}, 404)
+    reader, _ = reading(lambda path: gone if id_in(path) == "B" else {"id": "A"})
+    assert await reader.locate([ItemId("A"), ItemId("B")]) == {"B": None}
 
 
 async def test_one_part_that_is_throttled_holds_the_mailbox_for_as_long_as_it_says() -> None:
@@ -399,3 +430,12 @@ async def test_a_page_of_a_proxy_is_not_taken_for_an_attachment_but_one_that_was
     assert raised.value.fault.code == Code.NOT_EXCHANGE
     assert await content_of(Said(html, headers=PAGE), "text/html") == html
     assert await content_of(Said(html, headers=PAGE | {"request-id": "1"}), "x/y") == html
+
+
+async def test_content_is_asked_for_unpacked_because_nobody_notices_where_what_is_packed_ends_early() -> (
+    None
+):
+    reader, graph = reading(lambda _: Said(b"%PDF"))
+    file = Attachment(name="a", content_type="x/y", size=1, id=AttachmentId("a"))
+    assert [piece async for piece in reader.attachment(ItemId("A"), file)] == [b"%PDF"]
+    assert graph.requests[0].headers["Accept-Encoding"] == "identity"

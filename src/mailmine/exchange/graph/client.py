@@ -145,6 +145,8 @@ class Client:
         ) as (response, ticket):
             body = await self._read(response, ticket)
         parts = {part.id: part for part in self.decoded(_batch, body).responses}
+        if paths and not parts:
+            raise self.not_understood()
         return [self._part(parts.get(str(number)), response) for number in range(len(paths))]
 
     async def stream(self, path: str, *, may_be_page: bool) -> AsyncGenerator[bytes, None]:
@@ -159,7 +161,8 @@ class Client:
 
         async with self._line.send(
             b"",
-            self._headers(""),
+            # What is packed may end too early without that being noticed.
+            self._headers("") | {"Accept-Encoding": "identity"},
             url=self._root + path,
             method="GET",
             operation=operation_of(path),

@@ -330,36 +330,42 @@ class GraphReader:
         """Read items, twenty a request."""
         for start in range(0, len(items), MOST_IN_BATCH):
             ids = items[start : start + MOST_IN_BATCH]
-            parts = await self._batched(ids, [f"{self._at(id_)}?{_query()}" for id_ in ids])
-            told = [(ItemId(id_), self._read_part(_message, part)) for id_, part in parts]
-            good = [one for _, one in told if isinstance(one, Message)]
-            read = {str(item.id): item for item in await self._items(good)}
+            told = await self._messages(ids, _query())
+            good = [one for one in told.values() if isinstance(one, Message)]
+            read = {item.id: item for item in await self._items(good)}
             yield [
-                _failed(id_, one)
-                if isinstance(one, Fault)
-                else read.get(str(id_)) or ItemGone(id=id_)
-                for id_, one in told
+                _failed(id_, one) if isinstance(one, Fault) else read[id_]
+                for id_, one in ((id_, told[id_]) for id_ in ids)
             ]
 
     async def outlines(self, items: Sequence[ItemId]) -> Mapping[ItemId, Item]:
         """Read items without what is large, twenty a request."""
-        paths = [f"{self._at(id_)}?{_query(OUTLINE)}" for id_ in items]
-        told = [self._read_part(_message, part) for _, part in await self._batched(items, paths)]
-        found = [read_message(one, ()) for one in told if isinstance(one, Message)]
+        told = await self._messages(items, _query(OUTLINE))
+        found = [read_message(one, ()) for one in told.values() if isinstance(one, Message)]
         return {item.id: item for item in found if isinstance(item, Item)}
 
     async def locate(self, items: Sequence[ItemId]) -> Mapping[ItemId, FolderId | None]:
         """Ask for the folder of each item; what fails is left out."""
         places: dict[ItemId, FolderId | None] = {}
-        paths = [f"{self._at(id_)}?$select=id,parentFolderId" for id_ in items]
-        for id_, part in await self._batched(items, paths):
+        for id_, one in (await self._messages(items, "$select=id,parentFolderId")).items():
+            if isinstance(one, Fault):
+                if one.code in codes.GONE:
+                    places[id_] = None
+            elif one.parent_folder_id:
+                places[id_] = FolderId(one.parent_folder_id)
+        return places
+
+    async def _messages(self, ids: Sequence[ItemId], query: str) -> dict[ItemId, Message | Fault]:
+        """Read messages, each by the id that was asked for: it may be called by another one in the answer."""
+        told: dict[ItemId, Message | Fault] = {}
+        paths = [f"{self._at(id_)}?{query}" for id_ in ids]
+        for id_, part in await self._batched(ids, paths):
             one = self._read_part(_message, part)
             if isinstance(one, Message):
-                folder = one.parent_folder_id
-                places[ItemId(id_)] = FolderId(folder) if folder else None
-            elif one.code in codes.GONE:
-                places[ItemId(id_)] = None
-        return places
+                known = msgspec.structs.replace(one, id=id_)
+                one = known if one.id else self._client.not_understood().fault
+            told[ItemId(id_)] = one
+        return told
 
     async def attachment(self, item: ItemId, attachment: Attachment) -> AsyncGenerator[bytes, None]:
         """Read an attachment as it arrives; a message comes as MIME."""
