@@ -117,6 +117,18 @@ async def test_c11_unknown_kinds_of_items_are_changes_like_any_other() -> None:
     assert [change.item_id for change in page.changes] == kinds
 
 
+async def test_a_list_that_is_none_is_not_taken_for_an_empty_one() -> None:
+    on = reading(lambda _: answers("FindItem", ""))
+    with pytest.raises(ExchangeError, match="understood"):
+        await on.reader.changes(INBOX, Cursor("find:0"), limit=10)
+    empty = '<m:RootFolder TotalItemsInView="0" IncludesLastItemInRange="true"/>'
+    page = await reading(lambda _: answers("FindItem", empty)).reader.changes(
+        INBOX, Cursor("find:0"), limit=10
+    )
+    assert isinstance(page, ChangePage)
+    assert (page.changes, page.is_last) == ((), True)
+
+
 async def test_c16_a_lost_cursor_is_no_error() -> None:
     on = reading(
         lambda _: answers("SyncFolderItems", failed("SyncFolderItems", "ErrorInvalidSyncStateData"))

@@ -19,7 +19,7 @@ from mailmine.exchange.http import Request, Response
 from mailmine.exchange.reader import ChangeKind, ChangePage, Item, ItemFault
 from mailmine.exchange.session import Session
 from mailmine.model.email import Address, Attachment
-from mailmine.model.ids import AttachmentId, FolderId, ItemId
+from mailmine.model.ids import AttachmentId, Cursor, FolderId, ItemId
 from mailmine.model.integration import Backend, Connection
 from tests.unit.exchange.fakes import ADDRESS, FakeClock
 
@@ -285,7 +285,7 @@ async def test_a_message_modified_last_that_does_not_say_where_it_lies_may_lie_a
         if "/mailFolders/delta" in path:
             return {
                 "value": [{"id": "in", "displayName": "Inbox"}],
-                "@odata.deltaLink": f"{USER}/d?t=1",
+                "@odata.deltaLink": f"{USER}/mailFolders/delta?t=1",
             }
         return {"id": path.rpartition("/")[2].partition("?")[0]}
 
@@ -301,6 +301,19 @@ async def test_a_mailbox_without_folders_makes_no_sense() -> None:
     reader, _ = reading(lambda _: {"value": [], "@odata.deltaLink": f"{USER}/mailFolders/delta?t"})
     with pytest.raises(ExchangeError) as raised:
         await reader.folders()
+    assert raised.value.fault.code == Code.MALFORMED_ANSWER
+
+
+@pytest.mark.parametrize("said", [{}, {"error": {"code": "UnknownError"}}, {"value": None}])
+async def test_a_list_that_is_none_is_not_taken_for_an_empty_one(said: Any) -> None:
+    reader, _ = reading(
+        lambda path: said if "attachments" in path else message("A", hasAttachments=True)
+    )
+    (item,) = await fetched(reader, "A")
+    assert item.incomplete is not None
+    reader, _ = reading(lambda _: said)
+    with pytest.raises(ExchangeError) as raised:
+        await reader.changes(INBOX, Cursor("l 0"), limit=10)
     assert raised.value.fault.code == Code.MALFORMED_ANSWER
 
 

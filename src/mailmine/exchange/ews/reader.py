@@ -278,6 +278,8 @@ class EwsReader:
         answer = await self._one(find_items(folder, limit=limit, offset=int(offset)))
         if not isinstance(answer, Answer):
             return self._of_the_folder(answer)
+        if answer.element.find(f"{M}RootFolder") is None:  # what is not listed counts as gone
+            raise self._client.not_understood()
         changes = tuple(
             Change(
                 kind=ChangeKind.PRESENT,

@@ -37,7 +37,7 @@ class _Folder(msgspec.Struct, rename="camel"):
 
 
 class _Folders(msgspec.Struct):
-    value: list[_Folder] = msgspec.field(default_factory=list)
+    value: list[_Folder]
     next_link: str | None = msgspec.field(default=None, name="@odata.nextLink")
     delta_link: str | None = msgspec.field(default=None, name="@odata.deltaLink")
 
@@ -49,7 +49,7 @@ class _Latest(msgspec.Struct, rename="camel"):
 
 
 class _Newest(msgspec.Struct):
-    value: list[_Latest] = msgspec.field(default_factory=list)
+    value: list[_Latest]
 
 
 _folders = msgspec.json.Decoder(_Folders, strict=False)

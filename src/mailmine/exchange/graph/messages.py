@@ -124,7 +124,7 @@ class Attached(msgspec.Struct, rename="camel", gc=False):
 class Attachments(msgspec.Struct):
     """A page of attachments."""
 
-    value: list[Attached] = msgspec.field(default_factory=list)
+    value: list[Attached]
     next_link: str | None = msgspec.field(default=None, name="@odata.nextLink")
 
 

@@ -57,7 +57,7 @@ DELTA_LOOPS: Final = "delta_loops"
 
 
 class _Page(msgspec.Struct):
-    value: list[Message] = msgspec.field(default_factory=list)
+    value: list[Message]
     next_link: str | None = msgspec.field(default=None, name="@odata.nextLink")
     delta_link: str | None = msgspec.field(default=None, name="@odata.deltaLink")
 
