@@ -430,6 +430,11 @@ async def test_a_page_of_a_proxy_is_not_taken_for_an_answer_of_graph() -> None:
     assert "proxy" in fault.message
 
 
+async def test_json_that_calls_itself_a_page_is_read_all_the_same() -> None:
+    page = await page_of(Said(delta(message("A")), headers=PAGE))
+    assert [one.item_id for one in page.changes] == ["A"]
+
+
 async def content_of(said: Said, content_type: str) -> bytes:
     reader, _ = reading(lambda _: said)
     file = Attachment(name="a", content_type=content_type, size=1, id=AttachmentId("a"))

@@ -47,6 +47,8 @@ async def raised_by(on: Setting) -> Fault:
         (Said(status=502), "http_502", Scope.MAILBOX, "later"),
         (Said(status=503), "http_503", Scope.MAILBOX, "later"),
         (Said("<html>Hi</html>", headers=HTML), Code.NOT_EXCHANGE, Scope.CONNECTION, "web page"),
+        (Said("<html xmlns='x'><p/></html>"), Code.NOT_EXCHANGE, Scope.CONNECTION, "web page"),
+        (Said("Log in", headers=HTML), Code.NOT_EXCHANGE, Scope.CONNECTION, "web page"),
         (Said("<!doctype html><p>Hi"), Code.NOT_EXCHANGE, Scope.CONNECTION, "web page"),
         (Said("not xml"), Code.MALFORMED_ANSWER, Scope.MAILBOX, "understood"),
         (Said(""), Code.MALFORMED_ANSWER, Scope.MAILBOX, "understood"),
@@ -84,6 +86,11 @@ async def test_a_redirect_is_never_followed(location: str, code: str, words: str
     assert [asked.request.url for asked in on.exchange.asked] == [
         "https://exchange.example.com/EWS/Exchange.asmx"
     ]
+
+
+async def test_an_answer_that_calls_itself_a_web_page_is_read_all_the_same() -> None:
+    on = reading(lambda _: Said(changes(), headers=HTML))
+    assert not isinstance(await on.reader.changes(INBOX, None, limit=10), Fault)
 
 
 async def test_one_503_and_one_broken_connection_are_got_over() -> None:

@@ -168,17 +168,26 @@ class Client:
         return answers
 
     def parse(self, body: bytes, response: Response) -> Element:
-        """Parse an answer. Raises ExchangeError where it is none."""
+        """Parse an answer. Raises ExchangeError where it is none.
+
+        A web page is told by what it holds: small servers call everything that.
+        """
+        is_named_page = body.lstrip()[:14].lower().startswith((b"<!doctype html", b"<html"))
         try:
-            return parse(body)
+            root = parse(body)
         except MalformedError as error:
-            if body.lstrip()[:14].lower().startswith((b"<!doctype html", b"<html")):
-                connection = self._line.session.connection
-                fault = fault_of_status(
-                    replace(response, status=HTTPStatus.OK), connection, self.mailbox
-                )
-                raise ExchangeError(fault) from error
+            if is_named_page or is_page(response):
+                raise self._page(response) from error
             raise self.not_understood(response) from error
+        if is_named_page:
+            raise self._page(response)
+        return root
+
+    def _page(self, response: Response) -> ExchangeError:
+        """Make the error for a web page in the place of an answer."""
+        response = replace(response, status=HTTPStatus.OK)
+        connection = self._line.session.connection
+        return ExchangeError(fault_of_status(response, connection, self.mailbox))
 
     def not_understood(self, response: Response | None = None) -> ExchangeError:
         """Make the error for an answer that makes no sense."""
@@ -246,11 +255,11 @@ class Client:
 
 
 def _is_soap(response: Response) -> bool:
-    """Tell an answer in XML from a web page; a fault comes as 500, or as 200 from some servers."""
-    if response.status == HTTPStatus.OK:
-        return not is_page(response)
+    """Tell an answer from that of another; a fault comes as 500, or as 200 from some servers."""
     content_type = response.headers.get("Content-Type", "").lower()
-    return response.status == HTTPStatus.INTERNAL_SERVER_ERROR and "xml" in content_type
+    return response.status == HTTPStatus.OK or (
+        response.status == HTTPStatus.INTERNAL_SERVER_ERROR and "xml" in content_type
+    )
 
 
 def _value(element: Element, name: str) -> str | None:

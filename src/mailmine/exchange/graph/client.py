@@ -20,7 +20,7 @@ from mailmine.exchange.graph import codes
 from mailmine.exchange.http import Response, host_of, request_id_of
 from mailmine.exchange.pace import Ticket
 from mailmine.exchange.session import Line
-from mailmine.exchange.status import is_page, retry_after_of
+from mailmine.exchange.status import fault_of_status, is_page, retry_after_of
 from mailmine.model.integration import Cloud
 
 MOST_IN_BATCH: Final = 20
@@ -156,8 +156,8 @@ class Client:
         """
 
         def is_graphs(response: Response) -> bool:
-            is_ours = may_be_page or request_id_of(response) is not None
-            return _is_graphs(response) or (is_ours and response.status == HTTPStatus.OK)
+            is_no_page = may_be_page or request_id_of(response) is not None or not is_page(response)
+            return _is_graphs(response) and (is_no_page or response.status != HTTPStatus.OK)
 
         async with self._line.send(
             b"",
@@ -196,6 +196,9 @@ class Client:
     async def _read(self, response: Response, ticket: Ticket) -> bytes:
         body = await self._line.read(response)
         if response.status == HTTPStatus.OK:
+            if is_page(response) and b"{" not in body[:10]:  # small servers call JSON so as well
+                connection = self._line.session.connection
+                raise ExchangeError(fault_of_status(response, connection, self.mailbox))
             self._line.session.pace.succeeded(ticket)
             return clean(body)
         fault = self.fault(self._code(body, response.status), response)
@@ -284,6 +287,6 @@ class Client:
 def _is_graphs(response: Response) -> bool:
     """Tell an answer of Graph, good or bad, from one that a gateway or a proxy gave."""
     if response.status == HTTPStatus.OK:
-        return not is_page(response)
+        return True
     is_json = "json" in response.headers.get("Content-Type", "").lower()
     return is_json and response.status != HTTPStatus.UNAUTHORIZED
