@@ -30,6 +30,8 @@ LOGIN: Final = {
     Cloud.CHINA: "https://login.chinacloudapi.cn",
 }
 """Where tokens are asked for (Microsoft's national clouds)."""
+USUAL_LIFE: Final = 3599.0
+"""Seconds that a token lives of which that is not said."""
 RENEW_AT: Final = 0.8
 """The part of a token's life after which another is asked for."""
 DEADLINE: Final = 60.0
@@ -94,7 +96,7 @@ class Bearer:
                     self._failed = error.fault
                     raise
                 self._failed = None
-                life = float(answer.get("expires_in") or 0)
+                life = float(answer.get("expires_in") or USUAL_LIFE)
                 token = Token(str(answer["access_token"]), asked_at + RENEW_AT * life)
                 self._token = token
             return token
@@ -110,7 +112,10 @@ class Bearer:
             # msal says so of a key or a certificate that is none, and of an authority that answers nonsense.
             code = _code_in(str(error)) or wire.refusal or Code.TOKEN_FAILED
             raise self._refused(code) from error
-        if "access_token" in answer:
+        except (TypeError, KeyError, AttributeError) as error:
+            # msal takes for granted what the answers hold.
+            raise ExchangeError(_busy(authority, Code.MALFORMED_ANSWER)) from error
+        if answer.get("access_token"):
             return answer
         raise self._refused(_code_of(answer))
 
@@ -180,7 +185,8 @@ def _code_of(answer: Mapping[str, Any]) -> str:
     if isinstance(codes, list) and codes and isinstance(codes[0], int):
         return f"AADSTS{codes[0]}"
     found = _code_in(str(answer.get("error_description") or ""))
-    return found or str(answer.get("error") or Code.TOKEN_FAILED)[:60]
+    error = answer.get("error")
+    return found or (error[:60] if error and isinstance(error, str) else Code.TOKEN_FAILED)
 
 
 def _code_in(text: str) -> str | None:
@@ -260,11 +266,13 @@ class _Wire:
         ):
             fault = _busy(request.url, f"http_{response.status}")
             raise ExchangeError(replace(fault, retry_after=retry_after_of(response)))
-        text = body.decode("utf-8", "replace")
+        text = body.decode("utf-8-sig", "replace")
         try:
-            json.loads(text)
-        except ValueError as error:
-            raise ExchangeError(_busy(request.url, Code.MALFORMED_ANSWER)) from error
+            is_object = isinstance(json.loads(text), dict)
+        except (ValueError, RecursionError):
+            is_object = False
+        if not is_object:
+            raise ExchangeError(_busy(request.url, Code.MALFORMED_ANSWER))
         if response.status >= HTTPStatus.BAD_REQUEST:
             self.refusal = _code_in(text)
         return _Answer(response.status, text, {k.lower(): v for k, v in response.headers.items()})
