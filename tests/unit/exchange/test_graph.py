@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given, strategies as st
 from multidict import CIMultiDict
 
 from mailmine.exchange import Limits
@@ -408,6 +410,33 @@ async def test_attachments_are_read_page_by_page_where_the_server_pages_them() -
     assert [one.name for one in item.email.attachments] == ["a.pdf", "b.pdf"]
 
 
+@pytest.mark.parametrize(
+    ("told", "asked"),
+    [
+        ({"hasAttachments": True}, True),
+        ({"hasAttachments": False}, False),
+        ({"hasAttachments": None}, True),
+        ({"hasAttachments": False, "body": {"contentType": "html", "content": "cid:a"}}, True),
+        (
+            {
+                "hasAttachments": None,
+                "singleValueExtendedProperties": [{"id": "Boolean 0xe1b", "value": "False"}],
+            },
+            False,
+        ),
+    ],
+)
+async def test_attachments_are_asked_for_unless_there_are_none(
+    told: dict[str, Any],
+    asked: bool,  # noqa: FBT001
+) -> None:
+    reader, graph = reading(
+        lambda path: {"value": []} if "/attachments" in path else message("A", **told)
+    )
+    await fetched(reader, "A")
+    assert any("/attachments" in path for path in graph.asked) is asked
+
+
 async def test_an_attachment_of_a_kind_that_is_not_known_is_a_file() -> None:
     def answer(path: str) -> Any:
         if "/attachments" not in path:
@@ -457,3 +486,74 @@ async def test_content_is_asked_for_unpacked_because_nobody_notices_where_what_i
     file = Attachment(name="a", content_type="x/y", size=1, id=AttachmentId("a"))
     assert [piece async for piece in reader.attachment(ItemId("A"), file)] == [b"%PDF"]
     assert graph.requests[0].headers["Accept-Encoding"] == "identity"
+
+
+GOOD: list[dict[str, Any]] = [
+    {
+        "@odata.context": "x",
+        "value": [
+            message(
+                "A",
+                **{"from": {"emailAddress": {"name": "Ann", "address": "ann@x"}}},
+                hasAttachments=True,
+                categories=["Red"],
+                internetMessageHeaders=[{"name": "References", "value": "<1@x>"}],
+                singleValueExtendedProperties=[{"id": "Integer 0xe08", "value": "12"}],
+            ),
+            {"id": "B", "@removed": {"reason": "deleted"}},
+        ],
+        "@odata.deltaLink": f"{USER}/mailFolders/delta?$deltatoken=1",
+    },
+    {"value": [{"id": "in", "displayName": "Inbox", "totalItemCount": 1, "childFolderCount": 1}]},
+    {"value": [{"id": "a", "name": "a.pdf", "size": 3, "isInline": False}]},
+    {"error": {"code": "ErrorItemNotFound", "message": "gone"}},
+]
+ODD = st.sampled_from(
+    [None, True, -1, 1.5, "", "x", [], {}, [None], {"x": 1}, "9" * 400, "https://[x/v1.0/"]
+)
+
+
+@st.composite
+def spoiled(draw: st.DrawFn) -> Any:
+    """Take a good answer and put something else in the place of some of it."""
+    said = json.loads(json.dumps(draw(st.sampled_from(GOOD))))
+    for _ in range(draw(st.integers(0, 3))):
+        at = said
+        while True:
+            keys = list(at) if isinstance(at, dict) else list(range(len(at)))
+            if not keys:
+                break
+            key = draw(st.sampled_from(keys))
+            if not isinstance(at[key], dict | list) or draw(st.integers(0, 2)) == 0:
+                at[key] = deepcopy(draw(ODD))
+                break
+            at = at[key]
+    return said
+
+
+@given(spoiled(), st.sampled_from([200, 404, 500]), st.sampled_from([200, 404, 503]))
+async def test_nothing_but_an_exchange_error_is_raised(said: Any, status: int, inner: int) -> None:
+    def answer(path: str) -> Any:
+        return Said(said, inner if "attachments" in path or "/messages/" in path else status)
+
+    since = datetime(2024, 1, 1, tzinfo=UTC)
+    file = Attachment(name="a", content_type="x/y", size=1, id=AttachmentId("a"))
+    for again in range(2):
+        reader, graph = reading(answer)
+        if again:
+            graph.of_batch = lambda _: said
+        with suppress(ExchangeError):
+            await reader.folders()
+            await reader.folders()
+        for cursor in (None, Cursor("c users/x?y"), Cursor("l 0"), Cursor("s users/x?$skip=1")):
+            with suppress(ExchangeError):
+                await reader.changes(INBOX, cursor, limit=9, since=since if again else None)
+        with suppress(ExchangeError):
+            await reader.newest(INBOX, since=since, limit=9)
+        with suppress(ExchangeError):
+            assert [one.id for one in await fetched(reader, "A", "B")] == ["A", "B"]
+        with suppress(ExchangeError):
+            await reader.outlines([ItemId("A")])
+            await reader.locate([ItemId("A")])
+        with suppress(ExchangeError):
+            _ = [piece async for piece in reader.attachment(ItemId("A"), file)]

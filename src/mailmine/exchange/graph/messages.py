@@ -137,6 +137,8 @@ def may_have_attachments(message: Message) -> bool:
     )
     if attached is not None:
         return attached.lower() == "true"
+    if message.has_attachments is None:  # nobody says
+        return True
     content = message.body.content if message.body is not None else None
     return content is not None and "cid:" in content
 
