@@ -479,13 +479,12 @@ async def test_a_page_of_a_proxy_is_not_taken_for_an_attachment_but_one_that_was
     assert await content_of(Said(html, headers=PAGE | {"request-id": "1"}), "x/y") == html
 
 
-async def test_content_is_asked_for_unpacked_because_nobody_notices_where_what_is_packed_ends_early() -> (
-    None
-):
+async def test_content_is_asked_for_of_any_kind_and_unpacked() -> None:
     reader, graph = reading(lambda _: Said(b"%PDF"))
     file = Attachment(name="a", content_type="x/y", size=1, id=AttachmentId("a"))
     assert [piece async for piece in reader.attachment(ItemId("A"), file)] == [b"%PDF"]
-    assert graph.requests[0].headers["Accept-Encoding"] == "identity"
+    headers = graph.requests[0].headers
+    assert (headers["Accept"], headers["Accept-Encoding"]) == ("*/*", "identity")
 
 
 GOOD: list[dict[str, Any]] = [

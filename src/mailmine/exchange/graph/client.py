@@ -162,7 +162,7 @@ class Client:
         async with self._line.send(
             b"",
             # What is packed may end too early without that being noticed.
-            self._headers("") | {"Accept-Encoding": "identity"},
+            {"Accept": "*/*", "Accept-Encoding": "identity"},
             url=self._root + path,
             method="GET",
             operation=operation_of(path),
