@@ -485,6 +485,7 @@ async def test_content_is_asked_for_of_any_kind_and_unpacked() -> None:
     assert [piece async for piece in reader.attachment(ItemId("A"), file)] == [b"%PDF"]
     headers = graph.requests[0].headers
     assert (headers["Accept"], headers["Accept-Encoding"]) == ("*/*", "identity")
+    assert headers["Prefer"] == 'IdType="ImmutableId"'
 
 
 GOOD: list[dict[str, Any]] = [

@@ -149,7 +149,9 @@ class Client:
             raise self.not_understood()
         return [self._part(parts.get(str(number)), response) for number in range(len(paths))]
 
-    async def stream(self, path: str, *, may_be_page: bool) -> AsyncGenerator[bytes, None]:
+    async def stream(
+        self, path: str, *, prefer: str, may_be_page: bool
+    ) -> AsyncGenerator[bytes, None]:
         """Give the bytes at `path` as they arrive. Raises ExchangeError.
 
         A web page is taken for a proxy's, unless it `may_be_page` or Graph gave the request a name.
@@ -162,7 +164,7 @@ class Client:
         async with self._line.send(
             b"",
             # What is packed may end too early without that being noticed.
-            {"Accept": "*/*", "Accept-Encoding": "identity"},
+            {"Accept": "*/*", "Accept-Encoding": "identity", "Prefer": prefer},
             url=self._root + path,
             method="GET",
             operation=operation_of(path),

@@ -375,7 +375,7 @@ class GraphReader:
         path = f"{self._at(item)}/attachments/{attachment.id}/$value"
         try:
             may_be_page = "html" in attachment.content_type
-            async for piece in self._client.stream(path, may_be_page=may_be_page):
+            async for piece in self._client.stream(path, prefer=IMMUTABLE, may_be_page=may_be_page):
                 yield piece
         except ExchangeError as error:
             fault = error.fault
