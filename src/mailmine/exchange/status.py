@@ -54,10 +54,11 @@ WEB_PAGE: Final = (
     "{host} answered with a web page and not as Exchange does. "
     "The address usually ends with /EWS/Exchange.asmx; correct it."
 )
-PAGE_OF_PROXY: Final = (
-    "{host} answered with a web page and not as Graph does: a proxy on the way there may want a sign-in. "
-    "Check the integration's proxy and its address."
+ANSWER_OF_PROXY: Final = (
+    "Not {host} answered but a proxy on the way there: by a web page, or by sending us on to one, as where it wants a "
+    "sign-in. Check the integration's proxy; where Graph is asked by a gateway, also its address."
 )
+"""Graph has no pages and sends nobody on."""
 OTHER: Final = "{host} did not accept the request ({status}). Check the address of the integration."
 
 
@@ -65,10 +66,14 @@ def fault_of_status(response: Response, connection: Connection, mailbox: str) ->
     """Say what `response` means, which does not speak the protocol."""
     status, retry_after = response.status, retry_after_of(response)
     code = f"http_{status}"
-    target = ""
-    if status in WORDS:
+    target, where = "", None
+    is_redirect = HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST
+    if connection.backend is Backend.GRAPH and (is_redirect or status == HTTPStatus.OK):
+        where, code = Where.NETWORK, Code.PROXY_FAILED
+        scope, message = Scope.CONNECTION, ANSWER_OF_PROXY
+    elif status in WORDS:
         scope, message = WORDS[status]
-    elif HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+    elif is_redirect:
         target = _joined(connection.endpoint, response.headers.get("Location", ""))
         code, scope, message = _redirect(target)
     elif status == HTTPStatus.SERVICE_UNAVAILABLE and retry_after is not None:
@@ -76,12 +81,11 @@ def fault_of_status(response: Response, connection: Connection, mailbox: str) ->
     elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         scope, message = Scope.MAILBOX, SERVER_FAILED
     elif status == HTTPStatus.OK:
-        message = PAGE_OF_PROXY if connection.backend is Backend.GRAPH else WEB_PAGE
-        code, scope = Code.NOT_EXCHANGE, Scope.CONNECTION
+        code, scope, message = Code.NOT_EXCHANGE, Scope.CONNECTION, WEB_PAGE
     else:
         scope, message = Scope.CONNECTION, OTHER
     return Fault(
-        where=Where.CLIENT if isinstance(code, Code) else Where.HTTP,
+        where=where or (Where.CLIENT if isinstance(code, Code) else Where.HTTP),
         code=code,
         message=message.format(
             host=host_of(connection.endpoint),

@@ -23,6 +23,7 @@ from mailmine.exchange.session import Session
 from mailmine.model.email import Address, Attachment
 from mailmine.model.ids import AttachmentId, Cursor, FolderId, ItemId
 from mailmine.model.integration import Backend, Connection
+from mailmine.sync.policy import Action, rule_for
 from tests.unit.exchange.fakes import ADDRESS, FakeClock
 
 ROOT = "https://graph.example.com/v1.0"
@@ -449,14 +450,25 @@ async def test_an_attachment_of_a_kind_that_is_not_known_is_a_file() -> None:
     assert [(one.name, one.size) for one in item.email.attachments] == [("", 12)]
 
 
-async def test_a_page_of_a_proxy_is_not_taken_for_an_answer_of_graph() -> None:
-    reader, _ = reading(lambda _: Said(b"<html><form action=login>", headers=PAGE))
+@pytest.mark.parametrize(
+    "said",
+    [
+        Said(b"<html><form action=login>", headers=PAGE),
+        Said(b"", 302, {"Location": "https://portal.example.com/login"}),
+        Said(b"<html>", 307, PAGE | {"Location": "/login"}),
+    ],
+)
+async def test_what_a_proxy_answers_is_an_outage_on_the_way_and_no_wrong_address(
+    said: Said,
+) -> None:
+    reader, _ = reading(lambda _: said)
     with pytest.raises(ExchangeError) as raised:
         await reader.changes(INBOX, None, limit=10)
     fault = raised.value.fault
-    assert (fault.where, fault.code) == (Where.CLIENT, Code.NOT_EXCHANGE)
+    assert (fault.where, fault.code) == (Where.NETWORK, Code.PROXY_FAILED)
     assert "Exchange.asmx" not in fault.message
     assert "proxy" in fault.message
+    assert rule_for(fault).action is Action.RETRY_LATER
 
 
 async def test_json_that_calls_itself_a_page_is_read_all_the_same() -> None:
@@ -474,7 +486,7 @@ async def test_a_page_of_a_proxy_is_not_taken_for_an_attachment_but_one_that_was
     html = b"<html>Hello</html>"
     with pytest.raises(ExchangeError) as raised:
         await content_of(Said(html, headers=PAGE), "application/pdf")
-    assert raised.value.fault.code == Code.NOT_EXCHANGE
+    assert raised.value.fault.code == Code.PROXY_FAILED
     assert await content_of(Said(html, headers=PAGE), "text/html") == html
     assert await content_of(Said(html, headers=PAGE | {"request-id": "1"}), "x/y") == html
 
