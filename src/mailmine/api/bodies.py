@@ -61,6 +61,10 @@ def _decoded(decoder: "msgspec.json.Decoder[T]", file: IO[bytes]) -> T:
         raise InvalidError(words(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadRequestError(f"The body is no JSON: {error}.") from error
+    except RecursionError as error:
+        raise BadRequestError(
+            "The lists and objects of the body lie too deep in each other."
+        ) from error
 
 
 def _of_nothing(decoder: "msgspec.json.Decoder[T]") -> T:

@@ -30,4 +30,8 @@ def pieces(
                 raise InvalidError(words(error, within=f"{field}[{index}]")) from error
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise BadRequestError(f"{field}[{index}] is no JSON: {error}.") from error
+            except RecursionError as error:
+                raise BadRequestError(
+                    f"The lists and objects of {field}[{index}] lie too deep in each other."
+                ) from error
         yield piece

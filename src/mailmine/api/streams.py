@@ -20,7 +20,7 @@ from mailmine.api.answers import ok
 from mailmine.api.asking import Asked, Asker, Data
 from mailmine.api.bodies import takes
 from mailmine.api.errors import BadRequestError, InvalidError, NotFoundError
-from mailmine.api.limits import Description, Name, Title, said
+from mailmine.api.limits import Description, Name, Title, check_json, said
 from mailmine.api.noting import note
 from mailmine.api.uploads import utc
 from mailmine.model.comment_filter import CommentFilter
@@ -63,6 +63,11 @@ class StreamBody(Struct, frozen=True):
         given = self.trigger if self.stream is UNSET else self.stream
         if given is UNSET:
             raise InvalidError("The body says no `stream`.")
+        if given.model:
+            check_json(given.model, "stream.model")
+        if given.comment_filter and given.comment_filter.annotations:
+            labels = given.comment_filter.annotations.labels
+            check_json(labels, "stream.comment_filter.annotations.labels")
         return given
 
 

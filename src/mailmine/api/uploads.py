@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from mailmine.api.errors import InvalidError
-from mailmine.api.limits import MOST_COMMENTS, CommentIdText
+from mailmine.api.limits import MOST_COMMENTS, CommentIdText, Octets, Whole, check_json
 from mailmine.model.comment import Comment, CommentAttachment, Message
 from mailmine.model.email import Attachment, Email, Metadata
 from mailmine.model.ids import AttachmentReference, CommentId, ContentHash, ThreadId
@@ -19,7 +19,7 @@ Body = Annotated[str, Meta(max_length=65_536)]
 Person = Annotated[str, Meta(max_length=512)]
 People = Annotated[tuple[Person, ...], Meta(max_length=2_048)]
 PropertyName = Annotated[str, Meta(pattern="^(string|number):")]
-Properties = dict[PropertyName, str | float | int]
+Properties = dict[PropertyName, str | float | Whole]
 Short = Annotated[str, Meta(max_length=256)]
 
 
@@ -33,13 +33,16 @@ class Words(Struct, frozen=True, omit_defaults=True):
 
     @property
     def more(self) -> dict[str, Any]:
-        """All but the text."""
+        """All but the text. Raises InvalidError."""
         every = {
             "translated_from": self.translated_from,
             "text_markup": self.text_markup,
             "translated_from_markup": self.translated_from_markup,
         }
-        return {name: value for name, value in every.items() if value is not None}
+        given = {name: value for name, value in every.items() if value is not None}
+        for name, value in given.items():
+            check_json(value, name)
+        return given
 
 
 class NewMessage(Struct, frozen=True, rename={"from_": "from"}):
@@ -56,7 +59,7 @@ class NewMessage(Struct, frozen=True, rename={"from_": "from"}):
     language: Annotated[str, Meta(max_length=8)] | None = None
 
     def message(self) -> Message:
-        """Make ours of it."""
+        """Make ours of it. Raises InvalidError."""
         parts = {"body": self.body, "subject": self.subject, "signature": self.signature}
         return Message(
             body=self.body.text,
@@ -76,7 +79,7 @@ class NewAttachment(Struct, frozen=True):
     """What is known of an attachment."""
 
     name: Short
-    size: Annotated[int, Meta(ge=0)]
+    size: Octets
     content_type: Short
     attachment_reference: Short | None = None
     content_hash: Short | None = None
@@ -96,7 +99,7 @@ class NewComment(Struct, frozen=True):
     attachments: Attachments | None = None
 
     def comment(self) -> Comment:
-        """Make ours of it."""
+        """Make ours of it. Raises InvalidError."""
         return Comment(
             id=CommentId(self.id),
             timestamp=utc(self.timestamp),
@@ -173,7 +176,7 @@ class NewEmailMetadata(Struct, frozen=True, omit_defaults=True):
     """What a mailbox says of an email beside its MIME."""
 
     sensitivity: str | None = None
-    size: Annotated[int, Meta(ge=0)] | None = None
+    size: Octets | None = None
     categories: tuple[str, ...] | None = None
     importance: str | None = None
     has_attachments: bool | None = None

@@ -1,6 +1,7 @@
 """What clients put: its limits, its forms, and that a request counts wholly or not at all."""
 
 import gzip
+import json
 import zlib
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -25,6 +26,11 @@ SYNC = "/api/v1/sources/sales/mail/sync"
 RAW = "/api/v1/sources/sales/mail/sync-raw-emails"
 FAR = datetime(2999, 1, 1, tzinfo=UTC)
 REPEATED = "Petra\nEinkauf bei Muster\nHalle 3 links"
+
+
+DEEP: list[Any] = []
+for _ in range(250):
+    DEEP = [DEEP]
 
 
 def comment(number: int = 0, **fields: Any) -> dict[str, Any]:
@@ -73,6 +79,14 @@ async def test_thousands_at_once(root: Client, fresh: tuple[Database, Blobs, Tow
         ({"id": "a/b"}, 422, "comments[700].id"),
         ({"messages": [{"body": {"text": "x" * 65_537}}]}, 422, "65536"),
         ({"id": "000001"}, 422, "same id"),
+        ({"user_properties": {"number:Team": 2**63}}, 422, "comments[700].user_properties"),
+        (
+            {"attachments": [{"name": "a", "size": 2**63, "content_type": ".pdf"}]},
+            422,
+            "comments[700].attachments[0].size",
+        ),
+        ({"messages": [{"body": {"text": "", "text_markup": DEEP}}]}, 422, "text_markup"),
+        ({"messages": [{"body": {"text": "", "text_markup": 10**30}}]}, 422, "64 bits"),
     ],
 )
 async def test_one_that_is_wrong_keeps_all_others_out(
@@ -84,7 +98,7 @@ async def test_one_that_is_wrong_keeps_all_others_out(
 ) -> None:
     many = [comment(number) for number in range(800)]
     many[700] |= wrong
-    answer = await root.put(PUT, {"comments": many})
+    answer = await root.send("PUT", PUT, json.dumps({"comments": many}).encode())
     assert answer.status == status
     assert words in answer.json["message"]
     assert count(fresh) == 0
@@ -112,6 +126,8 @@ async def test_packed_bodies(
         (b"\xff\xfe", "", 400, "JSON"),
         (b'{"comments": 1}', "", 422, "comments"),
         (b'{"other": []}', "", 422, "comments"),
+        (b'{"comments":' + b"[" * 5_000 + b"]" * 5_000 + b"}", "", 400, "too deep"),
+        (b'{"comments":[{"id":' + b"[" * 900 + b"]" * 900 + b"}]}", "", 422, "comments[0].id"),
         (b"not packed", "gzip", 400, "packed"),
         (gzip.compress(b'{"comments":[]}', mtime=0)[:-9], "gzip", 400, "ended"),
         (b"{}", "br", 415, "gzip"),

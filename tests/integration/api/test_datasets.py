@@ -1,0 +1,62 @@
+"""Datasets and their streams, as programs ask for them that nobody here wrote."""
+
+import json
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from mailmine.api import app as api
+from mailmine.store.blobs import Blobs
+from mailmine.store.database import Database
+from tests.integration.api.client import Client
+from tests.integration.api.conftest import KEYRING
+from tests.integration.api.town import NOON, Town
+
+DATASET = "/api/v1/datasets/sales/all"
+STREAM = f"{DATASET}/streams/new"
+QUERY = "/api/_private/datasets/sales/all/query"
+
+
+@pytest.fixture
+def app(fresh: tuple[Database, Blobs, Town]) -> FastAPI:
+    database, blobs, _ = fresh
+    return api.create(database, blobs, KEYRING, clock=lambda: NOON)
+
+
+@pytest.fixture
+def root(app: FastAPI, fresh: tuple[Database, Blobs, Town]) -> Client:
+    return Client(app, fresh[2].tokens["root"])
+
+
+def deep(levels: int) -> list[Any]:
+    nested: list[Any] = []
+    for _ in range(levels):
+        nested = [nested]
+    return nested
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"model": {"version": 2**64}},
+        {"model": {"label_thresholds": deep(250)}},
+        {"comment_filter": {"annotations": {"labels": deep(250)}}},
+    ],
+)
+async def test_a_stream_that_could_not_be_told_is_not_made(
+    settings: dict[str, Any], root: Client
+) -> None:
+    refused = await root.send("POST", STREAM, json.dumps({"stream": settings}).encode())
+    assert refused.status == 422
+    assert "stream." in refused.json["message"]
+    # Kept, it would break the list of all streams of the dataset.
+    (stream,) = (await root.get(f"{DATASET}/streams")).json["streams"]
+    assert "model" not in stream
+
+
+async def test_a_model_as_deep_as_may_be_is_kept_and_told(root: Client) -> None:
+    model = {"version": 2**63 - 1, "label_thresholds": deep(230)}
+    assert (await root.post(STREAM, {"stream": {"model": model}})).status == 200
+    (stream,) = (await root.get(f"{DATASET}/streams")).json["streams"]
+    assert stream["model"] == model
