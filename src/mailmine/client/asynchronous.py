@@ -36,7 +36,10 @@ class AsyncClient:
         transport: httpx.AsyncBaseTransport | None = None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
-        """`url` may end in a path, under which mailmine is served; `timeout` is in seconds, for each single wait."""
+        """`url` may end in a path, under which mailmine is served; `timeout` is in seconds, for each single wait.
+
+        Raises ValueError for what can be no token.
+        """
         self._http = httpx.AsyncClient(
             base_url=url, headers=calls.headers(token), timeout=timeout, transport=transport
         )

@@ -36,7 +36,10 @@ class Client:
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        """`url` may end in a path, under which mailmine is served; `timeout` is in seconds, for each single wait."""
+        """`url` may end in a path, under which mailmine is served; `timeout` is in seconds, for each single wait.
+
+        Raises ValueError for what can be no token.
+        """
         self._http = httpx.Client(
             base_url=url, headers=calls.headers(token), timeout=timeout, transport=transport
         )

@@ -62,8 +62,13 @@ class Batch:
 
 
 def headers(token: str) -> dict[str, str]:
-    """Give what every request says."""
-    return {"Authorization": f"Bearer {token}", "User-Agent": "mailmine.client"}
+    """Give what every request says. Raises ValueError for what can be no token, without showing it."""
+    clean = token.strip()
+    if not clean or " " in clean or not (clean.isascii() and clean.isprintable()):
+        raise ValueError(
+            "The token is empty, or holds what no token holds: give it as it was shown."
+        )
+    return {"Authorization": f"Bearer {clean}", "User-Agent": "mailmine.client"}
 
 
 def page(

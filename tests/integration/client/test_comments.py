@@ -16,6 +16,7 @@ from mailmine.client import (
     ApiError,
     AsyncClient,
     Attachment,
+    Client,
     Comment,
     Counts,
     Error,
@@ -148,6 +149,30 @@ def test_times_without_a_zone_are_refused(face: Face, source: str) -> None:
         next(face.comments(source, since=at))
     with pytest.raises(ValueError, match="has no time zone"):
         face.put(source, [replace(NEW, timestamp=at)])
+
+
+def test_a_token_read_from_a_file_may_end_its_line() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=request.headers["Authorization"].encode())
+
+    transport = httpx.MockTransport(answer)
+    with Client("http://mailmine.example.com", "mailmine_one\r\n", transport=transport) as client:
+        assert client.attachment("any") == b"Bearer mailmine_one"
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+@pytest.mark.parametrize(
+    "token", ["", " ", "mailmine_one\nmailmine_two", "mailmine one", "geheim\xdf"]
+)
+def test_what_can_be_no_token_is_told_and_not_shown(
+    token: str, kind: type[Client | AsyncClient]
+) -> None:
+    with pytest.raises(
+        ValueError, match=r"^The token is empty, or holds what no token holds"
+    ) as told:
+        kind("http://mailmine.example.com", token)
+    assert "mailmine" not in str(told.value)
+    assert "geheim" not in str(told.value)
 
 
 @pytest.mark.parametrize("address", ["mail", "", "/", "sales/", "/mail", "sales/mail/new"])
