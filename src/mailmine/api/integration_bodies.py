@@ -191,8 +191,8 @@ def proxy_secret(given: IntegrationSettings) -> str | None:
 def connection(given: IntegrationSettings, before: Connection | None) -> Connection | None:
     """Say how Exchange is to be reached; None = that was never said. Raises InvalidError."""
     said = _said(given, before)
-    if not said and before is None:
-        return None
+    if not said and (before is None or secret(given) is None):
+        return before
     known = editing.written(before) if before else {}
     if any(key in said and said[key] != known.get(key) for key in ("backend", "cloud", "auth")):
         # What follows from these is found anew.

@@ -27,7 +27,7 @@ from mailmine.model.integration import (
 from mailmine.store import integrations, mailboxes
 from mailmine.store.database import Database
 from mailmine.store.errors import StoreError
-from mailmine.sync import aftermath, policy, quota
+from mailmine.sync import aftermath, editing, policy, quota
 from mailmine.sync.resume import enable_mailboxes, resume, start
 
 log = structlog.get_logger(__name__)
@@ -113,8 +113,9 @@ class Enabling:
                 return ()
             integration, wanted = found
             things = (integration, *wanted)
-        if full := tuple(_full(one) for one in things if _is_full(one)):
-            return full
+        untried = tuple(_full(one) for one in things if _is_full(one))
+        if untried := untried or (() if insists else _lacking(integration)):
+            return untried
         if insists:
             return await self._write(partial(_insist, _Case(integration, wanted, self.now(), by)))
         steps = await self._try(integration, wanted)
@@ -309,6 +310,16 @@ def _full(thing: Integration | Mailbox) -> Obstacle:
         code=policy.QUOTA,
         message=thing.trouble.message if thing.trouble else "",
         reason=policy.rule(policy.QUOTA_SOURCE, policy.QUOTA).reason,
+    )
+
+
+def _lacking(integration: Integration) -> tuple[Obstacle, ...]:
+    """Tell what is missing before Exchange can be asked at all: then there is nothing to try."""
+    trouble = integration.trouble
+    if trouble is None or not editing.was_lacking(integration):
+        return ()
+    return (
+        Obstacle(mailbox=None, code=trouble.code, message=trouble.message, reason=trouble.reason),
     )
 
 

@@ -129,6 +129,27 @@ async def test_an_application_by_ews_impersonates(root: Client) -> None:
     assert auth["endpoint"] == "https://outlook.office365.com/EWS/Exchange.asmx"
 
 
+async def test_one_that_was_never_told_how_it_signs_in_is_changed_all_the_same(
+    root: Client,
+) -> None:
+    """Clients of Communications Mining make such: they cannot say most ways of signing in."""
+    await made(root, {"integration": {"title": "Office", "configuration": {"mailboxes": []}}})
+    renamed = await root.post(HERE, {"integration": {"title": "Head office"}})
+    assert renamed.json["integration"]["title"] == "Head office"
+    filled = await root.post(HERE, body(box("a@example.com"), enabled=True))
+    (mailbox,) = filled.json["integration"]["configuration"]["mailboxes"]
+    assert mailbox["email"] == "a@example.com"
+    # But there is nothing to switch on yet.
+    for answer in (filled, await root.post(f"{HERE}/enable", {})):
+        assert not answer.json["integration"]["enabled"]
+        (obstacle,) = answer.json["obstacles"]
+        assert obstacle["code"] == "not_configured"
+        assert "configuration.auth" in obstacle["message"]
+    # A secret alone says not for whom it is.
+    refused = await root.post(HERE, body(auth={"secret": SECRET}))
+    assert (refused.status, "username" in refused.json["message"]) == (422, True)
+
+
 @pytest.mark.parametrize(
     ("auth", "words"),
     [
