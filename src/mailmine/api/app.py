@@ -108,6 +108,7 @@ def create(
         app.include_router(router, dependencies=[Depends(asked)])
     for router in (docs.router, metrics.router, *OPEN):
         app.include_router(router)
+    app.state.routers = (*GUARDED, docs.router, metrics.router, *OPEN)
     missing = {name for router in (*OPEN, *GUARDED) for name in named(router)} - set(RIGHTS)
     if missing:
         raise LookupError(f"These routes are not in api/rights.py: {sorted(missing)}")
@@ -126,7 +127,8 @@ def create_watched(
     readiness = Readiness(database, blobs, clock)
     tries = enabling.of(database, keyring, try_out=check, now=clock)  # nobody can ask for it here
     app = _bare(Services(database, blobs, keyring, Here(), clock, readiness, tries, metrics_token))
-    for router in (metrics.router, *OPEN):
+    app.state.routers = (metrics.router, *OPEN)
+    for router in app.state.routers:
         app.include_router(router)
     return app
 

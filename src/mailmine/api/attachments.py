@@ -11,6 +11,7 @@ from fastapi.responses import StreamingResponse
 
 from mailmine.api.asking import Asker, Data, services
 from mailmine.api.errors import NotFoundError, RangeError
+from mailmine.api.transport import IS_HEAD
 from mailmine.model.ids import AttachmentReference
 from mailmine.store import attachments, buckets, comment_attachments, sources
 from mailmine.store.attachments import StoredAttachment
@@ -64,13 +65,16 @@ async def read(
     if _is_known(request.headers.get("If-None-Match", ""), etag):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     wanted = None
-    if request.headers.get("If-Range", etag) == etag:
+    is_head = bool(request.scope.get(IS_HEAD))
+    if not is_head and request.headers.get("If-Range", etag) == etag:
         wanted = _range(request.headers.get("Range", ""), size)
     start, end = wanted or (0, size)
     headers["Content-Length"] = str(end - start)
     headers["Content-Type"] = _media_type(attachment.content_type)
     if wanted is not None:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+    if is_head:
+        return Response(headers=headers)
     content: AsyncIterator[bytes] = blobs.read(attachment.content_hash, start=start, end=end)
     status = HTTPStatus.OK if wanted is None else HTTPStatus.PARTIAL_CONTENT
     return StreamingResponse(content, status, headers)

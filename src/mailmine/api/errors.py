@@ -15,7 +15,7 @@ Whatever goes wrong, the answer is `{"status": "error", "message": …}`: client
 broken server (Communications Mining, section 0).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import ClassVar
 
@@ -23,6 +23,7 @@ import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 from structlog import get_logger
 
 from mailmine.access.people import NotAllowed
@@ -169,11 +170,24 @@ def _http_exception(request: Request, error: HTTPException) -> Response:
     if error.status_code == HTTPStatus.NOT_FOUND:
         message = f"There is no route {request.method} {request.url.path}."
     elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = (error.headers or {}).get("Allow", "others")
+        allowed = ", ".join(_methods(request))
         message = f"{request.method} is not possible here; possible: {allowed}."
+        return failure(error.status_code, message, {"Allow": allowed})
     else:
         message = str(error.detail)
     return failure(error.status_code, message, error.headers)
+
+
+def _methods(request: Request) -> Sequence[str]:
+    """Name the methods of all routes with this path; the framework names those of the first."""
+    found = {
+        method
+        for router in request.app.state.routers
+        for route in router.routes
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
+        for method in route.methods or ()
+    }
+    return sorted(found | {"HEAD"} if "GET" in found else found)
 
 
 def _invalid(_: Request, error: RequestValidationError) -> Response:

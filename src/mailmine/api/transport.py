@@ -13,10 +13,15 @@ WATCHED = ("/healthz", "/health", "/readyz", "/metrics")
 """Asked every few seconds by whoever watches the process: no traces."""
 
 
+IS_HEAD = "mailmine.is_head"
+"""In a scope: whether only the head of what GET gives was asked for."""
+
+
 class Transport:
     """Tolerates one trailing slash, tells how long an answer took, counts and times it, and answers where the fault is ours.
 
-    Servers hand on the path decoded: `states%2F` ends in a slash, too.
+    Servers hand on the path decoded: `states%2F` ends in a slash, too. HEAD is answered as GET is, and the server leaves out
+    the body.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -47,6 +52,8 @@ class Transport:
         if path.endswith("/") and len(path) > 1:
             scope = {**scope, "path": path[:-1]}
         method = scope["method"]
+        if method == "HEAD":
+            scope = {**scope, "method": "GET", IS_HEAD: True}
         with (
             tracing.NOTHING
             if path.endswith(WATCHED)

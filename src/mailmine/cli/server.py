@@ -37,7 +37,9 @@ class Front:
         """Serve one request."""
         path = scope["path"]
         if self._prefix and (path == self._prefix or path.startswith(f"{self._prefix}/")):
-            path = path[len(self._prefix) :] or "/"
+            path = path[len(self._prefix) :]
+        # Of a client whose address ends in a slash `//api/…` comes.
+        path = f"/{path.lstrip('/')}"
         is_api = any(path == prefix or path.startswith(f"{prefix}/") for prefix in api.PREFIXES)
         scope = {**scope, "root_path": self._prefix, "path": f"{self._prefix}{path}"}
         await (self._api if is_api else self._pages)(scope, receive, send)

@@ -13,10 +13,13 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings, strategies as st
 from starlette.applications import Starlette
 from starlette.routing import Mount
+from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 from yarl import URL
 
+from mailmine.cli.server import Front
 from mailmine.store import comments
+from mailmine.store.blobs import Blobs
 from mailmine.store.errors import Conflict, DatabaseUnavailable, StoreError
 from tests.integration.api.client import Client
 from tests.integration.api.conftest import ClientOf
@@ -111,8 +114,13 @@ async def test_unknown_routes_and_methods_are_told_in_the_envelope(reader: Clien
 
     deleting = await reader.ask("DELETE", "/api/v1/attachments/x")
     assert deleting.status == 405
-    assert deleting.headers["allow"] == "GET"
+    assert deleting.headers["allow"] == "GET, HEAD"
     assert deleting.json["message"]
+
+    patching = await reader.ask("PATCH", "/api/v1/sources/sales%2Fmail/")
+    assert patching.status == 405
+    assert patching.headers["allow"] == "DELETE, GET, HEAD, POST, PUT"
+    assert patching.headers["allow"] in patching.json["message"]
 
 
 async def test_how_long_it_took_stands_on_every_answer(reader: Client) -> None:
@@ -215,3 +223,46 @@ async def test_over_the_wire(app: FastAPI, sales: Town) -> None:
         async with session.get(f"{base}/api/v1/attachments/{sales.reference}") as answer:
             assert "Content-Encoding" not in answer.headers
             assert await answer.read() == CONTENT
+
+
+async def test_head_is_answered_as_get_without_the_body(app: FastAPI, sales: Town) -> None:
+    token = sales.tokens["reader"]
+    attachment = f"/api/v1/attachments/{sales.reference}"
+    async with (
+        served(app) as base,
+        aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"}) as session,
+    ):
+        for path in ("/healthz", "/readyz", LIST, attachment, "/api/v1/sources/sales/none"):
+            async with session.get(base + path) as got:
+                await got.read()
+            async with session.head(base + path) as headed:
+                assert await headed.read() == b""
+            assert headed.status == got.status
+            for name in ("Content-Type", "Content-Encoding", "Content-Length", "ETag"):
+                assert headed.headers.get(name) == got.headers.get(name), (path, name)
+        # Of GET alone a range can be asked (RFC 9110, 14.2).
+        async with session.head(base + attachment, headers={"Range": "bytes=5-9"}) as whole:
+            assert (whole.status, whole.headers["Content-Length"]) == (200, str(len(CONTENT)))
+        async with session.head(f"{base}{LIST}", headers={"Authorization": "Bearer none"}) as no:
+            assert no.status == 401
+
+
+async def test_the_head_of_an_attachment_reads_no_content(
+    reader: Client, sales: Town, blobs: Blobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(blobs, "read", fail)
+    answer = await reader.ask("HEAD", f"/api/v1/attachments/{sales.reference}")
+    assert answer.headers["content-length"] == str(len(CONTENT))
+
+
+@pytest.mark.parametrize("prefix", ["", "/acme/main/reinfer_"])
+async def test_an_address_may_end_in_a_slash(prefix: str, app: FastAPI, sales: Town) -> None:
+    async def pages(_: Scope, __: Receive, ___: Send) -> None:
+        raise AssertionError
+
+    client = Client(Front(app, pages, prefix), sales.tokens["reader"], prefix=f"{prefix}/")
+    answer = await client.get("/api/v1/sources/sales/mail")
+    assert answer.json["source"]["id"] == sales.source
