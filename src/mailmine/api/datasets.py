@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal
@@ -46,6 +47,10 @@ PRIVATE = "/api/_private/datasets"
 SUMMARY_COMMENTS = 2_000
 """The newest comments whose properties a summary names."""
 SUMMARY_VALUES = 100
+
+_KEY = re.compile(r"-?[0-9]{1,19}", re.ASCII)
+_KEYS = range(-(2**63), 2**63 - 1)
+"""What a database can count, and look behind."""
 
 SourceIds = Annotated[tuple[str, ...], Meta(max_length=1_024)]
 
@@ -450,7 +455,7 @@ def _read_place(written: str | None) -> Place | None:
     if written is None:
         return None
     key, _, source_id = written.rpartition("-")
-    if not source_id or not key.removeprefix("-").isdecimal() or len(key) > 20:  # noqa: PLR2004
+    if not (source_id and _KEY.fullmatch(key) and int(key) in _KEYS):
         raise BadRequestError(
             "The continuation is not one that mailmine gave. Begin without it, and pass on what you are given."
         )
