@@ -16,7 +16,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from pydantic import ValidationError
 
 from mailmine.api.errors import InvalidError
-from mailmine.api.limits import Name, Title
+from mailmine.api.limits import END, Name, Title
 from mailmine.api.uploads import utc
 from mailmine.exchange import proxy
 from mailmine.model.integration import (
@@ -110,7 +110,7 @@ class BucketSpecification(Struct, frozen=True):
 class MailboxBody(Struct, frozen=True):
     """A mailbox to be read."""
 
-    email: Annotated[str, Meta(max_length=512, pattern=r"^[^@\s]+@[^@\s]+$")]
+    email: Annotated[str, Meta(max_length=512, pattern=rf"^[^@\s]+@[^@\s]+{END}")]
     bucket_specification: BucketSpecification
     enabled: bool | UnsetType = UNSET
     folder_allowlist: FolderPaths | None = None

@@ -9,11 +9,14 @@ from mailmine.api.errors import InvalidError
 from mailmine.model.names import NAME
 from mailmine.sync import making
 
-Name = Annotated[str, Meta(pattern=f"^{NAME.pattern}$")]
+END = r"$(?!\n)"
+"""The end of a text in a pattern. In Python `$` alone lets a line break stand there; elsewhere this says no more than it."""
+
+Name = Annotated[str, Meta(pattern=f"^{NAME.pattern}{END}")]
 Title = Annotated[str, Meta(max_length=128)]
 Description = Annotated[str, Meta(max_length=16_384)]
 CommentIdText = Annotated[
-    str, Meta(min_length=1, max_length=1_024, pattern=r"^[\w\x21-\x2e\x3a-\x7e]+$")
+    str, Meta(min_length=1, max_length=1_024, pattern=rf"^[\w\x21-\x2e\x3a-\x7e]+{END}")
 ]
 
 Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]

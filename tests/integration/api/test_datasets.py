@@ -55,6 +55,33 @@ async def test_a_stream_that_could_not_be_told_is_not_made(
     assert "model" not in stream
 
 
+@pytest.mark.parametrize(
+    "continuation",
+    [
+        "",
+        "1",
+        "x",
+        "-",
+        "1-",
+        "99999999999999999999-a",
+        "9223372036854775807-0",
+        "-9223372036854775809-a",
+    ],
+)
+async def test_a_continuation_that_was_never_given_is_refused(
+    continuation: str, root: Client
+) -> None:
+    refused = await root.post(QUERY, {"continuation": continuation})
+    assert refused.status == 400
+    assert "continuation" in refused.json["message"]
+
+
+async def test_a_stream_is_not_renamed_to_what_cannot_stand_in_an_address(root: Client) -> None:
+    for name in ("new\n", "new/er", ""):
+        assert (await root.post(STREAM, {"stream": {"name": name}})).status == 422
+    assert (await root.get(STREAM)).json["stream"]["name"] == "new"
+
+
 async def test_a_model_as_deep_as_may_be_is_kept_and_told(root: Client) -> None:
     model = {"version": 2**63 - 1, "label_thresholds": deep(230)}
     assert (await root.post(STREAM, {"stream": {"model": model}})).status == 200

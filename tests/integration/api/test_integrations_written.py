@@ -174,6 +174,13 @@ async def test_what_cannot_be_meant_is_told(
         assert integrations.get(tx, "sales", "office") is None
 
 
+@pytest.mark.parametrize("email", ["a@example.com\n", "a", "a b@example.com", ""])
+async def test_what_is_no_address_is_no_mailbox(email: str, root: Client) -> None:
+    refused = await root.put(HERE, body(box(email), auth=GRAPH))
+    assert refused.status == 422
+    assert "mailboxes[0].email" in refused.json["message"]
+
+
 async def test_a_mailbox_that_is_not_in_the_list_is_read_no_more(
     root: Client, database: Database
 ) -> None:

@@ -77,6 +77,7 @@ async def test_thousands_at_once(root: Client, fresh: tuple[Database, Blobs, Tow
         ({"user_properties": {"number:Team": "x"}}, 422, "number:Team"),
         ({"user_properties": {"string:Team": None}}, 422, "comments[700].user_properties"),
         ({"id": "a/b"}, 422, "comments[700].id"),
+        ({"id": "a\n"}, 422, "comments[700].id"),
         ({"messages": [{"body": {"text": "x" * 65_537}}]}, 422, "65536"),
         ({"id": "000001"}, 422, "same id"),
         ({"user_properties": {"number:Team": 2**63}}, 422, "comments[700].user_properties"),
