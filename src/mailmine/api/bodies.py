@@ -6,6 +6,7 @@ costs no memory before it is looked at, and what it must look like is said once,
 
 import mmap
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from tempfile import TemporaryFile
@@ -17,6 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
+from mailmine.api import nulls
 from mailmine.api.errors import BadRequestError, InvalidError, TooLargeError, UnsupportedError
 
 SMALL = 4 << 20
@@ -25,6 +27,9 @@ BULK = 512 << 20
 """For the routes that take thousands of comments or emails: 16,384 of 32 KB."""
 IN_MEMORY = 1 << 20
 """A larger body goes to disk."""
+
+_ANY = zlib.MAX_WBITS | 32
+"""Of gzip and zlib."""
 
 T = TypeVar("T")
 
@@ -54,9 +59,11 @@ def _decoded(decoder: "msgspec.json.Decoder[T]", file: IO[bytes]) -> T:
             return _of_nothing(decoder)
         if size <= IN_MEMORY:
             file.seek(0)
-            return decoder.decode(file.read())
+            return _of_some(decoder, file.read().removeprefix(BOM_UTF8))
         # What `msgspec.Raw` holds stays a view of the mapping, and lives as long as that.
-        return decoder.decode(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ))
+        mapped = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
+        start = len(BOM_UTF8) if mapped.find(BOM_UTF8, 0, len(BOM_UTF8)) == 0 else 0
+        return decoder.decode(memoryview(mapped)[start:])
     except msgspec.ValidationError as error:
         raise InvalidError(words(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -75,9 +82,24 @@ def _of_nothing(decoder: "msgspec.json.Decoder[T]") -> T:
         raise BadRequestError("The request has no body; send JSON.") from error
 
 
-def words(error: msgspec.ValidationError, *, within: str = "") -> str:
-    """Say what is wrong with a body, and where. `within` is the place that was looked at."""
+def _of_some(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:
+    """Decode a body, and take null for absence where it means nothing else."""
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        if "got `null`" not in str(error):
+            raise
+    kept = nulls.left_out(msgspec.json.decode(body), decoder.type)
+    return decoder.decode(msgspec.json.encode(kept))
+
+
+def words(error: msgspec.ValidationError, *, within: str = "", plus: str = "+") -> str:
+    """Say what is wrong with a body, and where. `within` is the place that was looked at, `plus` how a + is written there."""
     what, _, where = str(error).partition(" - at ")
+    what = what.replace(
+        "Invalid RFC3339 encoded datetime",
+        f"This is no time; write it as 2026-03-01T12:00:00Z or 2026-03-01T13:00:00{plus}01:00",
+    )
     # As msgspec writes it: `$.a[0]`, or `key` in `$.a` for the name of a field.
     place = (within + where.rpartition("`$")[2].rstrip("`")).lstrip(".")
     return f"{place}: {what}." if place else f"{what}."
@@ -142,14 +164,20 @@ async def _unpacked(request: Request, limit: int) -> AsyncIterator[bytes]:
         return
     if coding not in {"gzip", "x-gzip", "deflate"}:
         raise UnsupportedError(f"A body packed by {coding} is not understood; send gzip or none.")
-    inflating = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
+    inflating = zlib.decompressobj(wbits=_ANY)
+    size = 0
     try:
         async for packed in request.stream():
-            piece = inflating.decompress(packed, limit)
-            yield piece
-            while inflating.unconsumed_tail:
-                piece = inflating.decompress(inflating.unconsumed_tail, limit)
-                yield piece
+            rest = packed
+            size += len(packed)
+            if size > limit:
+                raise TooLargeError(limit)  # it may be packed of nothing
+            while rest:
+                if inflating.eof:
+                    # Several packed pieces, one after the other, are one (RFC 1952, 2.2).
+                    inflating = zlib.decompressobj(wbits=_ANY)
+                yield inflating.decompress(rest, limit)
+                rest = inflating.unconsumed_tail or inflating.unused_data
         with suppress(zlib.error):
             yield inflating.flush()
     except zlib.error as error:

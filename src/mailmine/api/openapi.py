@@ -21,6 +21,7 @@ from mailmine.api.rights import RIGHTS, Open
 from mailmine.api.shapes import ANSWERS, Failure, envelope
 
 _REF = "#/components/schemas/{name}"
+_NULL = {"type": "null"}
 _ADDRESS = re.compile(r"\{(\w+):address\}")
 _RAW: Mapping[str, tuple[str, type[Struct]]] = {
     "CommentsBody": ("comments", uploads.NewComment),
@@ -65,16 +66,14 @@ def document(routers: Sequence[APIRouter]) -> dict[str, Any]:
         for name, route in routes.items()
         if name in ANSWERS
     }
-    shapes: list[Any] = [
-        Failure,
-        *dict.fromkeys(bodies.values()),
-        *answers.values(),
-        *(shape for _, shape in _RAW.values()),
-    ]
+    taken: list[Any] = [*dict.fromkeys(bodies.values()), *(shape for _, shape in _RAW.values())]
+    shapes = [Failure, *answers.values(), *taken]
     _, components = msgspec.json.schema_components(shapes, ref_template=_REF)
     for component in components.values():
         # There may be more one day; clients are to expect that.
         component.pop("additionalProperties", None)
+    for name in msgspec.json.schema_components(taken, ref_template=_REF)[1]:
+        _let_be_null(components[name])
     for name, (field, piece) in _RAW.items():
         items = {"$ref": _REF.format(name=piece.__name__)}
         components[name]["properties"][field]["items"] = items
@@ -177,11 +176,23 @@ def _query(route: APIRoute) -> list[dict[str, Any]]:
     return []
 
 
+def _let_be_null(component: dict[str, Any]) -> None:
+    """Say of what may be left out of a body that it may be null as well (`nulls`)."""
+    may_be_left_out = component.get("properties", {}).keys() - component.get("required", ())
+    for name in may_be_left_out:
+        told = component["properties"][name]
+        kind = {key: value for key, value in told.items() if key not in {"default", "description"}}
+        choices = kind.pop("anyOf", None) or ([kind] if kind else [])
+        if choices and _NULL not in choices:
+            about = {key: value for key, value in told.items() if key in {"default", "description"}}
+            component["properties"][name] = {"anyOf": [*choices, _NULL], **about}
+
+
 def _without_null(schema: Mapping[str, Any]) -> dict[str, Any]:
     """Leave null out: a query has none, it does not say what it does not want."""
     told = {key: value for key, value in schema.items() if key not in {"description", "anyOf"}}
     for choice in schema.get("anyOf", ()):
-        if choice != {"type": "null"}:
+        if choice != _NULL:
             told |= choice
     return {key: value for key, value in told.items() if value is not None}
 

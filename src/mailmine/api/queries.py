@@ -19,7 +19,7 @@ def asks(shape: type[T]) -> Callable[[Request], Awaitable[T]]:
         try:
             return msgspec.convert(dict(request.query_params), shape, strict=False)
         except msgspec.ValidationError as error:
-            raise InvalidError(words(error)) from error
+            raise InvalidError(words(error, plus="%2B")) from error
 
     read.__dict__["asks"] = shape
     return read

@@ -231,7 +231,7 @@ class DocumentsBody(Struct, frozen=True):
 
     documents: Annotated[list[msgspec.Raw], Meta(max_length=MOST_COMMENTS)]
     transform_tag: str
-    include_comments: bool = False
+    include_comments: bool | None = False
     override_user_properties: Annotated[tuple[PropertyName, ...], Meta(max_length=128)] | None = (
         None
     )

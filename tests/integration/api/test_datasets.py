@@ -82,6 +82,44 @@ async def test_a_stream_is_not_renamed_to_what_cannot_stand_in_an_address(root: 
     assert (await root.get(STREAM)).json["stream"]["name"] == "new"
 
 
+PEOPLE = dict.fromkeys(("one_of", "not_one_of", "domain_one_of", "domain_not_one_of"))
+NULLS: dict[str, Any] = {
+    "timestamp": {"minimum": None, "maximum": None},
+    "reviewed": None,
+    "sources": None,
+    "messages": {"from": PEOPLE, "to": PEOPLE | {"one_of": ["orders@example.com"]}, "cc": None},
+    "user_properties": {"number:Pieces": {"one_of": None, "not_one_of": None, "minimum": None}},
+    "annotations": {"labels": None},
+    "trigger_exceptions": None,
+}
+
+
+async def test_null_is_absence_in_what_clients_write_of_a_filter(root: Client) -> None:
+    assert (await root.post(STREAM, {"stream": {"comment_filter": NULLS}})).status == 200
+    kept = (await root.get(STREAM)).json["stream"]["comment_filter"]
+    assert kept["messages"]["to"] == {"one_of": ["orders@example.com"]}
+    assert "null" not in json.dumps(kept)
+
+    nothing = dict.fromkeys(("filter", "order", "limit", "continuation", "attribute_filters"))
+    every = (await root.post(QUERY, {})).json
+    assert (await root.post(QUERY, nothing)).json == every
+    sample = {"order": {"kind": "sample", "seed": None}, "filter": {"user_properties": None}}
+    assert (await root.post(QUERY, sample)).status == 200
+    assert (await root.post(f"{STREAM}/fetch", {"size": None, "max_filtered": None})).status == 200
+
+
+async def test_null_stays_what_it_means_where_it_means_something(root: Client) -> None:
+    source = "/api/v1/sources/sales/mail"
+    settings = {"bucket_id": None, "title": "Mail", "email_transform_tag": None}
+    told = await root.post(source, {"source": settings})
+    assert told.json["source"]["bucket_id"] is None
+    for body in ({"dataset": None}, {"dataset": {"source_ids": [None]}}):
+        refused = await root.post(DATASET, body)
+        assert (refused.status, "got `null`" in refused.json["message"]) == (422, True)
+    both = {"dataset": {"source_ids": None, "title": 7}}
+    assert "dataset.title" in (await root.post(DATASET, both)).json["message"]
+
+
 async def test_a_model_as_deep_as_may_be_is_kept_and_told(root: Client) -> None:
     model = {"version": 2**63 - 1, "label_thresholds": deep(230)}
     assert (await root.post(STREAM, {"stream": {"model": model}})).status == 200

@@ -192,6 +192,9 @@ async def test_both_bounds_belong_to_the_list(form: str, reader: Client) -> None
         ("limit=257", 422, "256"),
         ("limit=many", 422, "limit"),
         ("from_timestamp=yesterday", 422, "from_timestamp"),
+        # What curl makes of an offset: in a query a + is a space.
+        ("from_timestamp=2026-01-01T00:00:00+01:00", 422, "write it as 2026-03-01T12:00:00Z"),
+        ("from_timestamp=2026-01-01T00:00:00+01:00", 422, "%2B01:00"),
         ("to_timestamp=0001-01-01T00:00:00%2B14:00", 400, "calendar"),
         ("after=again", 400, "continuation"),
     ],

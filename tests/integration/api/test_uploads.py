@@ -71,7 +71,7 @@ async def test_thousands_at_once(root: Client, fresh: tuple[Database, Blobs, Tow
 @pytest.mark.parametrize(
     ("wrong", "status", "words"),
     [
-        ({"timestamp": "yesterday"}, 422, "comments[700].timestamp"),
+        ({"timestamp": "yesterday"}, 422, "comments[700].timestamp: This is no time; write it as"),
         ({"messages": [{"body": {}}]}, 422, "comments[700].messages[0].body"),
         ({"user_properties": {"Team": "x"}}, 422, "comments[700].user_properties"),
         ({"user_properties": {"number:Team": "x"}}, 422, "number:Team"),
@@ -119,6 +119,29 @@ async def test_packed_bodies(
     assert count(fresh) == 1000
 
 
+async def test_a_body_of_several_packed_pieces(
+    root: Client, fresh: tuple[Database, Blobs, Town]
+) -> None:
+    body = json.dumps({"comments": [comment(number) for number in range(3)]}).encode()
+    packed = b"".join(gzip.compress(body[at : at + 50]) for at in range(0, len(body), 50))
+    assert (await root.send("PUT", PUT, packed, content_encoding="gzip")).status == 200
+    assert count(fresh) == 3
+    behind = gzip.compress(body) + gzip.compress(b"x")
+    refused = await root.send("POST", SYNC, behind, content_encoding="gzip")
+    assert refused.status == 400
+
+
+@pytest.mark.parametrize("text", ["small", "x" * bodies.IN_MEMORY])
+async def test_a_body_with_a_byte_order_mark(
+    text: str, root: Client, fresh: tuple[Database, Blobs, Town]
+) -> None:
+    """.NET and PowerShell write one unless they are told not to."""
+    many = [comment(number, thread_id=text[:1000]) for number in range(len(text) // 1000 + 1)]
+    body = b"\xef\xbb\xbf" + json.dumps({"comments": many}).encode()
+    assert (await root.send("PUT", PUT, body)).status == 200
+    assert count(fresh) == len(many)
+
+
 @pytest.mark.parametrize(
     ("body", "coding", "status", "word"),
     [
@@ -154,6 +177,12 @@ async def test_a_body_that_is_too_long_is_refused_before_it_is_read(root: Client
     packed = await root.send("POST", path, bomb, content_encoding="gzip")
     assert packed.status == 413
     assert f"{bodies.SMALL:,} bytes" in packed.json["message"]
+    # Megabytes that would become nothing.
+    nothing = gzip.compress(b"", mtime=0)
+    hollow = await root.ask(
+        "POST", path, nothing * (bodies.SMALL // len(nothing) + 1), content_encoding="gzip"
+    )
+    assert hollow.status == 413
 
 
 async def test_markup_is_kept_and_given_where_it_is_asked_for(root: Client) -> None:
