@@ -191,9 +191,10 @@ def proxy_secret(given: IntegrationSettings) -> str | None:
 def connection(given: IntegrationSettings, before: Connection | None) -> Connection | None:
     """Say how Exchange is to be reached; None = that was never said. Raises InvalidError."""
     said = _said(given, before)
-    if not said and (before is None or secret(given) is None):
-        return before
     known = editing.written(before) if before else {}
+    is_as_before = all(known.get(key) == value for key, value in said.items())
+    if is_as_before and (before is None or secret(given) is None):
+        return before
     if any(key in said and said[key] != known.get(key) for key in ("backend", "cloud", "auth")):
         # What follows from these is found anew.
         known = {key: value for key, value in known.items() if key not in {"endpoint", "access"}}

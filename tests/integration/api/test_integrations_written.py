@@ -139,6 +139,9 @@ async def test_one_that_was_never_told_how_it_signs_in_is_changed_all_the_same(
     filled = await root.post(HERE, body(box("a@example.com"), enabled=True))
     (mailbox,) = filled.json["integration"]["configuration"]["mailboxes"]
     assert mailbox["email"] == "a@example.com"
+    # As it was told, with all that says nothing.
+    sent_back = await root.post(HERE, {"integration": renamed.json["integration"]})
+    assert sent_back.status == 200
     # But there is nothing to switch on yet.
     for answer in (filled, await root.post(f"{HERE}/enable", {})):
         assert not answer.json["integration"]["enabled"]
