@@ -15,7 +15,6 @@ from typing import IO, Any, TypeVar
 import msgspec
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
 from mailmine.api import nulls
@@ -133,9 +132,6 @@ async def _received(request: Request, limit: int) -> IO[bytes]:
     file = TemporaryFile()  # noqa: SIM115 - the caller closes it
     try:
         await _write(file, request, limit)
-    except ClientDisconnect as error:
-        file.close()
-        raise BadRequestError("The body ended before its end.") from error
     except BaseException:
         file.close()
         raise

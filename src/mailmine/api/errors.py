@@ -23,6 +23,7 @@ import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import Match, Route
 from structlog import get_logger
 
@@ -149,10 +150,17 @@ def install(app: FastAPI) -> None:
     app.exception_handler(NotMade)(_not_made)
     app.exception_handler(StoreError)(_store_error)
     app.exception_handler(RefineryBroken)(_refinery_broken)
+    app.exception_handler(ClientDisconnect)(_left)
 
 
 def _api_error(_: Request, error: ApiError) -> Response:
     return failure(error.status, str(error), error.headers)
+
+
+def _left(_: Request, error: ClientDisconnect) -> Response:
+    """Answer a client that broke off; nobody may hear it, but it is no fault of ours."""
+    del error
+    return failure(HTTPStatus.BAD_REQUEST, "The body ended before its end.")
 
 
 def _not_allowed(_: Request, error: NotAllowed) -> Response:

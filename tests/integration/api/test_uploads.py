@@ -3,12 +3,15 @@
 import gzip
 import json
 import zlib
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from starlette.types import Message, Receive, Scope, Send
+from structlog.testing import capture_logs
 
 from mailmine.api import app as api, bodies
 from mailmine.api.comments import LARGEST_ATTACHMENT
@@ -117,6 +120,25 @@ async def test_packed_bodies(
     answer = await root.send("PUT", PUT, packed, content_encoding=coding)
     assert answer.status == 200
     assert count(fresh) == 1000
+
+
+@pytest.mark.parametrize("path", [PUT, SYNC, RAW, f"{PUT}/000000/attachments/0"])
+async def test_a_client_that_breaks_off_is_no_fault_of_ours(
+    path: str, app: FastAPI, root: Client
+) -> None:
+    async def broken_off(scope: Scope, _: Receive, send: Send) -> None:
+        async def gone() -> Message:
+            return {"type": "http.disconnect"}
+
+        await app(scope, gone, send)
+
+    method = "POST" if path in {SYNC, RAW} else "PUT"
+    with capture_logs() as logs:
+        answer = await replace(root, app=broken_off).ask(
+            method, path, content_type="multipart/form-data; boundary=x"
+        )
+    assert (answer.status, "ended before" in answer.json["message"]) == (400, True)
+    assert logs == []
 
 
 async def test_a_body_of_several_packed_pieces(
