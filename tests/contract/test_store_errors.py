@@ -282,8 +282,8 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     arrivals.by_minute: lambda tx: arrivals.by_minute(tx, [SOURCE], since=NOW, minutes=1),
     comments.count_before: lambda tx: comments.count_before(tx, SOURCE, NOW, most=5),
     comments.remove_before: lambda tx: comments.remove_before(tx, SOURCE, NOW, limit=5),
-    comment_attachments.keep_first: lambda tx: comment_attachments.keep_first(
-        tx, SOURCE, {comment_id("a"): 1}
+    comment_attachments.keep_listed: lambda tx: comment_attachments.keep_listed(
+        tx, SOURCE, {comment_id("a"): ()}
     ),
     comment_attachments.remove: lambda tx: comment_attachments.remove(
         tx, SOURCE, [comment_id("a")]

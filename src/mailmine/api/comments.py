@@ -1,6 +1,6 @@
 """Comments: what an email became, or what a client put. Their JSON is kept ready-made and only spliced here."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from operator import itemgetter
@@ -9,6 +9,7 @@ from typing import Annotated
 import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
 from msgspec import Meta, Struct
+from sqlalchemy import Connection as Transaction
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
@@ -29,6 +30,7 @@ from mailmine.model.ids import CommentId, ContentHash, SourceId
 from mailmine.model.wire import has_markup, without_markup
 from mailmine.refine import Refined, identity
 from mailmine.store import comment_attachments, comments
+from mailmine.store.comment_attachments import CommentContent
 from mailmine.store.comments import Counts, NewComment
 from mailmine.sync import uploading
 from mailmine.sync.refinery import Refinery
@@ -182,9 +184,8 @@ def sync(
     with data.write() as tx:
         found = sources.find(tx, source, asker)
         for piece in pieces(wanted.comments, uploads.NewComment, "comments"):
-            new = [_made(one.comment()) for one in piece]
+            new = _with_contents(tx, found.id, [_made(one.comment()) for one in piece])
             counts = _sum(counts, comments.put(tx, found.id, new, at=asker.at))
-            comment_attachments.keep_first(tx, found.id, _listed_in(new))
         quotas.check_comments(tx, found.id)
     return ok(request, new=counts.new, updated=counts.updated, unchanged=counts.unchanged)
 
@@ -219,9 +220,9 @@ async def sync_raw_emails(
     def write(spool: Spool[NewComment]) -> None:
         nonlocal counts
         with data.write() as tx:
-            for new in spool:
+            for piece in spool:
+                new = _with_contents(tx, source_id, piece)
                 counts = _sum(counts, comments.put(tx, source_id, new, at=asker.at))
-                comment_attachments.keep_first(tx, source_id, _listed_in(new))
                 if wanted.include_comments:
                     every = (comments.get(tx, source_id, one.comment.id) for one in new)
                     shown.extend(orjson.Fragment(one.json) for one in every if one is not None)
@@ -333,9 +334,33 @@ def _listed(stored: comments.StoredComment | None, comment_id: str, index: int) 
     return stored.comment
 
 
-def _listed_in(new: Iterable[NewComment]) -> dict[CommentId, int]:
-    """Count the attachments of each; of several with one id the last counts, as it does for what is kept."""
-    return {one.comment.id: len(one.comment.attachments) for one in new}
+Contents = Mapping[tuple[CommentId, int], CommentContent]
+
+
+def _with_contents(
+    tx: Transaction, source_id: SourceId, new: Sequence[NewComment]
+) -> Sequence[NewComment]:
+    """Let attachments keep what was put to them; of several comments with one id the last counts, as it does for what is kept."""
+    listed = {one.comment.id: one.comment.attachments for one in new}
+    kept = comment_attachments.keep_listed(tx, source_id, listed)
+    return [_filled(one, kept) for one in new] if kept else new
+
+
+def _filled(new: NewComment, kept: Contents) -> NewComment:
+    """Give a comment the references of its contents, where it says none."""
+    attachments = tuple(
+        replace(
+            one,
+            size=content.size,
+            attachment_reference=content.reference,
+            content_hash=content.content_hash,
+        )
+        if one.attachment_reference is None
+        and (content := kept.get((new.comment.id, index))) is not None
+        else one
+        for index, one in enumerate(new.comment.attachments)
+    )
+    return replace(new, comment=replace(new.comment, attachments=attachments))
 
 
 def _made(comment: Comment) -> NewComment:

@@ -1,11 +1,12 @@
 """Contents that clients put to the attachments of comments which were not made of an email."""
 
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, select
 
+from mailmine.model.comment import CommentAttachment
 from mailmine.model.ids import AttachmentReference, CommentId, ContentHash, SourceId
 from mailmine.store import amounts, orphans
 from mailmine.store.among import among
@@ -80,16 +81,32 @@ def remove(tx: Connection, source_id: SourceId, comment_ids: Collection[CommentI
         orphans.add(tx, {row.content_hash for row in held})
 
 
-def keep_first(tx: Connection, source_id: SourceId, listed: Mapping[CommentId, int]) -> None:
-    """Forget the contents beyond the number of attachments that each of these comments lists now."""
-    query = select(table).where(table.c.source_id == source_id, table.c.comment_id.in_(listed))
-    rows = tx.execute(query.where(table.c.index >= min(listed.values(), default=0)))
-    found = [CommentContent(**row._asdict()) for row in rows]
-    gone = [one for one in found if one.index >= listed[one.comment_id]]
+def keep_listed(
+    tx: Connection, source_id: SourceId, listed: Mapping[CommentId, Sequence[CommentAttachment]]
+) -> Mapping[tuple[CommentId, int], CommentContent]:
+    """Forget the contents that these comments list no more, and give the others by their comment and place.
+
+    Listed is what stands at its place by its name, or by its reference.
+    """
+    mine = (table.c.source_id == source_id) & among(tx, table.c.comment_id, list(listed))
+    kept: dict[tuple[CommentId, int], CommentContent] = {}
+    gone: list[CommentContent] = []
+    for row in tx.execute(select(table).where(mine)):
+        one = CommentContent(**row._asdict())
+        if any(
+            one.reference == each.attachment_reference or one.name == each.name
+            for each in listed[one.comment_id][one.index : one.index + 1]
+        ):
+            kept[one.comment_id, one.index] = one
+        else:
+            gone.append(one)
     if gone:
         amounts.note_in_source(tx, source_id, -Amount(0, sum(one.size for one in gone)))
-        tx.execute(delete(table).where(table.c.reference.in_([one.reference for one in gone])))
+        tx.execute(
+            delete(table).where(among(tx, table.c.reference, [one.reference for one in gone]))
+        )
         orphans.add(tx, {one.content_hash for one in gone})
+    return kept
 
 
 def by_reference(tx: Connection, reference: AttachmentReference) -> CommentContent | None:

@@ -453,6 +453,31 @@ async def test_the_content_of_an_attachment(root: Client) -> None:
     assert nothing.status == 422
 
 
+async def test_what_was_put_to_an_attachment_stays_when_its_comment_is_synced_again(
+    root: Client,
+) -> None:
+    mine = comment(attachments=[{"name": "a.pdf", "size": 5, "content_type": ".pdf"}])
+    await root.post(SYNC, {"comments": [mine]})
+    where = "/api/v1/sources/sales/mail/comments/000000"
+    put = where.replace("/v1/", "/_private/") + "/attachments/0"
+    assert (await root.send("PUT", put, form(b"hello"), content_type=FORM)).status == 200
+    (before,) = (await root.get(where)).json["comment"]["attachments"]
+
+    again = (await root.post(SYNC, {"comments": [mine]})).json
+    assert (again["updated"], again["unchanged"]) == (0, 1)
+    other = mine | {"messages": [{"body": {"text": "Changed"}}]}
+    assert (await root.post(SYNC, {"comments": [other]})).json["updated"] == 1
+    assert (await root.get(where)).json["comment"]["attachments"] == [before]
+
+    # Another file at its place is another attachment.
+    replaced = comment(attachments=[{"name": "b.pdf", "size": 9, "content_type": ".pdf"}])
+    await root.post(SYNC, {"comments": [replaced]})
+    (after,) = (await root.get(where)).json["comment"]["attachments"]
+    assert (after["name"], after["size"], "attachment_reference" in after) == ("b.pdf", 9, False)
+    gone = await root.get(f"/api/v1/attachments/{before['attachment_reference']}")
+    assert gone.status == 404
+
+
 async def test_contents_that_a_comment_lists_no_more_are_let_go_of(
     root: Client, fresh: tuple[Database, Blobs, Town]
 ) -> None:
