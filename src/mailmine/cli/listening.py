@@ -25,6 +25,11 @@ GARBAGE = 5_000
 GRACE = 5
 """Seconds that open connections get at the end."""
 
+PATIENCE = 75
+"""Seconds that a connection without requests stays open: longer than load balancers keep theirs, which is 60 mostly, and
+than robots pause. Whoever closes first decides; a request that crosses the end of its connection is lost, and a POST not sent
+again."""
+
 Work = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 """What is done until the event is set; it may take its time to end."""
 
@@ -77,6 +82,7 @@ class Listener:
                 access_log=False,
                 server_header=False,
                 timeout_graceful_shutdown=GRACE,
+                timeout_keep_alive=PATIENCE,
             )
         )
         gc.freeze()  # what was imported stays

@@ -10,7 +10,8 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -278,6 +279,21 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
         port = str(taken.getsockname()[1])
         failed(mailmine("serve", "--no-sync", "--port", port, folder=tmp_path), port, "--port")
         failed(mailmine("simulate", "--port", port, folder=tmp_path), port, "--port")
+
+
+def test_a_connection_outlasts_the_pauses_of_a_robot(tmp_path: Path) -> None:
+    port = free_port()
+    served = ("serve", "--no-sync", "--port", str(port))
+    with (
+        running(*served, folder=tmp_path, says="mailmine is at"),
+        closing(HTTPConnection("127.0.0.1", port)) as connection,
+    ):
+        connection.auto_open = 0
+        connection.connect()
+        for pause in (6, 0):
+            connection.request("GET", "/healthz")
+            assert connection.getresponse().read() == b'{"status":"ok"}'
+            time.sleep(pause)
 
 
 def test_wrong_usage_has_status_2(tmp_path: Path) -> None:
