@@ -5,6 +5,9 @@ import gzip
 import orjson
 from fastapi import Request, Response
 
+JSON = "application/json; charset=utf-8"
+"""JSON is UTF-8 whatever its type says (RFC 8259, 8.1), but Windows PowerShell 5.1 takes it for Latin-1 where that says nothing."""
+
 WORTH_PACKING = 1024
 """Bytes; a smaller answer gains nothing from gzip."""
 
@@ -26,7 +29,7 @@ def ok(request: Request, **fields: object) -> Response:
     if len(body) >= WORTH_PACKING and _takes_gzip(request.headers.get("Accept-Encoding", "")):
         body = gzip.compress(body, _LEVEL, mtime=0)
         headers["Content-Encoding"] = "gzip"
-    return Response(body, headers=headers, media_type="application/json")
+    return Response(body, headers=headers, media_type=JSON)
 
 
 def _takes_gzip(accepted: str) -> bool:

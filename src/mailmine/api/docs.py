@@ -12,6 +12,8 @@ from fastapi import APIRouter, Request, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from mailmine.api.answers import JSON
+
 router = APIRouter(include_in_schema=False)
 
 _PAGES = Environment(
@@ -36,7 +38,7 @@ _PAGES.filters["code"] = _code
 @router.get("/api/openapi.json")
 async def openapi(request: Request) -> Response:
     """Describe the API to programs."""
-    return Response(orjson.dumps(_document(request)), media_type="application/json")
+    return Response(orjson.dumps(_document(request)), media_type=JSON)
 
 
 @router.get("/api/docs")

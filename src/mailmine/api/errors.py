@@ -28,6 +28,7 @@ from starlette.routing import Match, Route
 from structlog import get_logger
 
 from mailmine.access.people import NotAllowed
+from mailmine.api.answers import JSON
 from mailmine.store.errors import Conflict, DatabaseUnavailable, NotFound as NotStored, StoreError
 from mailmine.sync.making import NotMade, Taken
 from mailmine.sync.refinery import RefineryBroken
@@ -128,7 +129,7 @@ def failure(status: int, message: str, headers: Mapping[str, str] | None = None)
         orjson.dumps({"status": "error", "message": message}),
         status,
         {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **(headers or {})},
-        "application/json",
+        JSON,
     )
 
 

@@ -29,7 +29,7 @@ class Answer:
     @property
     def json(self) -> Any:
         """The body, which has to be the JSON of the envelope and agree with the status."""
-        assert self.headers["content-type"] == "application/json"
+        assert self.headers["content-type"] == "application/json; charset=utf-8"
         packed = self.headers.get("content-encoding") == "gzip"
         data = orjson.loads(gzip.decompress(self.body) if packed else self.body)
         assert data["status"] == ("ok" if self.status < 300 else "error")

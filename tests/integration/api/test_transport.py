@@ -123,6 +123,13 @@ async def test_unknown_routes_and_methods_are_told_in_the_envelope(reader: Clien
     assert patching.headers["allow"] in patching.json["message"]
 
 
+@pytest.mark.parametrize("path", ["/api/v1/sources", "/nowhere", "/api/openapi.json", "/health"])
+async def test_json_says_that_it_is_utf_8(path: str, reader: Client) -> None:
+    """Without that Windows PowerShell 5.1 shows the umlauts of an email as two letters each."""
+    answer = await reader.get(path)
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+
+
 async def test_how_long_it_took_stands_on_every_answer(reader: Client) -> None:
     for path in ("/api/v1/sources", "/nowhere", "/health"):
         answer = await reader.get(path)
