@@ -185,6 +185,13 @@ async def test_both_bounds_belong_to_the_list(form: str, reader: Client) -> None
     ]
 
 
+@pytest.mark.parametrize("fraction", ["9", "999", "999999", "9999999", "999999999"])
+async def test_the_last_moment_of_a_minute_is_not_the_next(fraction: str, reader: Client) -> None:
+    until = f"{NOON + timedelta(minutes=5):%Y-%m-%dT%H:%M}:59.{fraction}Z"
+    (page,) = await walk(reader, f"to_timestamp={until}")
+    assert page[-1]["id"] == comment_id(5)
+
+
 @pytest.mark.parametrize(
     ("query", "status", "word"),
     [
