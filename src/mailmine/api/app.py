@@ -6,7 +6,6 @@ from typing import Any
 
 from fastapi import Depends, FastAPI
 
-import mailmine
 from mailmine.access.secrets import Keyring
 from mailmine.api import (
     attachments,
@@ -17,9 +16,7 @@ from mailmine.api import (
     docs,
     emails,
     enabling,
-    errors,
     failed_items,
-    health,
     integrations,
     metrics,
     openapi,
@@ -31,17 +28,16 @@ from mailmine.api import (
     streams,
     users,
 )
-from mailmine.api.asking import Services, asked, utc_now
+from mailmine.api.asking import Services, asked, enabling_of, utc_now
 from mailmine.api.readiness import Readiness
 from mailmine.api.rights import RIGHTS, named
-from mailmine.api.transport import Transport
+from mailmine.api.watched import OPEN, bare
 from mailmine.exchange.check import check
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
 from mailmine.sync.enabling import TryOut
 from mailmine.sync.refinery import Here, Refinery
 
-OPEN = (health.router,)
 GUARDED = (
     # Routes are tried one after the other: first what is asked all the time.
     comments.often,
@@ -89,7 +85,7 @@ def create(
     refined by what those of their bucket have in common.
     """
     readiness = Readiness(database, blobs, clock)
-    app = _bare(
+    app = bare(
         Services(
             database,
             blobs,
@@ -97,7 +93,7 @@ def create(
             refinery or Here(),
             clock,
             readiness,
-            enabling.of(database, keyring, try_out=try_out, now=clock),
+            enabling_of(database, keyring, try_out=try_out, now=clock),
             metrics_token,
             learns=learns,
         )
@@ -112,40 +108,4 @@ def create(
     missing = {name for router in (*OPEN, *GUARDED) for name in named(router)} - set(RIGHTS)
     if missing:
         raise LookupError(f"These routes are not in api/rights.py: {sorted(missing)}")
-    return app
-
-
-def create_watched(
-    database: Database,
-    blobs: Blobs,
-    keyring: Keyring,
-    *,
-    clock: Callable[[], datetime] = utc_now,
-    metrics_token: str = "",
-) -> FastAPI:
-    """Make what a process without the API answers: whether it lives, whether it can work, and what it did."""
-    readiness = Readiness(database, blobs, clock)
-    tries = enabling.of(database, keyring, try_out=check, now=clock)  # nobody can ask for it here
-    app = _bare(Services(database, blobs, keyring, Here(), clock, readiness, tries, metrics_token))
-    app.state.routers = (metrics.router, *OPEN)
-    for router in app.state.routers:
-        app.include_router(router)
-    return app
-
-
-def _bare(services: Services) -> FastAPI:
-    app = FastAPI(
-        title="mailmine",
-        version=mailmine.__version__,
-        # Described by `openapi`, shown by `docs`: the framework's own pages would load scripts of third parties.
-        openapi_url=None,
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-        # `mailmine.tracing` tells of requests. The framework would tell paths and words of exceptions, which hold mail.
-        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
-    )
-    app.state.services = services
-    errors.install(app)
-    app.add_middleware(Transport)
     return app

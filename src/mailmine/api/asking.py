@@ -9,17 +9,18 @@ from typing import Annotated, TypeVar, cast
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
-from mailmine.access import sessions, tokens
+from mailmine.access import credentials, sessions, tokens
 from mailmine.access.permissions import GlobalPermission, Identity, Permission
 from mailmine.access.secrets import Keyring
 from mailmine.api.errors import ForbiddenError, NotFoundError, UnauthenticatedError
 from mailmine.api.known import Known
 from mailmine.api.readiness import Readiness
 from mailmine.api.rights import RIGHTS, Open, Right
+from mailmine.model.integration import Connection, Integration
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
 from mailmine.store.errors import StoreError
-from mailmine.sync.enabling import Enabling
+from mailmine.sync.enabling import Enabling, TryOut
 from mailmine.sync.refinery import Refinery
 
 T = TypeVar("T")
@@ -41,6 +42,22 @@ class Services:
     known: Known = field(default_factory=Known)
     learns: bool = True
     """Whether emails are also refined by what those of their bucket have in common."""
+
+
+def enabling_of(
+    database: Database, keyring: Keyring, *, try_out: TryOut, now: Callable[[], datetime]
+) -> Enabling:
+    """Make what switches on, with the secrets that are kept."""
+
+    def secret_of(integration: Integration) -> str:
+        with database.read() as tx:
+            return credentials.of(tx, keyring, integration.id) or ""
+
+    def connection_of(integration: Integration) -> Connection:
+        with database.read() as tx:
+            return credentials.connection_of(tx, keyring, integration)
+
+    return Enabling(database, secret_of, connection_of, try_out=try_out, now=now)
 
 
 @dataclass(frozen=True, slots=True)

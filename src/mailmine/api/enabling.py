@@ -1,24 +1,17 @@
 """Switches on what trouble stopped, once it was tried."""
 
-from collections.abc import Callable
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from msgspec import Meta, Struct
 from starlette.concurrency import run_in_threadpool
 
-from mailmine.access import credentials
-from mailmine.access.secrets import Keyring
 from mailmine.api.asking import Asker, Data, services
 from mailmine.api.bodies import takes
 from mailmine.api.errors import InvalidError
 from mailmine.api.integrations import enabled, find
 from mailmine.model.ids import IntegrationId, MailboxId
-from mailmine.model.integration import Connection, Integration
 from mailmine.store import mailboxes
-from mailmine.store.database import Database
-from mailmine.sync.enabling import Enabling, TryOut
 
 router = APIRouter(
     prefix="/api/_private/integrations/{integration:address}/enable", tags=["integrations"]
@@ -67,19 +60,3 @@ async def enable(
         by=asker.identity.user_id,
     )
     return await run_in_threadpool(lambda: enabled(request, integration, asker, data, obstacles))
-
-
-def of(
-    database: Database, keyring: Keyring, *, try_out: TryOut, now: Callable[[], datetime]
-) -> Enabling:
-    """Make what switches on, with the secrets that are kept."""
-
-    def secret_of(integration: Integration) -> str:
-        with database.read() as tx:
-            return credentials.of(tx, keyring, integration.id) or ""
-
-    def connection_of(integration: Integration) -> Connection:
-        with database.read() as tx:
-            return credentials.connection_of(tx, keyring, integration)
-
-    return Enabling(database, secret_of, connection_of, try_out=try_out, now=now)

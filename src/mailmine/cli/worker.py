@@ -3,7 +3,7 @@
 from rich.console import Console
 
 from mailmine.access.secrets import ENVIRONMENT, FILE, sealed_by_others
-from mailmine.api import app as api
+from mailmine.api import watched
 from mailmine.cli import listening, logs, notifications
 from mailmine.cli.errors import Failed
 from mailmine.cli.installation import Installation, opened
@@ -61,7 +61,7 @@ class Worker:
         if here.blobs.folder is None:
             await here.blobs.check()
         refinery = Apart()
-        app = api.create_watched(
+        app = watched.create(
             here.database,
             here.blobs,
             here.keyring,

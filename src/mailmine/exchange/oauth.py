@@ -14,8 +14,6 @@ from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
-import msal
-
 from mailmine.exchange.aadsts import OTHER, WORDS
 from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope, Where
 from mailmine.exchange.http import Request, Response, Transport, host_of, refuse_plain_http
@@ -121,6 +119,9 @@ class Bearer:
 
     def _acquire(self, wire: "_Wire", authority: str) -> dict[str, Any]:
         """Get a token by msal; runs in a thread."""
+        # Loaded where it is needed: it takes some megabytes, with all that it brings along.
+        import msal  # noqa: PLC0415
+
         connection = self._connection
         parts = urlsplit(authority)
         options: dict[str, Any] = {
