@@ -28,13 +28,25 @@ MAX_ENDS = 300
 EDGE = " \t\xa0*_|\ufeff\u200e\u200f\u202a\u202b\u202c\u202d\u202e"
 """What may surround a line without being part of it: white space, emphasis, marks of direction."""
 
-_DATE = re.compile(
-    r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}"
-    r"|\d{1,2}[:.h]\d{2}"
-    r"|\d{1,2}(?:\.|st|nd|rd|th)?[ \xa0-](?:de |of )?[^\W\d]{3,12}\.?,?[ \xa0-](?:de |del )?\d{2,4}"
+_DAY = re.compile(
+    r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}|\d{1,4}\. \d{1,2}\. \d{2,4}"
+    r"|\d{1,2}(?:\.|st|nd|rd|th)?[ \xa0-](?:de |of |d\u2019)?[^\W\d]{3,12}\.?,?[ \xa0-](?:de |del )?\d{2,4}"
     r"|[^\W\d]{3,12}\.?[ \xa0]\d{1,2}(?:st|nd|rd|th)?,?[ \xa0]\d{4}"
-    r"|\d{4}[\u5e74\ub144]"
+    r"|\d{4}(?:[\u5e74\ub144]|\. ?(?:g\.|[^\W\d]{3,10}\.? \d)| m\.)"
 )
+_DATE = re.compile(rf"{_DAY.pattern}|\d{{1,2}}[:.h]\d{{2}}")
+_DAY_FIRST = re.compile(rf"(?:[^\W\d]{{1,14}}[.,]{{0,2}}[ \xa0]){{0,2}}(?:{_DAY.pattern})")
+"""A day at the beginning, its name before it: `czw., 28 paź 2021`."""
+
+_SENTENCE = re.compile(r"(?:[!?]|\w\w\.)$")
+_STUB = re.compile(r"[^\W\d][^\d.!?]{0,11}$")
+"""What may be left of an attribution above a day that was wrapped: `On Thu,`."""
+
+_DAY_STUB = re.compile(
+    r"(?:[^\W\d]{1,14}[.,]{0,2}[ \xa0]){0,3}\d{1,2}\.?(?:[ \xa0][^\W\d]{3,10}\.?)?,?$"
+)
+"""The same above a year: `Thu, 28 Oct`."""
+
 _DIGIT = re.compile(r"\d")
 _LOOSE_DATE = re.compile(r"\d{4}|\d{1,2}[:./]\d{1,2}")
 _ENDS_IN_ADDRESS = re.compile(r"@[^\s@]{1,200}[>)\]]?[\"']?[ \t\u202c\u200f]*[:\uff1a]$")
@@ -62,20 +74,29 @@ def possible_ends(lines: Sequence[Line]) -> dict[int, bool]:
                     or (text[-1] in ":\uff1a" and _may_end(lines, at, text))
                     or (text[0] == "2" and " GMT" in text)
                 ):
-                    ends[at] = _is_whole(text, quoted=quoted)
+                    ends[at] = _is_whole(lines, at, quoted=quoted)
                 quoted = False
     return ends if len(ends) <= MAX_ENDS else {at: ends[at] for at in sorted(ends)[:MAX_ENDS]}
 
 
-def _is_whole(text: str, *, quoted: bool) -> bool:
-    text = text[:MAX_CHECKED].strip(EDGE)
-    # A line that begins with a number or an address, or has no date, may go on with the one above.
-    return (
-        text[:1].isalpha()
-        and _has_date(text)
-        and bool(labels.starts().match(text))
-        and is_attribution(text, quoted=quoted)
-    )
+def _is_whole(lines: Sequence[Line], at: int, *, quoted: bool) -> bool:
+    text = lines[at].text[:MAX_CHECKED].strip(EDGE)
+    # A line that begins with an address or an hour, or has no date, may go on with the one above.
+    if not _has_date(text) or not is_attribution(text, quoted=quoted):
+        return False
+    if text[:1].isalpha() and labels.starts().match(text):
+        return True
+    return bool(_tells_who(text) and _DAY_FIRST.match(text)) and not _is_stub_above(lines, at)
+
+
+def _is_stub_above(lines: Sequence[Line], at: int) -> bool:
+    above = lines[at - 1].text.strip(EDGE) if at else ""
+    return bool(_STUB.match(above) and labels.starts().match(f"{above} 1"))
+
+
+def _tells_who(text: str) -> bool:
+    """Whether a text holds an address or the verb."""
+    return "@" in text or bool(labels.wrote().search(text))
 
 
 def _may_end(lines: Sequence[Line], at: int, text: str) -> bool:
@@ -99,6 +120,8 @@ def parted(lines: list[Line]) -> list[Line]:
             and not labels.starts().match(text)
             and (inner := labels.starts_within().search(text))
             and not _DIGIT.search(text, 0, inner.start())
+            and _tells_who(text[inner.end() :])
+            and ("@" in text[inner.end() :] or "@" not in text)
             and is_attribution(text[inner.end() :], quoted=True)
         ):
             words = text[: inner.start()].rstrip()
@@ -112,7 +135,7 @@ def parted(lines: list[Line]) -> list[Line]:
 def find(lines: Sequence[Line], at: int) -> tuple[int, int, bool] | None:
     """Find the attribution that begins at this line: its first line, its end, whether a quote follows."""
     text = lines[at].text[:MAX_CHECKED].strip(EDGE)
-    opens = bool(labels.starts().match(text))
+    opens = bool(labels.starts().match(text)) or _is_opened_by_day(text)
     spans_blanks = opens and bool(_DATE.search(text))
     if _GMAIL_WITHOUT_COLON.match(text) and _stands_alone(lines, at):
         return at, at + 1, False
@@ -126,34 +149,58 @@ def find(lines: Sequence[Line], at: int) -> tuple[int, int, bool] | None:
         if len(joined) > MAX_ATTRIBUTION:
             break
         quoted = quote_follows(lines, end + 1)
-        if piece and is_attribution(joined, quoted=quoted):
+        if piece and is_attribution(joined, quoted=quoted) and not _is_open(lines, end, joined):
             begins = _begins_anew if opens else _begins_later
             if not spans_blanks and any(
-                begins(lines, later, end, quoted=quoted) for later in range(at + 1, end + 1)
+                begins(lines, at, later, end, quoted=quoted) for later in range(at + 1, end + 1)
             ):
                 return None
             return at, end + 1, quoted
     return None
 
 
-def _begins_later(lines: Sequence[Line], start: int, end: int, *, quoted: bool) -> bool:
+def _is_open(lines: Sequence[Line], end: int, joined: str) -> bool:
+    """Whether a bracket is only closed on the next line: `Ann wrote (on:` and `3 March 2026):`."""
+    if joined.count("(") <= joined.count(")") or end + 1 >= len(lines):
+        return False
+    return lines[end + 1].text.rstrip(EDGE).endswith("):")
+
+
+def _is_opened_by_day(text: str) -> bool:
+    """Whether a line begins with a day, and is no sentence."""
+    return bool(_DAY_FIRST.match(text)) and not _SENTENCE.search(text)
+
+
+def _begins_later(lines: Sequence[Line], at: int, start: int, end: int, *, quoted: bool) -> bool:
     """Whether a later line begins the attribution better: the lines above it are words."""
-    shorter = " ".join(line.text.strip(EDGE) for line in lines[start : end + 1])
+    shorter = _together(lines, start, end + 1)
+    if shorter.startswith(("<", "(<")) or _is_stub_above(lines, start):
+        return False  # a name, or the day's name, stands above
+    above = lines[start - 1].text.strip(EDGE)
+    if _DAY_STUB.match(above) and not _DAY.search(shorter):
+        return False
     if not is_attribution(shorter, quoted=quoted):
         return False
-    return bool(labels.starts().match(shorter)) or (
-        "@" in shorter and bool(labels.wrote().search(shorter))
-    )
+    opens = bool(labels.starts().match(shorter))
+    if not _tells_who(shorter):
+        return opens and not _tells_who(_together(lines, at, start))
+    if opens:
+        return True
+    signs = (labels.wrote(), shorter), (_DAY, shorter), (_SENTENCE, above)
+    # An address with one sign more; without it, all of them.
+    return (any if "@" in shorter else all)(sign.search(text) for sign, text in signs)
 
 
-def _begins_anew(lines: Sequence[Line], start: int, end: int, *, quoted: bool) -> bool:
+def _together(lines: Sequence[Line], start: int, end: int) -> str:
+    return " ".join(line.text.strip(EDGE) for line in lines[start:end])
+
+
+def _begins_anew(lines: Sequence[Line], at: int, start: int, end: int, *, quoted: bool) -> bool:
     """Whether a later line begins with a date of its own, so that the one above only looks like it."""
     text = lines[start].text[:MAX_CHECKED].strip(EDGE)
+    opens = bool(labels.starts().match(text)) if text[:1].isalpha() else bool(_DAY.match(text))
     return (
-        text[:1].isalpha()
-        and bool(labels.starts().match(text))
-        and bool(_DATE.search(text))
-        and _begins_later(lines, start, end, quoted=quoted)
+        opens and bool(_DATE.search(text)) and _begins_later(lines, at, start, end, quoted=quoted)
     )
 
 
@@ -163,7 +210,8 @@ def is_attribution(text: str, *, quoted: bool) -> bool:
     if not ends and not quoted:
         return False
     address = "@" in text
-    if verbs := list(labels.wrote().finditer(text, max(0, len(text) - _AFTER_VERB))):
+    verbs = list(labels.wrote().finditer(text, max(0, len(text) - _AFTER_VERB)))
+    if verbs or (address and (verbs := list(filter(None, [labels.wrote().match(text)])))):
         tells_on = _tells_on(text[verbs[-1].end() :])
         if address or _has_date(text):
             return quoted or not tells_on

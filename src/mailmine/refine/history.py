@@ -22,9 +22,10 @@ _NAMED_TWICE = re.compile(r"<\s?mailto:[^<>@]{0,100}(<[^<>]{1,200}>)\s?>")
 _IN_QUOTES = re.compile(
     '["\u00ab\u201e\u201c\u201d]\\s?([^"\u00ab\u00bb\u201c\u201d\u201e]{1,100}?)\\s?["\u00bb\u201c\u201d][\\s<(]*$'
 )
-_NAME_GAP = re.compile(
-    r"\d[\w:.]*,?\s+(?:[AP]M,?\s+)?(?:id\u0151pontban\s|\u043f\u043e\u043b\u044c\u0437\u043e\u0432\u0430\u0442\u0435\u043b\u044c\s)?|,\s+"
-)
+_NAME_GAP = re.compile(r"\d[\w:.]*,?\s+(?:[AP]M,?\s+)?|,\s+|[\u060c\u3001\uff0c]\s*")
+"""What ends a date, before a name."""
+
+_BIDI = dict.fromkeys(map(ord, "\u200e\u200f\u202a\u202b\u202c\u202d\u202e"))
 _MAX_PREFIXES = 10
 MAX_MESSAGES = 100
 """Emails of one conversation that are told apart."""
@@ -36,7 +37,7 @@ _TOLD = frozenset({Kind.QUOTED, Kind.FORWARDED})
 _PREAMBLE = 6
 """Lines that may stand above the header block inside a quote."""
 
-_EDGE = ' \t\xa0*_|,:;-\u2013\u2014"\ufeff\u200e\u200f\u202a\u202b\u202c\u202d\u202e'
+_EDGE = ' \t\xa0*_|,:;-\u2013\u2014"\u00ab\u00bb\u201c\u201d\u201e\uff1a\ufeff\u200e\u200f\u202a\u202b\u202c\u202d\u202e'
 
 
 def earlier(done: Labelled, subject: str) -> Earlier | None:
@@ -172,6 +173,7 @@ def _of_attribution(done: Labelled) -> Earlier | None:
 
 def _who_and_when(text: str) -> tuple[str, str]:
     """Part an attribution into somebody and a time: the address tells where somebody ends."""
+    text = text.translate(_BIDI) if not text.isascii() else text
     text = _NAMED_TWICE.sub(r"\1", labels.wrote().sub(" ", text)).strip(_EDGE)
     word, _, rest = text.partition(" ")
     if word.isalpha() and labels.starts().match(f"{word} 1"):
@@ -184,8 +186,9 @@ def _who_and_when(text: str) -> tuple[str, str]:
     if in_quotes:
         name, before = in_quotes[1], text[: in_quotes.start()].strip(_EDGE)
     else:
-        name_at = max((gap.end() for gap in _NAME_GAP.finditer(before)), default=0)
-        name, before = before[name_at:].strip(_EDGE), before[:name_at].strip(_EDGE)
+        gaps = (*_NAME_GAP.finditer(before), *labels.before_name().finditer(before))
+        name_at = max((gap.end() for gap in gaps), default=0)
+        name, before = before[name_at:].rstrip(" (").strip(_EDGE), before[:name_at].strip(_EDGE)
     if not any(char.isalpha() for char in name):
         name = ""
     return (f"{name} <{found[1]}>" if name else found[1]), f"{before} {after}".strip(_EDGE)

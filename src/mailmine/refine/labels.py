@@ -134,6 +134,12 @@ def starts_within() -> re.Pattern[str]:
 
 
 @cache
+def before_name() -> re.Pattern[str]:
+    """Match what an attribution says right before the name: `Op 3 maart heeft Ann geschreven:`."""
+    return re.compile(rf"{_one_of(_words('attribution', 'before_name'))}\s+", re.IGNORECASE)
+
+
+@cache
 def original() -> re.Pattern[str]:
     """Match what stands above an email that is replied to."""
     return re.compile(_one_of(_words("divider", "original")), re.IGNORECASE)

@@ -93,7 +93,9 @@ def _history_begins(done: Labelled, at: int, ends: dict[int, bool], *, asks: boo
     if asks and len(line.text) <= MAX_ASKING and _asks_to_reply_above(line.text):
         _cut(done, at, Kind.QUOTED)
         return True
-    return _opens(done, at) or (bool(ends) and _attributed(done, at, ends))
+    if _opens(done, at):
+        return True
+    return bool(ends) and done.kinds[at] is Kind.NEW and _attributed(done, at, ends)
 
 
 def _marked(done: Labelled, at: int) -> bool:

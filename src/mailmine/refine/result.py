@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-VERSION = 4
+VERSION = 5
 """Raised whenever refining the same email may give another result."""
 
 
