@@ -60,6 +60,9 @@ _NO_BORDER = re.compile(
 )
 _MSO_NORMAL = {"class": "MsoNormal"}
 """What nearly every paragraph of Outlook says, which means nothing."""
+_NAMING = frozenset({"id", "name", "data-marker"})
+"""Attributes in which clients say what an element holds."""
+
 _CELL_END = "\x1f"
 """Stands between cells while a row is read; no character of HTML."""
 _LINE_END = "\x1e"
@@ -159,7 +162,7 @@ class _Reading:
                 data = node.text_content or ""
                 if self._preformatted:
                     self._as_it_stands(data)
-                elif text or not data.isspace():
+                elif text or not data.isspace() or "\xa0" in data:
                     text.append(data)
             else:
                 attributes = node.attributes
@@ -231,7 +234,7 @@ class _Reading:
                     is_seen = False
                 elif look:
                     self._rule()
-            elif name == "id" and (mark := clients.of_id(value)):
+            elif name in _NAMING and (mark := clients.of_name(tag, name, value)):
                 self._identified(mark)
         return is_seen
 
@@ -261,6 +264,10 @@ class _Reading:
     def _break(self) -> None:
         if self._text:
             self._flush()
+        elif not self._newline:
+            self._wants_blank = (
+                True  # `<div><br></div>`: what Outlook and Gmail make of an empty line
+            )
         if self._newline:
             self._blank()
         self._newline = True
@@ -334,6 +341,9 @@ class _Reading:
             else:
                 seen = self._tidied(line)
             if not seen:
+                # Nothing but a blank that does not break is how an editor keeps an empty line open.
+                if "\xa0" in line and _CELL_END not in line:
+                    self._wants_blank = True
                 continue
             if self._wants_blank:
                 self._wants_blank = False

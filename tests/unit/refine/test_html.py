@@ -24,6 +24,26 @@ def test_the_paragraphs_of_outlook_have_no_blank_lines_of_their_own() -> None:
     assert texts('<p class="MsoNormal">one</p><p class="MsoNormal">two</p>') == ["one", "two"]
 
 
+@pytest.mark.parametrize(
+    "blank",
+    [
+        "<div><br></div>",
+        "<div>&nbsp;</div>",
+        "<br>",
+        '<p class="MsoNormal"><o:p>&nbsp;</o:p></p>',
+        "<div><br></div><div>&nbsp;</div><div><br></div>",
+    ],
+)
+def test_a_line_that_an_author_left_blank_is_blank(blank: str) -> None:
+    assert texts(f"<div>one</div>{blank}<div>two</div>") == ["one", "", "two"]
+
+
+def test_what_only_ends_a_line_is_no_blank_one() -> None:
+    assert texts("<div>one<br></div><div>two<br></div>three") == ["one", "two", "three"]
+    spacer = "<tr><td>&nbsp;</td><td>&nbsp;</td></tr>"
+    assert texts(f"<table><tr><td>a</td></tr>{spacer}<tr><td>b</td></tr></table>") == ["a", "b"]
+
+
 def test_white_space_is_what_a_person_sees() -> None:
     assert texts("<p>one\n  two&nbsp;<b> three</b>\tfour</p>") == ["one two three four"]
     assert texts("<pre>one\n  two\n\nthree</pre>") == ["one", "  two", "", "three"]
@@ -99,6 +119,7 @@ def test_paragraphs_of_word_are_lines_of_their_own(end: str) -> None:
     assert texts(body + paragraph.format("f") + paragraph.format("g")) == [
         "a",
         "c c",
+        "",
         "e",
         "f",
         "g",
