@@ -4,7 +4,16 @@ from collections.abc import Iterable
 from itertools import groupby
 
 from mailmine.model.email import Email
-from mailmine.refine import history, html, learning, lines as line_model, quotes, signature, top
+from mailmine.refine import (
+    history,
+    html,
+    labels,
+    learning,
+    lines as line_model,
+    quotes,
+    signature,
+    top,
+)
 from mailmine.refine.language import language
 from mailmine.refine.learning import Known
 from mailmine.refine.lines import Line
@@ -42,6 +51,7 @@ def refine(email: Email, *, whole: bool = True, known: Known | None = None) -> R
         if (
             top.is_enough(done)
             and (refined := _refined(done, email, whole=False, known=known)).reply
+            and not refined.shows_forwarded
         ):
             return refined
     # Lexbor ends lines by LF on its own, as browsers do.
@@ -56,7 +66,8 @@ def _refined(done: quotes.Labelled, email: Email, *, whole: bool, known: Known |
     lines, kinds = done.lines, done.kinds
     if known is not None:
         learning.label(lines, kinds, known)
-    signature.label(lines, kinds, email.from_)
+    passes_on = done.is_forward or bool(labels.prefix("forward").match(email.subject))
+    signature.label(lines, kinds, email.from_, may_be_all=passes_on)
     there = set(kinds)
     text = _text(lines, kinds, _WORDS)
     reply = text
@@ -65,10 +76,12 @@ def _refined(done: quotes.Labelled, email: Email, *, whole: bool, known: Known |
     earlier = history.earlier(done, email.subject) if whole or not text else None
     shows_forwarded = not text
     if not text:
-        # Mail that has text never becomes an empty comment.
-        text = reply or (_tidied(earlier.text) if earlier else "") or _text(lines, kinds, _HISTORY)
-        text = text or _text(lines, kinds, frozenset(Kind))
-        shows_forwarded = bool(text) and not reply
+        # Mail that has text never becomes an empty comment, and a signature is no words to pass on.
+        text = _tidied(earlier.text) if earlier else ""
+        if reply and not (passes_on and text):
+            text, shows_forwarded = reply, False
+        text = text or _text(lines, kinds, _HISTORY) or _text(lines, kinds, frozenset(Kind))
+        shows_forwarded = shows_forwarded and bool(text)
     return Refined(
         text=text,
         reply=reply,

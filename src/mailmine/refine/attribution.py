@@ -145,6 +145,8 @@ def find(lines: Sequence[Line], at: int) -> tuple[int, int, bool] | None:
         piece = line.text[:MAX_CHECKED].strip(EDGE)
         if line.depth or not (piece or spans_blanks):
             break
+        if line.mark is Mark.HISTORY and lines[at].mark is not Mark.HISTORY:
+            break  # the words end where the container begins
         joined = f"{joined} {piece}".strip()
         if len(joined) > MAX_ATTRIBUTION:
             break
@@ -183,6 +185,7 @@ def _begins_later(lines: Sequence[Line], at: int, start: int, end: int, *, quote
         return False
     opens = bool(labels.starts().match(shorter))
     if not _tells_who(shorter):
+        opens = opens or bool(_DAY.search(shorter) or _SENTENCE.search(above))
         return opens and not _tells_who(_together(lines, at, start))
     if opens:
         return True

@@ -22,6 +22,9 @@ MAX_BLOCK = 400
 
 MAX_ONE_LINE = 5_000
 
+MAX_COLUMNS = 20
+"""Lines of a block in columns."""
+
 _WRAPPED = 60
 """Lines over which the recipients of one label may be wrapped."""
 
@@ -35,8 +38,8 @@ _BIDI = dict.fromkeys(map(ord, "\u200e\u200f\u202a\u202b\u202c\u202d\u202e"))
 _COLON = re.compile(r"[:\uff1a]")
 _TIME = re.compile(r"\d{1,2}[:.]\d{2}")
 _NOTES_DATE = re.compile(
-    r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}[ \t]+(?:at )?\d{1,2}:\d{2}|"
-    r"\d{1,2} \w{3,9} \d{4}[ \t]+\d{1,2}:\d{2}"
+    r"(?:\d{1,4}[./-]\d{1,2}[./-]\d{1,4}|\d{1,2} \w{3,9} \d{4}|\w{3,9} \d{1,2}, \d{4})"
+    r"[ \t]+(?:at )?\d{1,2}[:.]\d{2}"
 )
 
 
@@ -67,6 +70,49 @@ def field(text: str) -> tuple[str, str] | None:
     return name, value.lstrip(_LABEL_EDGE).rstrip(_VALUE_END)
 
 
+def find_columns(lines: Sequence[Line], at: int) -> Block | None:
+    """Read the block that Notes writes in columns, of which each label is a line: the line is a date below a name.
+
+    Ann Smith <ann@example.com>
+    03/03/2026 10:15 AM
+
+    To
+    Bob Jones <bob@example.com>
+    cc
+
+    Subject
+    Order 12
+    """
+    if len(lines[at].text) > MAX_LABEL or not _NOTES_DATE.match(lines[at].text.strip(_LABEL_EDGE)):
+        return None
+    fields: dict[str, str] = {}
+    last, end = "", at + 1
+    for ahead in range(at + 1, min(at + MAX_COLUMNS, len(lines))):
+        line = lines[ahead]
+        text = line.text.strip(_LABEL_EDGE)
+        if line.depth != lines[at].depth:
+            break
+        if not text:
+            continue
+        label, _, value = text.partition("\t")
+        named = labels.header_fields().get(label.lower())
+        if named and named not in fields:
+            fields[named], last = value.strip(), named
+        elif not last or (last == "subject" and fields[last]):
+            break
+        else:
+            fields[last] = f"{fields[last]} {text}".strip()
+        end = ahead + 1
+    if not {"to", "subject"} <= fields.keys() or not fields["subject"]:
+        return None
+    name = _name_above(lines, at, lines[at].depth)
+    fields |= {
+        "from": lines[name].text.strip() if name < at else "",
+        "sent": lines[at].text.strip(),
+    }
+    return Block(name, end, fields)
+
+
 def _of_garbled(label: str) -> str | None:
     """Look up a label whose UTF-8 some client on the way took for Latin-1."""
     if "\xc3" not in label:
@@ -82,6 +128,8 @@ def find(lines: Sequence[Line], first: int) -> Block | None:
     fields, end = _read(lines, first)
     if not _is_plausible(fields):
         return None
+    if "from" in fields:
+        _part_date(fields)
     start = first if "from" in fields else _notes_head(lines, first, fields)
     return None if start is None else Block(start, end, fields)
 
@@ -157,17 +205,24 @@ def _is_plausible(fields: dict[str, str]) -> bool:
     )
 
 
+def _part_date(fields: dict[str, str]) -> None:
+    """Part the name and the date that Notes writes behind `From:`."""
+    name, gap, date = fields["from"].rpartition("  ")
+    if gap and "sent" not in fields and _NOTES_DATE.match(date):
+        fields["from"], fields["sent"] = name.rstrip(), date
+
+
 def _notes_head(lines: Sequence[Line], first: int, fields: dict[str, str]) -> int | None:
     """Find the name and the date that Notes writes above `To:` without a label."""
     depth = lines[first].depth
     at = first - 1
     seen = 0
-    while at >= 0 and seen < 4:  # noqa: PLR2004  # name, sent by, date, blank
+    while at >= 0 and seen < 5:  # noqa: PLR2004  # name, sent by, date, whom to answer, blank
         line = lines[at]
         if line.depth != depth:
             break
         text = line.text.strip()
-        if not text or field(text):
+        if not text or field(text) or labels.respond_to().match(text):
             seen += 1
             at -= 1
             continue

@@ -6,6 +6,7 @@ because a reply in one language often quotes another.
 
 import re
 import tomllib
+import unicodedata
 from collections.abc import Iterable
 from functools import cache
 from importlib import resources
@@ -37,6 +38,8 @@ class Phrases:
     def found_in(self, text: str) -> set[str]:
         """Give the different phrases that a text holds."""
         text = text.lower()
+        if not text.isascii():
+            text = text.replace("\u2019", "'").replace("\xa0", " ")
         keys = {word[:_KEY] for word in _WORD.findall(text)}
         found = {
             phrase
@@ -105,6 +108,12 @@ def glued_field() -> re.Pattern[str]:
 
 
 @cache
+def respond_to() -> re.Pattern[str]:
+    """Match how Notes begins a line that says whom to answer."""
+    return re.compile(_one_of(_words("header", "respond_to")), re.IGNORECASE)
+
+
+@cache
 def prefix(kind: str) -> re.Pattern[str]:
     """Match the prefixes of a subject, repeated ones too; `kind` is `reply` or `forward`."""
     return re.compile(
@@ -164,6 +173,23 @@ def closings() -> frozenset[str]:
 
 
 @cache
+def plain_closings() -> frozenset[str]:
+    """Give the same without accents, as many write them in a hurry: `Z powazaniem`."""
+    return frozenset(map(without_accents, closings()))
+
+
+_UNDECOMPOSED = str.maketrans("\u0142\u00f8\u0111\u0131", "lodi")
+
+
+def without_accents(text: str) -> str:
+    """Write letters without what stands above, below or through them."""
+    if text.isascii():
+        return text
+    parts = unicodedata.normalize("NFD", text.translate(_UNDECOMPOSED))
+    return "".join(char for char in parts if not unicodedata.combining(char))
+
+
+@cache
 def device() -> re.Pattern[str]:
     """Match, from its beginning, a line that a telephone or an app appended."""
     words = "|".join(_escaped(word) for word in _words("signature", "device"))
@@ -204,3 +230,9 @@ def disclaimers() -> Phrases:
 def cautions() -> Phrases:
     """Give what servers write above email from outside."""
     return Phrases(_words("banner", "cautions"))
+
+
+@cache
+def caution_tags() -> frozenset[str]:
+    """Give, in lower case, the words that are such a warning where they stand alone, in brackets or capitals."""
+    return frozenset(_lower("banner", "tags"))

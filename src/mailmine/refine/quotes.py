@@ -29,11 +29,13 @@ _OPENERS = frozenset(EDGE + _DASHES)
 """Characters with which a dashed line begins."""
 
 _DASHED = re.compile(
-    r"[ \t>*#|\ufeff]{0,10}(?:[-_=~\u2013\u2014]{2,}|-(?=[^-]{3,40}-{3}))[ \t]{0,4}(?=[^\s\-_=~\u2013\u2014])"
+    r"[ \t>*#|\ufeff]{0,10}(?:[-_=~\u2013\u2014]{2,}|\*{2,}|-(?=[^-]{3,40}-{3}))[ \t]{0,4}(?=[^\s\-_=~\u2013\u2014])"
 )
 _FRAMED = re.compile(r"[ \t]*[-_=*]{4,}[^\-_=*]{2,60}[-_=*]{4,}[ \t]*$")
 _RULE = re.compile(r"[ \t]*(?:[-\u2013\u2014]{3,}|[_=*~#]{4,}|(?:[-_*=] ){3,}[-_*=]?)[ \t]*$")
-_STAMP = re.compile(r">>> .{1,200} \d{1,2}:\d{2} ?(?:[AP]M)? >>>[ \t]*$")
+_STAMP = re.compile(
+    r"(?:>>> )?.{1,200} \d{1,2}:\d{2}(?::\d{2})? ?(?:[AP]M)? >>>[ \t]*$", re.IGNORECASE
+)
 _LINK = re.compile(r"[ \t]*[(<\[]?https?://\S+[ \t]*[)>\]]*[ \t]*$")
 _ATTACHED = re.compile(r"[ \t]*(?:- .{1,80}\.\w{2,4}|<<.{1,80}>>)[ \t]*$")
 _LABELS_ON_ONE_LINE = 3
@@ -91,8 +93,12 @@ def _history_begins(done: Labelled, at: int, ends: dict[int, bool], *, asks: boo
     if line.mark is Mark.REST or line.mark is Mark.ATTRIBUTION:
         return _marked(done, at)
     if asks and len(line.text) <= MAX_ASKING and _asks_to_reply_above(line.text):
-        _cut(done, at, Kind.QUOTED)
-        return True
+        if _has_words(done.lines[:at]):
+            _cut(done, at, Kind.QUOTED)
+            return True
+        # A ticket system wrote to its customer: the words are below.
+        done.kinds[: at + 1] = [Kind.DIVIDER] * (at + 1)
+        return False
     if _opens(done, at):
         return True
     return bool(ends) and done.kinds[at] is Kind.NEW and _attributed(done, at, ends)
@@ -110,6 +116,10 @@ def _marked(done: Labelled, at: int) -> bool:
     return False
 
 
+def _has_words(lines: Sequence[Line]) -> bool:
+    return any(char.isalnum() for line in lines for char in line.text)
+
+
 def _asks_to_reply_above(text: str) -> bool:
     text = text.lower()
     return any(phrase in text for phrase in labels.reply_above())
@@ -121,7 +131,7 @@ def _opens(done: Labelled, at: int) -> bool:
     if ":" not in text and text[0] not in _OPENERS and "\uff1a" not in text:
         return False
     kind = _divider(text) if _DASHED.match(text) else None
-    if kind is None and text.startswith(">>>") and _STAMP.match(text):
+    if kind is None and text.rstrip().endswith(" >>>") and _STAMP.match(text):
         _cut(done, at + 1, Kind.QUOTED)
         done.kinds[at] = Kind.ATTRIBUTION
         return True
@@ -130,6 +140,9 @@ def _opens(done: Labelled, at: int) -> bool:
         if block:
             _cut_at_block(done, block)
             return True
+    if kind is None and text[0].isdigit() and (columns := headerblock.find_columns(done.lines, at)):
+        _cut_at_block(done, columns)
+        return True
     if kind is None and _bare_divider(text) is Kind.FORWARDED:
         kind = Kind.FORWARDED
     if kind and attribution.quote_follows(done.lines, at + 1):

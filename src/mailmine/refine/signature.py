@@ -49,6 +49,9 @@ NOTICE_WORDS = 3
 MAX_CAUTION = 8
 """Lines of a warning above the words."""
 
+MIN_WRAPPED = 35
+"""Characters of a line that may have been wrapped."""
+
 MAX_TAG = 60
 """Characters of a warning that is only a tag: `[EXTERNAL EMAIL]`."""
 
@@ -96,15 +99,25 @@ _ABBREVIATED = re.compile(r"(?:\b\w{1,4}|\.\w{2,3})\.$")
 _UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 """Thai, Japanese, Chinese and Korean: their first word is no word of its own."""
 
+_ENDS = tuple(".!?:;)]}>*\u3002\uff01\uff1f\uff1a")
+"""With which a sentence, or a line of its own, ends."""
+
 _BRACKETS = tuple("[]()<>*{}")
 _POSTAL_CODE = re.compile(r"\b\d{4,6}\b")
 _CLOSING_END = " ,.!;:-"
+_BETWEEN_CLOSINGS = re.compile("[/|\u2022\u00b7]")
+_ATTACHED = re.compile(r"[ \t]*(?:- .{1,80}\.\w{2,4}|<<.{1,80}>>)[ \t]*$")
 _ORNAMENTS = " \t*_-\u2013\u2014[]<>()"
 _MARKDOWN_LINK = re.compile(r"\[([^\[\]]{1,100})\]\([^()]{0,500}\)|<?https?:\S*")
 
 
-def label(lines: Sequence[Line], kinds: list[Kind], sender: Address | None) -> None:
-    """Find signatures among the new lines, and change their kinds."""
+def label(
+    lines: Sequence[Line], kinds: list[Kind], sender: Address | None, *, may_be_all: bool = False
+) -> None:
+    """Find signatures among the new lines, and change their kinds.
+
+    An email that passes another one on may hold nothing else (`may_be_all`).
+    """
     for at, line in enumerate(lines):
         if line.mark is Mark.SIGNATURE and kinds[at] is Kind.NEW:
             kinds[at] = Kind.SIGNATURE
@@ -114,7 +127,15 @@ def label(lines: Sequence[Line], kinds: list[Kind], sender: Address | None) -> N
     for start, end in _regions(kinds)[:MAX_REGIONS]:
         own = [at for at in range(start, end) if lines[at].text.strip()]
         if own:
-            _label_region(lines, kinds, own, end, sender if first else None, is_first=first)
+            may_be_all = may_be_all and end < len(lines)
+            _label_region(
+                lines,
+                kinds,
+                own,
+                end,
+                sender if first else None,
+                keeps_first=first and not may_be_all,
+            )
             _label_closing(lines, kinds, [at for at in own if kinds[at] is Kind.NEW])
             first = False
 
@@ -125,22 +146,58 @@ def _cautions(lines: Sequence[Line], kinds: list[Kind]) -> None:
     while True:
         while at < len(lines) and is_between(lines[at].text):
             at += 1
-        end = at
-        while end < len(lines) and kinds[end] is Kind.NEW and not is_between(lines[end].text):
-            end += 1
-        if not _is_caution(lines[at:end]):
+        end = _caution_end(lines, kinds, at)
+        if end == at:
             return
         kinds[:end] = [Kind.CAUTION] * end
         at = end
 
 
-def _is_caution(paragraph: Sequence[Line]) -> bool:
-    if not paragraph or len(paragraph) > MAX_CAUTION:
+def _caution_end(lines: Sequence[Line], kinds: Sequence[Kind], at: int) -> int:
+    """Find the end of the warning that begins at this line; the line itself where none does.
+
+    In HTML the words stand right below it, with no blank line between.
+    """
+    last = at
+    while (
+        last < min(at + MAX_CAUTION, len(lines))
+        and kinds[last] is Kind.NEW
+        and not is_between(lines[last].text)
+    ):
+        last += 1
+    texts = [line.text[:MAX_NOTICE_LINE].strip() for line in lines[at:last]]
+    if not texts:
+        return at
+    if _is_caution_tag(texts[0]):
+        return at + 1
+    said = labels.cautions().found_in
+    if len(said(" ".join(texts))) < CAUTION_WORDS or not (said(texts[0]) or _goes_on(texts[0])):
+        return at
+    count = next(
+        count
+        for count in range(1, len(texts) + 1)
+        if len(said(" ".join(texts[:count]))) >= CAUTION_WORDS
+    )
+    while count < len(texts) and (
+        _goes_on(texts[count - 1]) or len(said(texts[count])) >= CAUTION_WORDS
+    ):
+        count += 1
+    return at + count
+
+
+def _goes_on(text: str) -> bool:
+    """Whether a line looks as if its sentence were wrapped onto the next one."""
+    return len(text) >= MIN_WRAPPED and not text.endswith(_ENDS)
+
+
+def _is_caution_tag(text: str) -> bool:
+    """Whether a line is only a tag: `[EXTERNAL]`, `*** External sender ***`, `EXTERNAL EMAIL`."""
+    if len(text) > MAX_TAG or not (
+        text.isupper() or (text.startswith(_BRACKETS) and text.endswith(_BRACKETS))
+    ):
         return False
-    text = " ".join(line.text[:MAX_NOTICE_LINE] for line in paragraph).strip()
-    if len(text) <= MAX_TAG and text.startswith(_BRACKETS) and text.endswith(_BRACKETS):
-        return bool(labels.cautions().found_in(text))
-    return len(labels.cautions().found_in(text)) >= CAUTION_WORDS
+    bare = text.strip(_ORNAMENTS + "{}:").lower()
+    return bare in labels.caution_tags() or bool(labels.cautions().found_in(bare))
 
 
 def _disclaimers(lines: Sequence[Line], kinds: list[Kind]) -> None:
@@ -156,12 +213,32 @@ def _disclaimers(lines: Sequence[Line], kinds: list[Kind]) -> None:
                 first -= 1
             if not _is_disclaimer(lines[first:last]):
                 break
+            first = _notice_begins(lines, first, last)
+            if not _is_disclaimer(lines[first:last]):
+                break
+            is_whole = first == start or is_between(lines[first - 1].text)
             while first > start and is_between(lines[first - 1].text):
                 first -= 1
             if first == start:
                 break  # an email of nothing else is not without words
             kinds[first:end] = [Kind.DISCLAIMER] * (end - first)
             at = first
+            if not is_whole:
+                break  # words or a signature stand right above
+
+
+def _notice_begins(lines: Sequence[Line], first: int, last: int) -> int:
+    """Find where a notice begins in its paragraph: a signature, or the words, may stand right above it."""
+    said = labels.disclaimers().found_in
+    closings = [at for at in range(first, last) if is_closing(lines[at].text)]
+    top = closings[-1] + 1 if closings else first
+    at = next((at for at in range(top, last) if said(lines[at].text[:MAX_NOTICE_LINE])), last)
+    while top < at < last:
+        above = lines[at - 1].text.rstrip()
+        if not _goes_on(above) or _is_contact(above):
+            break
+        at -= 1
+    return at
 
 
 def is_between(text: str) -> bool:
@@ -199,21 +276,32 @@ def _label_region(
     end: int,
     sender: Address | None,
     *,
-    is_first: bool,
+    keeps_first: bool,
 ) -> None:
     _device_lines(lines, kinds, own)
     own = [at for at in own if kinds[at] is Kind.NEW]
+    while len(own) > 1 and _ATTACHED.match(lines[own[-1]].text):
+        end = own.pop()  # it stands below a signature, but is none
+    while len(own) > 1 and _is_bare_rule(lines[own[-1]].text):
+        if own[-1] + 1 < len(kinds) and kinds[own[-1] + 1] is Kind.DEVICE_LINE:
+            kinds[own[-1]] = Kind.DEVICE_LINE
+        own.pop()
     if not own:
         return
-    start = _delimited(lines, own, is_first=is_first)
+    top = own if keeps_first else [own[0] - 1, *own]
+    start = _delimited(lines, own, keeps_first=keeps_first)
     if start is None:
-        start = _named(lines, own, sender)
+        start = _named(lines, top, sender)
     if start is None:
-        start = _contact_block(lines, own, sender)
+        start = _contact_block(lines, top, sender)
     if start is not None:
         for at in range(start, end):
             if kinds[at] is Kind.NEW:
                 kinds[at] = Kind.SIGNATURE
+
+
+def _is_bare_rule(text: str) -> bool:
+    return bool(_DASHES.match(text)) and not _DELIMITER.match(text)
 
 
 def may_hold(text: str) -> bool:
@@ -234,8 +322,17 @@ def _label_closing(lines: Sequence[Line], kinds: list[Kind], own: list[int]) -> 
 
 
 def is_closing(text: str) -> bool:
-    """Whether a line is nothing but a closing."""
-    return text.rstrip(_CLOSING_END).lower() in labels.closings()
+    """Whether a line is nothing but a closing, or one in two languages: `Mit freundlichen Grüßen / Kind regards`."""
+    text = text.rstrip(_CLOSING_END)
+    if len(text) > MAX_LINE:
+        return False
+    parts = _BETWEEN_CLOSINGS.split(text) if _BETWEEN_CLOSINGS.search(text) else [text]
+    return all(_is_known_closing(part.strip(_CLOSING_END)) for part in parts)
+
+
+def _is_known_closing(text: str) -> bool:
+    text = text.lower()
+    return text in labels.closings() or labels.without_accents(text) in labels.plain_closings()
 
 
 def _device_lines(lines: Sequence[Line], kinds: list[Kind], own: list[int]) -> None:
@@ -273,7 +370,7 @@ def _is_device_line(text: str) -> bool:
     return not comma or bool(labels.excuses().search(more))
 
 
-def _delimited(lines: Sequence[Line], own: list[int], *, is_first: bool) -> int | None:
+def _delimited(lines: Sequence[Line], own: list[int], *, keeps_first: bool) -> int | None:
     """Find `-- ` (RFC 3676, 4.3), a line of dashes with a footer below it, or `- Ann`."""
     found = None
     for count, at in enumerate(reversed(own)):
@@ -293,7 +390,7 @@ def _delimited(lines: Sequence[Line], own: list[int], *, is_first: bool) -> int 
             found = at
         elif len(text) > MAX_LINE and not _is_below_delimiter(lines, own, count):
             break
-    if found is None or (is_first and found == own[0]):
+    if found is None or (keeps_first and found == own[0]):
         return None
     return found
 

@@ -43,6 +43,25 @@ HISTORIES = {
     "Yahoo": f"En sábado, 16 de agosto de 2025, 05:13:04 CEST, Ann <a@example.com> escribió:\n\n{EARLIER}",
     "GroupWise": f">>> Ann Smith <a@example.com> 16.08.2025 05:13 >>>\n{EARLIER}",
     "Zendesk": f"##- Bitte geben Sie Ihre Antwort über dieser Zeile ein. -##\n\nIhre Anfrage\n{EARLIER}",
+    "Notes": (
+        '"Smith, Ann" <ann@example.com> on 08/16/2025 05:13:04 AM\nPlease respond to ann@example.com\n'
+        f"To: petra@example.com\ncc:  \n\nSubject: Pump\n\n{EARLIER}"
+    ),
+    "Notes in German": (
+        "Ann Smith <ann@example.com>\n16.08.2025 05:13\nBitte antworten an ann@example.com\n\n"
+        f"An:\tPetra Schulz/Muster@MUSTER\nKopie:\t\nThema:\tPumpe\n\n{EARLIER}"
+    ),
+    "Notes in columns": (
+        "Ann Smith <ann@example.com>\n16/08/2025 05:13\n\nTo\nPetra Schulz/Muster@MUSTER\ncc\n"
+        f"Bob Jones/Muster@MUSTER\nSubject\nPump\n\n{EARLIER}"
+    ),
+    "GroupWise with seconds": f">>> <a@example.com> 8/16/25 5:13:04 am >>>\n{EARLIER}",
+    "GroupWise without its first mark": f'"Ann" <a@example.com> 08/16/25 05:13AM >>>\n{EARLIER}',
+    "GroupWise in a sentence": (
+        ">>> On 8/16/2025 at 5:13 AM, in message <68A0.6D0E@example.com>, Ann\n"
+        f"<a@example.com> wrote:\n{MARKED}"
+    ),
+    "stars": f"*********** Forwarded message follows ***********\nAnn Smith\n\n{EARLIER}",
     "bars": "On Sat, 16 Aug 2025 at 05:13, Ann <a@example.com> wrote:\n"
     + MARKED.replace("> ", "| "),
 }
@@ -77,6 +96,40 @@ HTML = {
     "IONOS": (
         '<blockquote type="cite"><div>Ann &lt;a@example.com&gt; hat am 16.08.2025 05:13 CEST geschrieben:</div>'
         f"{HTML_EARLIER}</blockquote>"
+    ),
+    "Spark in a language that nobody told us": (
+        '<div name="messageReplySection">Zzz 16 Zzz 2025, Ann zzz:<br>'
+        f'<blockquote type="cite" class="spark_quote">{HTML_EARLIER}</blockquote></div>'
+    ),
+    "GMX in such a language": (
+        '<div name="quote" style="margin:10px"><div><b>Zzz:</b> Zzz<br><b>Zzzz:</b> Ann</div>'
+        f'<div name="quoted-content">{HTML_EARLIER}</div></div>'
+    ),
+    "Outlook in such a language": (
+        '<div class="OutlookMessageHeader"><hr tabindex="-1"><b>Zzz:</b> Ann<br><b>Zzzz:</b> Zzz</div>'
+        f"{HTML_EARLIER}"
+    ),
+    "Yahoo in such a language": (
+        f'<div id="ydp1f2e3d4cyahoo_quoted_1" class="ydp1f2e3d4cyahoo_quoted"><div>Zzz Ann:</div>{HTML_EARLIER}</div>'
+    ),
+    "Outlook seen in Hotmail": f'<div class="ecxgmail_quote">Zzz Ann:<blockquote>{HTML_EARLIER}</blockquote></div>',
+    "Freshdesk": (
+        '<div class="freshdesk_quote"><blockquote class="freshdesk_quote">On Sat, 16 Aug at 5:13 AM , Ann '
+        f"&lt;a@example.com&gt; wrote:<br>{HTML_EARLIER}</blockquote></div>"
+    ),
+    "Yahoo for Android": (
+        '<div id="ymail_android_signature"><a href="https://example.com">Yahoo Mail: Search, Organize</a></div>'
+        "<blockquote><div>On Sat, Aug 16, 2025 at 5:13 AM, Ann</div><div>&lt;a@example.com&gt; wrote:</div>"
+        f"<div>{HTML_EARLIER}</div></blockquote>"
+    ),
+    "Samsung": (
+        '<div id="composer_signature"><div>Sent from my Galaxy</div></div><div>-------- Original message --------</div>'
+        f"<div>From: Ann &lt;a@example.com&gt; </div><div>Date: 16/08/2025  05:13  (GMT+00:00) </div>{HTML_EARLIER}"
+    ),
+    "Notes": (
+        "<table><tr><td><b>Ann Smith/HQ/Example</b><p>16.08.2025 05:13<td><table><tr><td><div align=right>An</div>"
+        "<td>Petra Schulz/Muster@MUSTER<tr><td><div align=right>Kopie</div><td><tr><td><div align=right>Thema"
+        f"</div><td>Pumpe</table></table><br>{HTML_EARLIER}"
     ),
     "Canary": (
         '<div id="CanarySig">Sent from <a href="https://canarymail.io">Canary</a></div><blockquote '
@@ -184,3 +237,76 @@ def test_a_heading_that_is_underlined() -> None:
 def test_words_that_begin_like_the_line_of_a_device() -> None:
     text = "We ship from Rome.\nSent from the warehouse were two valves."
     assert refine(of(text)).text == text
+
+
+WARNINGS = [
+    "CAUTION: This email originated from outside of the organization. Do not click links.",
+    "ACHTUNG: Diese E-Mail stammt von außerhalb der Organisation. Klicken Sie nicht auf Links.",
+    "ATTENTION : ce courriel provient de l’extérieur de l’organisation. Ne cliquez pas sur les liens.",
+    "[EXTERN]",
+    "EXTERNAL EMAIL",
+    "*** EXTERNAL SENDER ***",
+]
+
+
+@pytest.mark.parametrize("warning", WARNINGS)
+@pytest.mark.parametrize("more", ["", "<div><br></div><div>Please send two.</div>"])
+def test_a_warning_right_above_the_words(warning: str, more: str) -> None:
+    email = Email(message_id=None, html=f"<div>{warning}</div>{HTML_WORDS}{more}")
+    assert refine(email).text == WORDS + "\n\nPlease send two." * bool(more)
+
+
+def test_a_warning_that_is_wrapped() -> None:
+    warning = (
+        "CAUTION: This email originated from outside of the organization. Do not\n"
+        "click links or open attachments unless you recognize the sender and know\n"
+        "that the content is safe."
+    )
+    assert refine(of(f"{warning}\n{WORDS}")).text == WORDS
+
+
+def test_a_notice_right_below_the_words_or_the_signature() -> None:
+    notice = (
+        "This e-mail is confidential and intended solely for the addressee.\n"
+        "If you have received it in error, please notify the sender and delete it."
+    )
+    refined = refine(of(f"Hello,\n\nplease send two.\n{notice}"))
+    assert refined.text == "Hello,\n\nplease send two."
+    signature = "Petra Schulz\nMuster GmbH, T +49 30 1234567"
+    refined = refine(of(f"Please send two.\n\nKind regards\n\n{signature}\n{notice}"))
+    assert (refined.text, refined.signature) == ("Please send two.\n\nKind regards", signature)
+
+
+@pytest.mark.parametrize("closing", ["Z powazaniem", "Cordialement / Kind regards", "S pozdravem,"])
+def test_closings_without_accents_and_in_two_languages(closing: str) -> None:
+    signature = "Petra Schulz\nEinkauf\nT +49 30 1234567"
+    refined = refine(of(f"Please send two.\n\n{closing}\n\n{signature}", "Muster GmbH"))
+    assert refined.signature == signature
+
+
+@pytest.mark.parametrize(
+    "signature", ["Petra Schulz\nMuster GmbH\nT +49 30 1234567", "-- \nPetra Schulz\nEinkauf"]
+)
+def test_what_is_passed_on_below_nothing_but_a_signature_is_shown(signature: str) -> None:
+    block = "From: Ann <ann@example.com>\nSent: 16 August 2025 05:13\nTo: Petra\nSubject: Pump"
+    email = Email(
+        message_id=None,
+        text=f"\n{signature}\n\n{block}\n\n{EARLIER}",
+        subject="FW: Pump",
+        from_=Address("Petra Schulz", "p.schulz@example.com"),
+    )
+    refined = refine(email)
+    assert refined.text == EARLIER
+    assert refined.shows_forwarded
+    assert refined.signature == signature.replace("-- ", "--")
+
+
+def test_what_a_ticket_system_wrote_below_its_line() -> None:
+    refined = refine(of(f"##- Please type your reply above this line -##\n\n{WORDS}"))
+    assert refined.text == WORDS
+    assert not refined.shows_forwarded
+
+
+def test_attachments_that_are_named_below_a_signature() -> None:
+    signature = "Petra Schulz\nEinkauf\nT +49 30 1234567"
+    assert refine(of(f"Please send two.\n\n{signature}\n\n - order.pdf")).signature == signature
