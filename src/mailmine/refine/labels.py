@@ -169,7 +169,22 @@ def reply_above() -> tuple[str, ...]:
 @cache
 def closings() -> frozenset[str]:
     """Give what people write above their name, in lower case."""
-    return frozenset(_lower("signature", "closings"))
+    return frozenset(word for word in _lower("signature", "closings") if "*" not in word)
+
+
+@cache
+def closing_beginnings() -> tuple[str, ...]:
+    """Give, in lower case, with what closings begin that go on with a place: `greetings from `."""
+    return tuple(
+        word.removesuffix("*") for word in _lower("signature", "closings") if word.endswith(" *")
+    )
+
+
+@cache
+def between_closings() -> re.Pattern[str]:
+    """Match what stands between two closings on one line: `Thanks and best regards`."""
+    words = "|".join(map(_escaped, _words("signature", "and")))
+    return re.compile(rf"\s(?:{words})\s|\s?[/|,\u2022\u00b7]\s?", re.IGNORECASE)
 
 
 @cache

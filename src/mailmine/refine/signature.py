@@ -104,8 +104,7 @@ _ENDS = tuple(".!?:;)]}>*\u3002\uff01\uff1f\uff1a")
 
 _BRACKETS = tuple("[]()<>*{}")
 _POSTAL_CODE = re.compile(r"\b\d{4,6}\b")
-_CLOSING_END = " ,.!;:-"
-_BETWEEN_CLOSINGS = re.compile("[/|\u2022\u00b7]")
+_CLOSING_END = " ,.!;:-\u3002\uff01\uff0c\u3001"
 _ATTACHED = re.compile(r"[ \t]*(?:- .{1,80}\.\w{2,4}|<<.{1,80}>>)[ \t]*$")
 _ORNAMENTS = " \t*_-\u2013\u2014[]<>()"
 _MARKDOWN_LINK = re.compile(r"\[([^\[\]]{1,100})\]\([^()]{0,500}\)|<?https?:\S*")
@@ -324,15 +323,19 @@ def _label_closing(lines: Sequence[Line], kinds: list[Kind], own: list[int]) -> 
 def is_closing(text: str) -> bool:
     """Whether a line is nothing but a closing, or one in two languages: `Mit freundlichen Grüßen / Kind regards`."""
     text = text.rstrip(_CLOSING_END)
-    if len(text) > MAX_LINE:
+    if len(text) > MAX_LINE or not text:
         return False
-    parts = _BETWEEN_CLOSINGS.split(text) if _BETWEEN_CLOSINGS.search(text) else [text]
-    return all(_is_known_closing(part.strip(_CLOSING_END)) for part in parts)
+    if _is_known_closing(text):
+        return True
+    parts = [part.strip(_CLOSING_END) for part in labels.between_closings().split(text)]
+    return len(parts) > 1 and all(map(_is_known_closing, parts))
 
 
 def _is_known_closing(text: str) -> bool:
     text = text.lower()
-    return text in labels.closings() or labels.without_accents(text) in labels.plain_closings()
+    if text in labels.closings() or labels.without_accents(text) in labels.plain_closings():
+        return True
+    return text.startswith(labels.closing_beginnings()) and len(text.split()) <= MAX_WORDS // 2 + 1
 
 
 def _device_lines(lines: Sequence[Line], kinds: list[Kind], own: list[int]) -> None:
@@ -367,7 +370,7 @@ def _is_device_line(text: str) -> bool:
     if len(text) > _LONGEST_DEVICE or not labels.device().match(text):
         return False
     _, comma, more = text.partition(", ")
-    return not comma or bool(labels.excuses().search(more))
+    return not comma or bool(labels.excuses().search(more) or labels.device().match(more))
 
 
 def _delimited(lines: Sequence[Line], own: list[int], *, keeps_first: bool) -> int | None:

@@ -88,7 +88,8 @@ def test_lines_of_devices_in_each_language_are_known(file: Path) -> None:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_a_closing_in_each_language_stays_and_signs(file: Path) -> None:
-    for closing in tables(file)["signature"]["closings"]:
+    for known in tables(file)["signature"]["closings"]:
+        closing = known.replace("*", "Rome")
         refined = refine(Email(message_id=None, text=f"12 km\n\n{closing},\nBob"))
         assert refined.text == f"12 km\n\n{closing},\nBob", closing
         assert refined.signature == f"{closing},\nBob", closing

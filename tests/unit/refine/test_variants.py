@@ -277,8 +277,18 @@ def test_a_notice_right_below_the_words_or_the_signature() -> None:
     assert (refined.text, refined.signature) == ("Please send two.\n\nKind regards", signature)
 
 
-@pytest.mark.parametrize("closing", ["Z powazaniem", "Cordialement / Kind regards", "S pozdravem,"])
-def test_closings_without_accents_and_in_two_languages(closing: str) -> None:
+@pytest.mark.parametrize(
+    "closing",
+    [
+        "Z powazaniem",
+        "Cordialement / Kind regards",
+        "S pozdravem,",
+        "Vielen Dank und viele Grüße",
+        "Viele Grüße aus Hamburg",
+        "何卒よろしくお願いいたします。",
+    ],
+)
+def test_closings_as_people_write_them(closing: str) -> None:
     signature = "Petra Schulz\nEinkauf\nT +49 30 1234567"
     refined = refine(of(f"Please send two.\n\n{closing}\n\n{signature}", "Muster GmbH"))
     assert refined.signature == signature
