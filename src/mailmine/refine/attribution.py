@@ -19,6 +19,9 @@ MAX_ATTRIBUTION = 500
 
 MAX_ATTRIBUTION_LINES = 5
 
+MAX_NAME_WORDS = 6
+"""Words of a name, `Smith, Ann (Example Ltd)`."""
+
 MAX_PARTED = 10_000
 """Lines of an email in which words and attribution on one line are looked for."""
 
@@ -151,7 +154,12 @@ def find(lines: Sequence[Line], at: int) -> tuple[int, int, bool] | None:
         if len(joined) > MAX_ATTRIBUTION:
             break
         quoted = quote_follows(lines, end + 1)
-        if piece and is_attribution(joined, quoted=quoted) and not _is_open(lines, end, joined):
+        if (
+            piece
+            and is_attribution(joined, quoted=quoted)
+            and not _is_open(lines, end, joined)
+            and (opens or quoted or "@" in joined or _begins_with_name(joined))
+        ):
             begins = _begins_anew if opens else _begins_later
             if not spans_blanks and any(
                 begins(lines, at, later, end, quoted=quoted) for later in range(at + 1, end + 1)
@@ -159,6 +167,13 @@ def find(lines: Sequence[Line], at: int) -> tuple[int, int, bool] | None:
                 return None
             return at, end + 1, quoted
     return None
+
+
+def _begins_with_name(text: str) -> bool:
+    """Whether a name stands before the verb: `Ann Smith wrote on 3 March 2026:`, and not `The customer wrote …`."""
+    verb = labels.wrote().search(text)
+    words = re.findall(r"[^\W\d_][^\W\d_.'-]*", text[: verb.start()]) if verb else []
+    return len(words) <= MAX_NAME_WORDS and not any(word.islower() for word in words)
 
 
 def _is_open(lines: Sequence[Line], end: int, joined: str) -> bool:
@@ -227,9 +242,13 @@ def is_attribution(text: str, *, quoted: bool) -> bool:
 
 
 def _tells_on(text: str) -> bool:
-    """Whether what follows the verb is neither a time nor somebody: `wrote to us:`, `wrote in her last letter:`."""
+    """Whether what follows the verb is neither a time nor somebody: `wrote to us:`, `wrote that he agrees. So do we:`."""
     words = text.rstrip(":\uff1a \t\xa0").split()
-    return bool(words) and all(word.isalpha() and word.islower() for word in words)
+    if not words or _DIGIT.search(text) or "@" in text:
+        return False
+    return all(word.isalpha() and word.islower() for word in words) or any(
+        word.endswith((".", "!", "?")) for word in words
+    )
 
 
 def _has_date(text: str) -> bool:

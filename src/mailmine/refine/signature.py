@@ -62,7 +62,10 @@ MAX_WORDS = 9
 """Words of a line in a block of contact data."""
 
 _DELIMITER = re.compile(r"[ \t]*(?:--|\u2014|\u2013\u2013|__)[ \t]*$")
-_DASHES = re.compile(r"[ \t]*(?:[-\u2013\u2014]{2,}|_{3,}|={3,}|\*{3,}|~{3,})[ \t]*$")
+_RFC_DELIMITER = "-- "
+"""With the blank it is nothing else (RFC 3676, 4.3)."""
+
+_DASHES = re.compile(r"[ \t]*(?:[-\u2013\u2014]{2,}|_{3,}|={3,}|\*{3,}|~{3,}|#{5,})[ \t]*$")
 _DASH_NAME = re.compile(
     r"(?:-{1,2}|[\u2013~\u2014])[ \t]?[^\W\d_][\w.'-]{0,30}(?: [^\W\d_][\w.'-]{0,30}){0,2}$"
 )
@@ -191,12 +194,14 @@ def _goes_on(text: str) -> bool:
 
 def _is_caution_tag(text: str) -> bool:
     """Whether a line is only a tag: `[EXTERNAL]`, `*** External sender ***`, `EXTERNAL EMAIL`."""
-    if len(text) > MAX_TAG or not (
-        text.isupper() or (text.startswith(_BRACKETS) and text.endswith(_BRACKETS))
-    ):
+    if len(text) > MAX_TAG:
+        return False
+    in_brackets = text.startswith(_BRACKETS) and text.endswith(_BRACKETS)
+    if not in_brackets and not text.isupper():
         return False
     bare = text.strip(_ORNAMENTS + "{}:").lower()
-    return bare in labels.caution_tags() or bool(labels.cautions().found_in(bare))
+    said = labels.cautions().found_in(bare)
+    return bare in labels.caution_tags() or bare in said or (in_brackets and bool(said))
 
 
 def _disclaimers(lines: Sequence[Line], kinds: list[Kind]) -> None:
@@ -376,6 +381,7 @@ def _is_device_line(text: str) -> bool:
 def _delimited(lines: Sequence[Line], own: list[int], *, keeps_first: bool) -> int | None:
     """Find `-- ` (RFC 3676, 4.3), a line of dashes with a footer below it, or `- Ann`."""
     found = None
+    own_texts = {lines[at].raw for at in own[-MAX_FOOTER - 1 :]}
     for count, at in enumerate(reversed(own)):
         if count > MAX_LINES:
             break
@@ -391,7 +397,10 @@ def _delimited(lines: Sequence[Line], own: list[int], *, keeps_first: bool) -> i
             or (count == 0 and _DASH_NAME.match(text) and not _is_item(lines, own))
         ):
             found = at
-        elif len(text) > MAX_LINE and not _is_below_delimiter(lines, own, count):
+        elif len(text) > MAX_LINE and not (
+            (count < MAX_FOOTER and _RFC_DELIMITER in own_texts)
+            or _is_below_delimiter(lines, own, count)
+        ):
             break
     if found is None or (keeps_first and found == own[0]):
         return None
@@ -428,8 +437,9 @@ def _is_footer(lines: Sequence[Line], own: list[int], count: int) -> bool:
 
 
 def _is_item(lines: Sequence[Line], own: list[int]) -> bool:
-    """Whether the last line is one of a list: the line above begins with a dash as well."""
-    return len(own) > 1 and lines[own[-2]].text.lstrip().startswith("-")
+    """Whether the last line is one of a list: the line above begins with a dash as well, or announces it."""
+    above = lines[own[-2]].text.strip() if len(own) > 1 else ""
+    return above.startswith("-") or above.endswith(":")
 
 
 def _named(lines: Sequence[Line], own: list[int], sender: Address | None) -> int | None:
@@ -442,6 +452,8 @@ def _named(lines: Sequence[Line], own: list[int], sender: Address | None) -> int
         if len(text) > MAX_LINE:
             return None
         text = text.strip(" ,.*_").lower()
+        if _UNSPACED.search(name):
+            text, name = text.replace(" ", ""), name.replace(" ", "")
         if text.endswith(name) and _TITLES.fullmatch(text, 0, len(text) - len(name)):
             return at
     return None
@@ -454,7 +466,7 @@ def _full_name(sender: Address | None) -> str:
     if comma and "," not in first:
         name = f"{first} {last}"
     name = " ".join(name.lower().split())
-    return name if " " in name else ""
+    return name if " " in name or (len(name) > 1 and _UNSPACED.search(name)) else ""
 
 
 def _contact_block(lines: Sequence[Line], own: list[int], sender: Address | None) -> int | None:

@@ -320,3 +320,47 @@ def test_what_a_ticket_system_wrote_below_its_line() -> None:
 def test_attachments_that_are_named_below_a_signature() -> None:
     signature = "Petra Schulz\nEinkauf\nT +49 30 1234567"
     assert refine(of(f"Please send two.\n\n{signature}\n\n - order.pdf")).signature == signature
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "We met on Monday, 3 March 2026, and Ann wrote:\n\nThis is fine.\n\nSo do it.",
+        "The customer wrote on 3 March 2026:\n\nWe need two.\n\nPlease answer.",
+        "In his mail of 3.3.2026 10:15 Bob <bob@example.com> wrote that he agrees. So we go on:\n\n1. order",
+        "On 3 March we have 5 orders:\n- valve",
+        "28.10.2021 12:06 error: disk full\n\nCan you help?",
+        "Notes of 20/12/2000 11:19\n\nTo\ndo\n\nSubject\nmatter",
+        "URGENT\n\nPlease send two.",
+        "Hello,\n\n[EXTERNAL] is what the subject says. Why?",
+    ],
+)
+def test_words_that_look_like_what_clients_write(text: str) -> None:
+    assert refine(of(text)).text == text
+
+
+@pytest.mark.parametrize(
+    "footer",
+    [
+        (
+            "-- \nReply to this email directly or view it on GitLab: https://gitlab.example.com/a/b/-/issues/1#note_1\n"
+            "You're receiving this email because of your account on gitlab.example.com."
+        ),
+        "##########\n\nTo unsubscribe from the PUMPS list, click the following link:\nhttps://lists.example.com/x",
+        "_______________________________________________\nPumps mailing list\nPumps@lists.example.com",
+        "-- \nA line below the delimiter that is much longer than all that people write into a signature themselves",
+    ],
+)
+def test_footers(footer: str) -> None:
+    assert refine(of(f"Please send two.\n\n{footer}")).text == "Please send two."
+
+
+@pytest.mark.parametrize(
+    ("name", "signature"),
+    [
+        ("王芳", "王芳\n采购部\n电话：010-12345678"),
+        ("山田花子", "山田 花子\n株式会社サンプル\nTEL 03-1234-5678"),
+    ],
+)
+def test_a_name_that_is_written_without_spaces(name: str, signature: str) -> None:
+    assert refine(of(f"Please send two.\n\n此致\n\n{signature}", name)).signature == signature
