@@ -125,6 +125,9 @@ def parted(lines: list[Line]) -> list[Line]:
             and not _DIGIT.search(text, 0, inner.start())
             and _tells_who(text[inner.end() :])
             and ("@" in text[inner.end() :] or "@" not in text)
+            and not any(
+                verb.start() < inner.start() < verb.end() for verb in labels.wrote().finditer(text)
+            )
             and is_attribution(text[inner.end() :], quoted=True)
         ):
             words = text[: inner.start()].rstrip()
@@ -173,7 +176,8 @@ def _begins_with_name(text: str) -> bool:
     """Whether a name stands before the verb: `Ann Smith wrote on 3 March 2026:`, and not `The customer wrote …`."""
     verb = labels.wrote().search(text)
     words = re.findall(r"[^\W\d_][^\W\d_.'-]*", text[: verb.start()]) if verb else []
-    return len(words) <= MAX_NAME_WORDS and not any(word.islower() for word in words)
+    cased = [word for word in words if word.lower() != word.upper()]
+    return len(cased) <= MAX_NAME_WORDS and not any(word.islower() for word in cased)
 
 
 def _is_open(lines: Sequence[Line], end: int, joined: str) -> bool:
@@ -204,9 +208,9 @@ def _begins_later(lines: Sequence[Line], at: int, start: int, end: int, *, quote
         return opens and not _tells_who(_together(lines, at, start))
     if opens:
         return True
-    signs = (labels.wrote(), shorter), (_DAY, shorter), (_SENTENCE, above)
-    # An address with one sign more; without it, all of them.
-    return (any if "@" in shorter else all)(sign.search(text) for sign, text in signs)
+    verb = bool(labels.wrote().search(shorter))
+    sign = bool(_DAY.search(shorter) or _SENTENCE.search(above))
+    return verb or sign if "@" in shorter else verb and sign
 
 
 def _together(lines: Sequence[Line], start: int, end: int) -> str:
