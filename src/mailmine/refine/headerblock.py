@@ -33,6 +33,7 @@ _AHEAD = 3
 
 _LABEL_EDGE = " \t*_>|\xa0\u200e\u200f\u202a\u202b\u202c\u202d\u202e\ufeff"
 _HALF_DATE = re.compile(r"\d{1,2}:\d{2}(?::\d{2})?(?: ?[AP]M)?$")
+_ADDRESS_FIRST = re.compile(r"[ \t]*<[^\s<>@]{1,64}@[^\s<>]{1,200}>")
 _VALUE_END = " \t*_|\xa0"
 _BIDI = dict.fromkeys(map(ord, "\u200e\u200f\u202a\u202b\u202c\u202d\u202e"))
 _COLON = re.compile(r"[:\uff1a]")
@@ -89,7 +90,7 @@ def find_columns(lines: Sequence[Line], at: int) -> Block | None:
     last, end = "", at + 1
     for ahead in range(at + 1, min(at + MAX_COLUMNS, len(lines))):
         line = lines[ahead]
-        text = line.text.strip(_LABEL_EDGE)
+        text = line.text.lstrip(_LABEL_EDGE).rstrip(_VALUE_END)
         if line.depth != lines[at].depth:
             break
         if not text:
@@ -151,7 +152,8 @@ def _read(lines: Sequence[Line], first: int) -> tuple[dict[str, str], int]:
                 break  # another block, or the text
             fields[last] = value
         elif last and _goes_on(lines, at, depth, last, fields[last]):
-            fields[last] = f"{fields[last]} {text.strip(_LABEL_EDGE)}".strip()
+            more = text.lstrip(_LABEL_EDGE).rstrip(_VALUE_END)
+            fields[last] = f"{fields[last]} {more}".strip()
         else:
             break
         at += 1
@@ -173,6 +175,8 @@ def _next_label(lines: Sequence[Line], at: int, depth: int) -> int:
 def _goes_on(lines: Sequence[Line], at: int, depth: int, last: str, value: str) -> bool:
     """Whether a line without a label belongs to the value above it: wrapped recipients, mostly."""
     text = lines[at].text
+    if last in ("to", "cc", "bcc") and _ADDRESS_FIRST.match(text):
+        return True
     if last in ("to", "cc", "bcc") and (value.endswith((",", ";", "<")) or not value):
         return "@" in text or "," in text or ";" in text or _labels_follow(lines, at, depth)
     return _labels_follow(lines, at, depth)

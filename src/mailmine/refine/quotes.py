@@ -84,6 +84,7 @@ def label(given: Sequence[Line], email: Email | None = None) -> Labelled:
     _attributions_in_containers(done)
     if is_marked:
         _mend(done, email)
+        _rules_above_quotes(done)
     return done
 
 
@@ -287,6 +288,23 @@ def _mend(done: Labelled, email: Email | None) -> None:
         elif at < last and opens:
             kinds[at] = Kind.NEW
             lines[at] = Line(line.raw, line.raw)
+
+
+def _rules_above_quotes(done: Labelled) -> None:
+    """Take a rule, or a divider's words, right above what is quoted for a divider."""
+    lines, kinds = done.lines, done.kinds
+    for at in range(1, len(lines)):
+        if kinds[at] is not Kind.QUOTED or not lines[at].depth or kinds[at - 1] is not Kind.NEW:
+            continue
+        start = at
+        while start and kinds[start - 1] is Kind.NEW and _is_opening(lines[start - 1]):
+            start -= 1
+        if _is_seen(lines[start:at]):
+            kinds[start:at] = [Kind.DIVIDER] * (at - start)
+
+
+def _is_seen(lines: Sequence[Line]) -> bool:
+    return any(line.text and not line.text.isspace() for line in lines)
 
 
 def _opens_conversation(email: Email) -> bool:

@@ -1,4 +1,5 @@
 import tomllib
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,49 @@ def test_a_header_block_in_each_language_is_cut_off(file: Path) -> None:
             )
             email = Email(message_id=None, text=f"12 km\n\n{block}\n5 km")
             assert refine(email).text == "12 km", block
+
+
+VALUES = {
+    "from": "Bob Miller <bob@example.com>",
+    "sent": "3.3.2026 10:15",
+    "to": "Ann <ann@example.com>; Joe Doe\n<joe@example.com>; Max\n<max@example.com>",
+    "subject": "RE: Order 12",
+}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+@pytest.mark.parametrize("colon", [": ", "\xa0:\t", "\uff1a", ":"])
+def test_the_labels_of_a_block_stand_in_any_order(file: Path, colon: str) -> None:
+    header = tables(file)["header"]
+    for order in permutations(VALUES):
+        block = "\n".join(f"{header[field][0]}{colon}{VALUES[field]}" for field in order)
+        refined = refine(Email(message_id=None, text=f"12 km\n\n{block}\n\n5 km"))
+        assert refined.text == "12 km", block
+        earlier = refined.earlier
+        assert earlier is not None, block
+        assert (earlier.from_, earlier.date, earlier.subject, earlier.text) == (
+            VALUES["from"],
+            VALUES["sent"],
+            VALUES["subject"],
+            "5 km",
+        ), block
+        assert earlier.to == VALUES["to"].replace("\n", " "), block
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+@pytest.mark.parametrize("mark", ["", "> "], ids=["unmarked", "marked"])
+def test_what_is_passed_on_below_its_opener_in_each_language(file: Path, mark: str) -> None:
+    header, divider = tables(file)["header"], tables(file)["divider"]
+    block = f"{mark}{header['from'][0]}: {VALUES['from']}\n{mark}{header['to'][0]}: Ann"
+    for phrase in divider["forwarded"]:
+        for colon in (":", "\uff1a"):
+            email = Email(
+                message_id=None, text=f"12 km\n\n{phrase}{colon}\n\n{block}\n{mark}\n{mark}5 km"
+            )
+            refined = refine(email)
+            assert (refined.text, refined.is_forward) == ("12 km", True), phrase
+            assert refined.earlier is not None, phrase
+            assert (refined.earlier.from_, refined.earlier.text) == (VALUES["from"], "5 km"), phrase
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

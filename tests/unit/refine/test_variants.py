@@ -62,6 +62,7 @@ HISTORIES = {
         f"<a@example.com> wrote:\n{MARKED}"
     ),
     "stars": f"*********** Forwarded message follows ***********\nAnn Smith\n\n{EARLIER}",
+    "a rule above what is marked": f"________________________________\n> From: Ann\n> Sent: 5:13\n> To: P\n{MARKED}",
     "bars": "On Sat, 16 Aug 2025 at 05:13, Ann <a@example.com> wrote:\n"
     + MARKED.replace("> ", "| "),
 }
