@@ -35,7 +35,10 @@ MAX_NAMES = 3
 """Lines below a closing that may say who closes: a name, what he is."""
 
 MIN_NOTICE = 60
-"""Characters of a legal notice; Chinese ones are short."""
+"""Characters of a legal notice."""
+
+MIN_NOTICE_UNSPACED = 30
+"""The same where a character is a word, as in Chinese."""
 
 MAX_NOTICE = 60
 """Lines of one paragraph of it."""
@@ -89,6 +92,9 @@ _ENTRY = re.compile(r"[\w .#/-]{2,40}?[ \t]*:[ \t]")
 
 _BESIDE_NAME = re.compile(r"\s*[(\[|/].*|\s+[-\u2013]\s.*|\s+(?:via|c/o)\s.*", re.DOTALL)
 """What mail systems put behind a name: the company, the list."""
+
+_NAME_IN_ADDRESS = re.compile(r"([^\W\d_]{2,20}(?:[._][^\W\d_]{2,20}){1,2})@")
+"""`ann.smith@example.com`"""
 
 _TITLES = re.compile(r"(?:[^\W\d_]{1,5}\.[ -]{0,2}){0,5}")
 """`i.A. `, `Dr. `, `Dipl.-Ing. ` before it."""
@@ -251,9 +257,11 @@ def is_between(text: str) -> bool:
 
 
 def _is_disclaimer(paragraph: Sequence[Line]) -> bool:
-    if len(paragraph) > MAX_NOTICE or sum(len(line.text) for line in paragraph) < MIN_NOTICE:
+    if len(paragraph) > MAX_NOTICE:
         return False
     text = " ".join(line.text[:MAX_NOTICE_LINE] for line in paragraph)
+    if len(text) < (MIN_NOTICE_UNSPACED if _UNSPACED.search(text[:MIN_NOTICE]) else MIN_NOTICE):
+        return False
     return len(labels.disclaimers().found_in(text)) >= NOTICE_WORDS
 
 
@@ -295,13 +303,18 @@ def _label_region(
     top = own if keeps_first else [own[0] - 1, *own]
     start = _delimited(lines, own, keeps_first=keeps_first)
     if start is None:
-        start = _named(lines, top, sender)
+        # One that is all that there is hides no words.
+        start = _named(lines, [own[0] - 1, *own] if _is_all_short(lines, own) else top, sender)
     if start is None:
         start = _contact_block(lines, top, sender)
     if start is not None:
         for at in range(start, end):
             if kinds[at] is Kind.NEW:
                 kinds[at] = Kind.SIGNATURE
+
+
+def _is_all_short(lines: Sequence[Line], own: Sequence[int]) -> bool:
+    return len(own) <= MAX_LINES and all(may_hold(lines[at].text) for at in own)
 
 
 def _is_bare_rule(text: str) -> bool:
@@ -444,29 +457,43 @@ def _is_item(lines: Sequence[Line], own: list[int]) -> bool:
 
 def _named(lines: Sequence[Line], own: list[int], sender: Address | None) -> int | None:
     """Find the line that is nothing but the sender's full name, near the end."""
-    name = _full_name(sender)
-    if not name:
+    names = _full_names(sender)
+    if not names:
         return None
     for at in reversed(own[1:][-MAX_LINES:]):
         text = lines[at].text
         if len(text) > MAX_LINE:
             return None
-        text = text.strip(" ,.*_").lower()
-        if _UNSPACED.search(name):
-            text, name = text.replace(" ", ""), name.replace(" ", "")
-        if text.endswith(name) and _TITLES.fullmatch(text, 0, len(text) - len(name)):
-            return at
+        text = _as_name(text.strip(" ,.*_"))
+        for name in names:
+            if text.endswith(name) and _TITLES.fullmatch(text, 0, len(text) - len(name)):
+                return at
     return None
 
 
-def _full_name(sender: Address | None) -> str:
-    """Give the sender's name as he signs, in lower case: `Smith, Ann (Example Ltd)` is Ann Smith; empty for one word."""
-    name = _BESIDE_NAME.sub("", sender.name[:MAX_NAME]) if sender else ""
+def _full_names(sender: Address | None) -> frozenset[str]:
+    """Give the sender's name as he may sign: `Smith, Ann (Example Ltd)` is Ann Smith, and so is ann.smith@example.com.
+
+    A name of one word is none, unless its script writes no spaces.
+    """
+    if sender is None:
+        return frozenset()
+    name = _BESIDE_NAME.sub("", sender.name[:MAX_NAME]).strip()
     last, comma, first = name.partition(",")
     if comma and "," not in first:
-        name = f"{first} {last}"
-    name = " ".join(name.lower().split())
-    return name if " " in name or (len(name) > 1 and _UNSPACED.search(name)) else ""
+        name = f"{first} {last}".strip()
+    if " " not in name and (local := _NAME_IN_ADDRESS.match(sender.address[:MAX_NAME])):
+        name = " ".join(re.split("[._]", local[1]))
+    first, space, last = name.rpartition(" ")
+    if space:
+        return frozenset({_as_name(name), _as_name(f"{last} {first}")})
+    return frozenset({_as_name(name)} if len(name) > 1 and _UNSPACED.search(name) else ())
+
+
+def _as_name(text: str) -> str:
+    """Write a name so that it can be compared."""
+    text = labels.without_accents(text.lower())
+    return text.replace(" ", "") if _UNSPACED.search(text) else " ".join(text.split())
 
 
 def _contact_block(lines: Sequence[Line], own: list[int], sender: Address | None) -> int | None:
