@@ -467,8 +467,20 @@ def _named(lines: Sequence[Line], own: list[int], sender: Address | None) -> int
         text = _as_name(text.strip(" ,.*_"))
         for name in names:
             if text.endswith(name) and _TITLES.fullmatch(text, 0, len(text) - len(name)):
-                return at
+                return at if _has_full_name(sender) else _below_closing(lines, own, at)
     return None
+
+
+def _has_full_name(sender: Address | None) -> bool:
+    name = sender.name.strip() if sender else ""
+    return " " in name or bool(_UNSPACED.search(name))
+
+
+def _below_closing(lines: Sequence[Line], own: Sequence[int], at: int) -> int:
+    """Leave a name with the closing right above it, where only an address tells that it is one, as any other there."""
+    below = own.index(at) + 1
+    by_hand = at > 0 and is_closing(lines[at - 1].text.strip()) and below < len(own)
+    return own[below] if by_hand else at
 
 
 def _full_names(sender: Address | None) -> frozenset[str]:

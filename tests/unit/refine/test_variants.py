@@ -209,6 +209,21 @@ def test_a_signature_begins_with_the_senders_name(name: str, signed: str) -> Non
     assert (refined.text, refined.signature) == ("Please send two.", f"{signed}\nEinkauf")
 
 
+@pytest.mark.parametrize("name", ["Schulz Petra", "", "p.schulz@example.com"])
+def test_a_name_that_the_address_tells_or_that_stands_the_other_way_round(name: str) -> None:
+    email = Email(
+        message_id=None,
+        text="Please send two.\n\nPetra Schulz\nEinkauf",
+        from_=Address(name, "petra.schulz@example.com"),
+    )
+    assert refine(email).signature == "Petra Schulz\nEinkauf"
+
+
+def test_an_email_of_nothing_but_a_signature_shows_it() -> None:
+    refined = refine(of("Petra Schulz\nEinkauf", "Petra Schulz"))
+    assert refined.text == refined.signature == "Petra Schulz\nEinkauf"
+
+
 @pytest.mark.parametrize("mark", ["|", "•", "·"])
 def test_a_signature_on_one_line(mark: str) -> None:
     parts = ("Petra Schulz", "Purchasing", "Muster Inc.", "+1 555 123 4567", "p.schulz@example.com")
