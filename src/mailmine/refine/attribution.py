@@ -99,7 +99,7 @@ def _is_stub_above(lines: Sequence[Line], at: int) -> bool:
 
 def _tells_who(text: str) -> bool:
     """Whether a text holds an address or the verb."""
-    return "@" in text or bool(labels.wrote().search(text))
+    return "@" in text or labels.has_verb(text)
 
 
 def _may_end(lines: Sequence[Line], at: int, text: str) -> bool:
@@ -107,7 +107,7 @@ def _may_end(lines: Sequence[Line], at: int, text: str) -> bool:
     if "@" in text[-_AFTER_VERB:]:
         return True
     above = " ".join(line.text for line in lines[max(0, at + 1 - MAX_ATTRIBUTION_LINES) : at])
-    return bool(labels.wrote().search(f"{above[-_AFTER_VERB:]} {text[-2 * _AFTER_VERB :]}"))
+    return labels.has_verb(f"{above[-_AFTER_VERB:]} {text[-2 * _AFTER_VERB :]}")
 
 
 def parted(lines: list[Line]) -> list[Line]:
@@ -208,7 +208,7 @@ def _begins_later(lines: Sequence[Line], at: int, start: int, end: int, *, quote
         return opens and not _tells_who(_together(lines, at, start))
     if opens:
         return True
-    verb = bool(labels.wrote().search(shorter))
+    verb = labels.has_verb(shorter)
     sign = bool(_DAY.search(shorter) or _SENTENCE.search(above))
     return verb or sign if "@" in shorter else verb and sign
 

@@ -19,6 +19,7 @@ _PREFIXED = re.compile("[\u0590-\u08ff]")
 """Arabic and Hebrew: articles and prepositions are written onto their words."""
 
 _WORD = re.compile(r"\w{3,}")
+_TOKEN = re.compile(r"\w+")
 _KEY = 3
 """Letters by which phrases are looked up."""
 
@@ -129,6 +130,25 @@ def wrote() -> re.Pattern[str]:
 
 
 @cache
+def _telling_words() -> frozenset[str]:
+    """Give the longest word of each such verb that is set off by spaces."""
+    return frozenset(
+        max(_TOKEN.findall(verb), key=len)
+        for verb in _lower("attribution", "wrote")
+        if not _UNSPACED.search(verb)
+    )
+
+
+def has_verb(text: str) -> bool:
+    """Whether a text holds such a verb: mostly its words tell, far quicker than the expression."""
+    if (text.isascii() or not _UNSPACED.search(text)) and _telling_words().isdisjoint(
+        _TOKEN.findall(text.lower())
+    ):
+        return False
+    return bool(wrote().search(text))
+
+
+@cache
 def starts() -> re.Pattern[str]:
     """Match, at its beginning, a line with which an attribution may begin: a word, soon a number."""
     words = "|".join(_escaped(word) for word in _words("attribution", "starts"))
@@ -161,9 +181,12 @@ def forwarded() -> re.Pattern[str]:
 
 
 @cache
-def reply_above() -> tuple[str, ...]:
-    """Give, in lower case, what ticket systems write to ask people to write above it."""
-    return _lower("divider", "reply_above")
+def reply_above() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Give, in lower case, what ticket systems write to ask people to write above it: in ASCII, and the others."""
+    phrases = _lower("divider", "reply_above")
+    return tuple(filter(str.isascii, phrases)), tuple(
+        phrase for phrase in phrases if not phrase.isascii()
+    )
 
 
 @cache

@@ -123,7 +123,10 @@ def _has_words(lines: Sequence[Line]) -> bool:
 
 def _asks_to_reply_above(text: str) -> bool:
     text = text.lower()
-    return any(phrase in text for phrase in labels.reply_above())
+    in_ascii, others = labels.reply_above()
+    return any(map(text.__contains__, in_ascii)) or (
+        not text.isascii() and any(map(text.__contains__, others))
+    )
 
 
 def _opens(done: Labelled, at: int) -> bool:

@@ -302,9 +302,10 @@ def _label_region(
         return
     top = own if keeps_first else [own[0] - 1, *own]
     start = _delimited(lines, own, keeps_first=keeps_first)
-    if start is None:
+    if start is None and (names := _full_names(sender)):
         # One that is all that there is hides no words.
-        start = _named(lines, [own[0] - 1, *own] if _is_all_short(lines, own) else top, sender)
+        within = [own[0] - 1, *own] if _is_all_short(lines, own) else top
+        start = _named(lines, within, names, is_sure=_has_full_name(sender))
     if start is None:
         start = _contact_block(lines, top, sender)
     if start is not None:
@@ -455,11 +456,10 @@ def _is_item(lines: Sequence[Line], own: list[int]) -> bool:
     return above.startswith("-") or above.endswith(":")
 
 
-def _named(lines: Sequence[Line], own: list[int], sender: Address | None) -> int | None:
+def _named(
+    lines: Sequence[Line], own: list[int], names: frozenset[str], *, is_sure: bool
+) -> int | None:
     """Find the line that is nothing but the sender's full name, near the end."""
-    names = _full_names(sender)
-    if not names:
-        return None
     for at in reversed(own[1:][-MAX_LINES:]):
         text = lines[at].text
         if len(text) > MAX_LINE:
@@ -467,7 +467,7 @@ def _named(lines: Sequence[Line], own: list[int], sender: Address | None) -> int
         text = _as_name(text.strip(" ,.*_"))
         for name in names:
             if text.endswith(name) and _TITLES.fullmatch(text, 0, len(text) - len(name)):
-                return at if _has_full_name(sender) else _below_closing(lines, own, at)
+                return at if is_sure else _below_closing(lines, own, at)
     return None
 
 
