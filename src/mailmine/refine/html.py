@@ -33,6 +33,8 @@ class _Look(Enum):
 
     HIDDEN = auto()
     TOP_BORDER = auto()
+    HISTORY = auto()
+    """The line that Outlook draws above a history, in whatever language; nobody else's has its colour and its gap."""
 
 
 _BLOCK, _PARAGRAPH, _BREAK, _RULE, _CELL, _UNSEEN = (
@@ -54,6 +56,10 @@ _HIDDEN_STYLE = re.compile(
 )
 _TOP_BORDER = re.compile(
     r"border-top\s*:\s*solid\s+#?\w+\s|border\s*:\s*none\s*;\s*border-top", re.IGNORECASE
+)
+_OUTLOOKS_BORDER = re.compile(
+    r"border-top\s*:\s*solid\s+#(?:E1E1E1|B5C4DF)\s+1(?:\.0)?pt\s*;\s*padding\s*:\s*3(?:\.0)?pt\s+0",
+    re.IGNORECASE,
 )
 _NO_BORDER = re.compile(
     r"border(?:-left)?(?:-width)?\s*:\s*(?:none|0(?:px)?)(?![\w.])", re.IGNORECASE
@@ -233,7 +239,7 @@ class _Reading:
                 if look is _Look.HIDDEN:
                     is_seen = False
                 elif look:
-                    self._rule()
+                    self._identified(Mark.REST if look is _Look.HISTORY else Mark.RULE)
             elif name in _NAMING and (mark := clients.of_name(tag, name, value)):
                 self._identified(mark)
         return is_seen
@@ -368,6 +374,8 @@ class _Reading:
 def _look(style: str) -> _Look | None:
     if _HIDDEN_STYLE.search(style):
         return _Look.HIDDEN
+    if _OUTLOOKS_BORDER.search(style):
+        return _Look.HISTORY
     return _Look.TOP_BORDER if _TOP_BORDER.search(style) else None
 
 

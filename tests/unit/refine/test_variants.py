@@ -110,6 +110,10 @@ HTML = {
         '<div class="OutlookMessageHeader"><hr tabindex="-1"><b>Zzz:</b> Ann<br><b>Zzzz:</b> Zzz</div>'
         f"{HTML_EARLIER}"
     ),
+    "Outlook in such a language, by its line": (
+        '<div style="border:none;border-top:solid #E1E1E1 1.0pt;padding:3.0pt 0cm 0cm 0cm"><p class="MsoNormal">'
+        f"<b>Zzz:</b> Ann<br><b>Zzzz:</b> Zzz 5:13<br><b>Zz:</b> Petra</p></div>{HTML_EARLIER}"
+    ),
     "Yahoo in such a language": (
         f'<div id="ydp1f2e3d4cyahoo_quoted_1" class="ydp1f2e3d4cyahoo_quoted"><div>Zzz Ann:</div>{HTML_EARLIER}</div>'
     ),
@@ -380,3 +384,8 @@ def test_footers(footer: str) -> None:
 )
 def test_a_name_that_is_written_without_spaces(name: str, signature: str) -> None:
     assert refine(of(f"Please send two.\n\n此致\n\n{signature}", name)).signature == signature
+
+
+def test_a_line_that_an_author_drew_begins_no_history() -> None:
+    line = '<div style="border:none;border-top:solid windowtext 1.0pt;padding:1.0pt 0cm 0cm 0cm">Two.</div>'
+    assert refine(Email(message_id=None, html=f"<div>One.</div>{line}")).text == "One.\n\nTwo."
