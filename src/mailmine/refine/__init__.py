@@ -7,7 +7,6 @@ from mailmine.model.email import Email
 from mailmine.refine import (
     history,
     html,
-    labels,
     learning,
     lines as line_model,
     quotes,
@@ -66,7 +65,7 @@ def _refined(done: quotes.Labelled, email: Email, *, whole: bool, known: Known |
     lines, kinds = done.lines, done.kinds
     if known is not None:
         learning.label(lines, kinds, known)
-    passes_on = done.is_forward or bool(labels.prefix("forward").match(email.subject))
+    passes_on = history.says_forward(done, email.subject)
     signature.label(lines, kinds, email.from_, may_be_all=passes_on)
     there = set(kinds)
     text = _text(lines, kinds, _WORDS)

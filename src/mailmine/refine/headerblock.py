@@ -54,6 +54,11 @@ class Block:
     """Values by field (`from`, `sent`, `to`, `cc`, `bcc`, `subject`, `reply_to`, `other`)."""
 
 
+def label_of(text: str) -> str:
+    """Give what stands before the colon of a line."""
+    return _COLON.split(text, maxsplit=1)[0].strip(_LABEL_EDGE)
+
+
 def field(text: str) -> tuple[str, str] | None:
     """Split a line into the field that its label names, and the value."""
     if ":" not in text and "\uff1a" not in text:
@@ -61,8 +66,8 @@ def field(text: str) -> tuple[str, str] | None:
     colon = _COLON.search(text, 0, MAX_LABEL)
     if not colon:
         return None
-    label = text[: colon.start()].strip(_LABEL_EDGE)
-    name = labels.header_fields().get(label.lower()) or _of_garbled(label)
+    written = text[: colon.start()].strip(_LABEL_EDGE)
+    name = labels.header_fields().get(written.lower()) or _of_garbled(written)
     if name is None:
         return None
     value = text[colon.end() :]

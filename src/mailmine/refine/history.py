@@ -105,7 +105,7 @@ def posting(kinds: Sequence[Kind], own: Collection[Kind]) -> Posting:
 
 def is_forward(done: Labelled, found: Earlier | None, email: Email) -> bool:
     """Tell passing on from replying: both look alike in Outlook, and the subject tells."""
-    if done.is_forward or labels.prefix("forward").match(email.subject):
+    if says_forward(done, email.subject):
         return True
     if found is None or email.in_reply_to:
         return False
@@ -113,6 +113,12 @@ def is_forward(done: Labelled, found: Earlier | None, email: Email) -> bool:
     if not done.block and not found.to:  # only an attribution tells of it
         return not is_reply and not any(line.depth for line in done.lines)
     return not is_reply or bare_subject(found.subject) != bare_subject(email.subject)
+
+
+def says_forward(done: Labelled, subject: str) -> bool:
+    """Whether a divider or the subject says that somebody else's email is passed on."""
+    first = done.lines[done.block.start].text if done.block else ""
+    return done.is_forward or labels.passes_on(subject, headerblock.label_of(first))
 
 
 def bare_subject(subject: str) -> str:

@@ -19,6 +19,7 @@ _PREFIXED = re.compile("[\u0590-\u08ff]")
 """Arabic and Hebrew: articles and prepositions are written onto their words."""
 
 _WORD = re.compile(r"\w{3,}")
+_COLON = re.compile("[:\uff1a]")
 _TOKEN = re.compile(r"\w+")
 _KEY = 3
 """Letters by which phrases are looked up."""
@@ -121,6 +122,31 @@ def prefix(kind: str) -> re.Pattern[str]:
         rf"\s*(?:{_one_of(_words('header', f'{kind}_prefix'))}(?:\[\d+\])?\s?[:\uff1a]\s*)+",
         re.IGNORECASE,
     )
+
+
+def passes_on(subject: str, label: str) -> bool:
+    """Whether a subject says that its email passes another one on.
+
+    `VS` does in Danish, but in Finnish it answers: a label of the email below tells the language.
+    """
+    if not prefix("forward").match(subject):
+        return False
+    word = _COLON.split(subject, maxsplit=1)[0].strip()
+    answers = _languages_of(word, ("reply_prefix",))
+    if not answers:
+        return True
+    within = _languages_of(label, ("from", "sent", "to", "subject"))
+    return not within & answers or bool(within & _languages_of(word, ("forward_prefix",)))
+
+
+def _languages_of(word: str, entries: tuple[str, ...]) -> set[str]:
+    """Give the names of the languages in which a word of a header stands for one of the entries."""
+    word = word.lower()
+    return {
+        str(tables["name"])
+        for tables in _tables()
+        if any(word == known.lower() for entry in entries for known in tables["header"][entry])
+    }
 
 
 @cache

@@ -389,3 +389,20 @@ def test_a_name_that_is_written_without_spaces(name: str, signature: str) -> Non
 def test_a_line_that_an_author_drew_begins_no_history() -> None:
     line = '<div style="border:none;border-top:solid windowtext 1.0pt;padding:1.0pt 0cm 0cm 0cm">Two.</div>'
     assert refine(Email(message_id=None, html=f"<div>One.</div>{line}")).text == "One.\n\nTwo."
+
+
+@pytest.mark.parametrize(
+    ("labels", "passes_on"),
+    [
+        (("Fra", "Sendt", "Til", "Emne"), True),
+        (("Lähettäjä", "Lähetetty", "Vastaanottaja", "Aihe"), False),
+    ],
+    ids=["Danish", "Finnish"],
+)
+def test_a_prefix_that_answers_in_one_language_and_passes_on_in_another(
+    labels: tuple[str, ...], *, passes_on: bool
+) -> None:
+    values = ("Jan <jan@example.com>", "16. elokuuta 2025 5.13", "Petra", "Pump")
+    block = "\n".join(f"{label}: {value}" for label, value in zip(labels, values, strict=True))
+    email = Email(message_id=None, text=f"{WORDS}\n\n{block}\n\n{EARLIER}", subject="VS: Pump")
+    assert refine(email).is_forward is passes_on
