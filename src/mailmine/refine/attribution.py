@@ -141,8 +141,9 @@ def parted(lines: list[Line]) -> list[Line]:
 def find(lines: Sequence[Line], at: int) -> tuple[int, int, bool] | None:
     """Find the attribution that begins at this line: its first line, its end, whether a quote follows."""
     text = lines[at].text[:MAX_CHECKED].strip(EDGE)
-    opens = bool(labels.starts().match(text)) or _is_opened_by_day(text)
+    opens = bool(labels.starts().match(text))
     spans_blanks = opens and bool(_DATE.search(text))
+    opens = opens or _is_opened_by_day(text)
     if _GMAIL_WITHOUT_COLON.match(text) and _stands_alone(lines, at):
         return at, at + 1, False
     joined = ""
@@ -188,8 +189,12 @@ def _is_open(lines: Sequence[Line], end: int, joined: str) -> bool:
 
 
 def _is_opened_by_day(text: str) -> bool:
-    """Whether a line begins with a day, and is no sentence."""
-    return bool(_DAY_FIRST.match(text)) and not _SENTENCE.search(text)
+    """Whether a line begins with a day, and ends with an hour, a name or in the middle of something: it is no sentence."""
+    return (
+        bool(_DAY_FIRST.match(text))
+        and not _SENTENCE.search(text)
+        and (text.endswith((":", "\uff1a")) or not text.rsplit(None, 1)[-1].islower())
+    )
 
 
 def _begins_later(lines: Sequence[Line], at: int, start: int, end: int, *, quoted: bool) -> bool:

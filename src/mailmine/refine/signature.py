@@ -150,15 +150,15 @@ def label(
 
 def _cautions(lines: Sequence[Line], kinds: list[Kind]) -> None:
     """Mark the warnings that stand above the words."""
-    at = 0
+    at = marked = 0
     while True:
         while at < len(lines) and is_between(lines[at].text):
             at += 1
         end = _caution_end(lines, kinds, at)
         if end == at:
             return
-        kinds[:end] = [Kind.CAUTION] * end
-        at = end
+        kinds[marked:end] = [Kind.CAUTION] * (end - marked)
+        at = marked = end
 
 
 def _caution_end(lines: Sequence[Line], kinds: Sequence[Kind], at: int) -> int:

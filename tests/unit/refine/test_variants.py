@@ -148,6 +148,8 @@ LAST_WORDS = {
     "op tijd weten of 3 of 4 beter is.": 'Op 16 aug. 2025 05:13 schreef "Jan" <j@example.com> het\nvolgende:',
     "am Montag um 10:15 Uhr fertig.": "Am 16.08.2025 um 05:13 schrieb Jan <j@example.com>:",
     "le 3 mars.": "Le 16 août 2025 à 05:13, Jean <j@example.com> a écrit :",
+    "Montag, 3. März 2026 passt mir gut": "Jan <j@example.com> schrieb:",
+    "12.3.2026, or as soon as you can": "чт, 28 окт. 2021 г., 12:06 Jan <j@example.com>:",
     "em 3 dias.": "Em sáb., 16 de ago. de 2025 às 05:13, João <j@example.com> escreveu:",
 }
 
