@@ -42,7 +42,7 @@ _DAY_FIRST = re.compile(rf"(?:[^\W\d]{{1,14}}[.,]{{0,2}}[ \xa0]){{0,2}}(?:{_DAY.
 """A day at the beginning, its name before it: `czw., 28 paź 2021`."""
 
 _SENTENCE = re.compile(r"(?:[!?]|\w\w\.)$")
-_STUB = re.compile(r"[^\W\d][^\d.!?]{0,11}$")
+_STUB = re.compile(r"(?:[^\W\d][^\d.!?]{0,11},|[^\W\d]{1,8})$")
 """What may be left of an attribution above a day that was wrapped: `On Thu,`."""
 
 _DAY_STUB = re.compile(
@@ -89,12 +89,24 @@ def _is_whole(lines: Sequence[Line], at: int, *, quoted: bool) -> bool:
         return False
     if text[:1].isalpha() and labels.starts().match(text):
         return True
-    return bool(_tells_who(text) and _DAY_FIRST.match(text)) and not _is_stub_above(lines, at)
+    return bool(_tells_who(text) and _DAY_FIRST.match(text)) and not _is_stub_above(lines, at, text)
 
 
-def _is_stub_above(lines: Sequence[Line], at: int) -> bool:
+def _is_stub_above(lines: Sequence[Line], at: int, text: str) -> bool:
+    """Whether what was wrapped off an attribution's beginning stands above the line at which `text` begins."""
+    if _is_complete(text):
+        return False
     above = lines[at - 1].text.strip(EDGE) if at else ""
     return bool(_STUB.match(above) and labels.starts().match(f"{above} 1"))
+
+
+def _is_complete(text: str) -> bool:
+    """Whether nothing can stand before an attribution: it begins with a known word, a day's name, or somebody's."""
+    if not text[:1].isalpha() and not text.startswith(('"', "\u201c", "\u00ab")):
+        return False
+    if labels.starts().match(text) or _DAY_FIRST.match(text):
+        return True
+    return "@" in text and bool(_DAY.search(text)) and labels.has_verb(text)
 
 
 def _tells_who(text: str) -> bool:
@@ -200,7 +212,7 @@ def _is_opened_by_day(text: str) -> bool:
 def _begins_later(lines: Sequence[Line], at: int, start: int, end: int, *, quoted: bool) -> bool:
     """Whether a later line begins the attribution better: the lines above it are words."""
     shorter = _together(lines, start, end + 1)
-    if shorter.startswith(("<", "(<")) or _is_stub_above(lines, start):
+    if shorter.startswith(("<", "(<")) or _is_stub_above(lines, start, shorter):
         return False  # a name, or the day's name, stands above
     above = lines[start - 1].text.strip(EDGE)
     if _DAY_STUB.match(above) and not _DAY.search(shorter):
@@ -224,10 +236,11 @@ def _together(lines: Sequence[Line], start: int, end: int) -> str:
 
 def _begins_anew(lines: Sequence[Line], at: int, start: int, end: int, *, quoted: bool) -> bool:
     """Whether a later line begins with a date of its own, so that the one above only looks like it."""
-    text = lines[start].text[:MAX_CHECKED].strip(EDGE)
-    opens = bool(labels.starts().match(text)) if text[:1].isalpha() else bool(_DAY.match(text))
+    text = _together(lines, start, end + 1)
     return (
-        opens and bool(_DATE.search(text)) and _begins_later(lines, at, start, end, quoted=quoted)
+        (_is_complete(text) or bool(_DAY_FIRST.match(text)))
+        and bool(_DATE.search(text))
+        and _begins_later(lines, at, start, end, quoted=quoted)
     )
 
 

@@ -54,8 +54,16 @@ def test_who_wrote_is_read_without_what_stands_around_the_name(line: str, quote:
 
 
 @pytest.mark.parametrize("line", ALL.values(), ids=ALL)
-def test_words_right_above_an_attribution_stay(line: str) -> None:
+@pytest.mark.parametrize("width", [60, 500], ids=["wrapped", "whole"])
+def test_words_right_above_an_attribution_stay(line: str, width: int) -> None:
+    head = "\n".join(textwrap.wrap(line, width))
     words = "We will fit it on Monday."
+    assert refine(Email(message_id=None, text=f"{words}\n{head}\n> 5 km\n")).text == words
+
+
+@pytest.mark.parametrize("line", OF_SOMEBODY.values(), ids=OF_SOMEBODY)
+@pytest.mark.parametrize("words", ["Am Montag", "On Monday at 10", "Le 3 mars", "12 km", "A plan"])
+def test_words_that_look_like_the_beginning_of_an_attribution_stay(line: str, words: str) -> None:
     assert refine(Email(message_id=None, text=f"{words}\n{line}\n> 5 km\n")).text == words
 
 
