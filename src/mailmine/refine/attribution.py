@@ -63,7 +63,7 @@ def possible_ends(lines: Sequence[Line]) -> dict[int, bool]:
 
     Each with whether it is an attribution by itself, so that none begins on a line above it.
     """
-    ends: dict[int, bool] = {}
+    candidates: list[tuple[int, str, bool]] = []
     quoted = False
     for at in range(len(lines) - 1, -1, -1):
         line = lines[at]
@@ -72,14 +72,21 @@ def possible_ends(lines: Sequence[Line]) -> dict[int, bool]:
         elif line.text:
             text = line.text.rstrip(EDGE)
             if text:
-                if (
-                    quoted
-                    or (text[-1] in ":\uff1a" and _may_end(lines, at, text))
-                    or (text[0] == "2" and " GMT" in text)
-                ):
-                    ends[at] = _is_whole(lines, at, quoted=quoted)
+                if quoted or text[-1] in ":\uff1a" or _is_of_gmail(text):
+                    candidates.append((at, text, quoted))
                 quoted = False
-    return ends if len(ends) <= MAX_ENDS else {at: ends[at] for at in sorted(ends)[:MAX_ENDS]}
+    ends: dict[int, bool] = {}
+    for at, text, quoted in reversed(candidates):
+        if quoted or _is_of_gmail(text) or _may_end(lines, at, text):
+            ends[at] = _is_whole(lines, at, quoted=quoted)
+            if len(ends) == MAX_ENDS:
+                break
+    return ends
+
+
+def _is_of_gmail(text: str) -> bool:
+    """Whether a line looks like `2014-03-20 8:48 GMT+01:00 Ann`, which may have no colon."""
+    return text[0] == "2" and " GMT" in text
 
 
 def _is_whole(lines: Sequence[Line], at: int, *, quoted: bool) -> bool:
