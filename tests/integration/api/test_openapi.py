@@ -9,9 +9,10 @@ import msgspec
 import pytest
 
 from mailmine.api import app as api, bodies, uploads
-from mailmine.api.app import GUARDED, OPEN, describe
+from mailmine.api.app import GUARDED, describe
 from mailmine.api.rights import RIGHTS, named
 from mailmine.api.shapes import ANSWERS, envelope
+from mailmine.api.watched import OPEN
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
 from tests.integration.api.client import Client

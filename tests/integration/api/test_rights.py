@@ -7,8 +7,9 @@ import pytest
 from mailmine.access import tokens
 from mailmine.access.permissions import GlobalPermission, Permission
 from mailmine.api import app as api
-from mailmine.api.app import GUARDED, OPEN
+from mailmine.api.app import GUARDED
 from mailmine.api.rights import RIGHTS, Open, Right, named
+from mailmine.api.watched import OPEN
 from mailmine.store import batches, integrations, users
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
