@@ -9,8 +9,10 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 _hasher = PasswordHasher()
 
-_turns = threading.BoundedSemaphore(2)
-"""So many at once: each takes 64 MiB and four threads, and anybody may ask for it."""
+AT_ONCE = 2
+"""So many are hashed at once: each takes 64 MiB and four threads, and anybody may ask for it."""
+
+_turns = threading.BoundedSemaphore(AT_ONCE)
 
 
 @functools.cache

@@ -1,5 +1,8 @@
 """People sign in and out."""
 
+from functools import partial
+
+from anyio import to_thread
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
@@ -29,14 +32,17 @@ async def submit(request: Request) -> Response:
         )
     site: Site = request.app.state.site
     try:
-        token = await run_in_threadpool(
-            signing.sign_in,
-            site.database,
-            site.throttle,
-            username=username,
-            password=password,
-            address=request.client.host if request.client else "",
-            now=site.now(),
+        token = await to_thread.run_sync(
+            partial(
+                signing.sign_in,
+                site.database,
+                site.throttle,
+                username=username,
+                password=password,
+                address=request.client.host if request.client else "",
+                now=site.now(),
+            ),
+            limiter=site.signing_in,
         )
     except signing.SignInError as refusal:
         return form(request, next_=next_, username=username, fault=str(refusal), status=401)

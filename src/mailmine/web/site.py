@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
+from anyio import CapacityLimiter
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from mailmine.access import csrf
+from mailmine.access import csrf, passwords
 from mailmine.access.secrets import Keyring
 from mailmine.access.single_sign_on import SingleSignOn
 from mailmine.access.throttle import Throttle
@@ -53,6 +54,8 @@ class Site:
     database: Database
     keyring: Keyring
     throttle: Throttle
+    signing_in: CapacityLimiter
+    """The threads that check passwords of those who sign in: whoever floods the form takes none from the pages."""
     provider: SingleSignOn | None
     """Who lets people in besides us."""
     enabling: Enabling | None
@@ -98,6 +101,7 @@ class Site:
             database=database,
             keyring=keyring,
             throttle=throttle,
+            signing_in=CapacityLimiter(passwords.AT_ONCE),
             provider=provider,
             enabling=enabling,
             setup=setup,

@@ -1,8 +1,11 @@
+import asyncio
 import re
+import threading
 
 import aiohttp
 import pytest
 
+from mailmine.access import passwords
 from tests.browser import seed
 from tests.unit.web.conftest import SignIn
 
@@ -106,3 +109,26 @@ async def test_signing_out_takes_the_form_of_the_page_and_ends_the_session(sign_
         assert (answer.status, answer.headers["Location"]) == (303, "/sign-in")
     async with ann.get("/", cookies=session, allow_redirects=False) as answer:
         assert answer.status == 303
+
+
+async def test_pages_are_shown_while_others_flood_the_sign_in(
+    visitor: aiohttp.ClientSession, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = await sign_in("ann")
+    ended = threading.Event()
+    monkeypatch.setattr(passwords, "is_right", lambda *_: ended.wait(30) and False)
+    async with asyncio.TaskGroup() as flood:
+        for number in range(60):
+            form = {"username": f"guess{number}", "password": "x"}
+            flood.create_task(_refused(visitor, form))
+        try:
+            await asyncio.sleep(0.5)
+            async with asyncio.timeout(10), ann.get("/account") as answer:
+                assert answer.status == 200
+        finally:
+            ended.set()
+
+
+async def _refused(visitor: aiohttp.ClientSession, form: dict[str, str]) -> None:
+    async with visitor.post("/sign-in", data=form) as answer:
+        assert answer.status == 401
