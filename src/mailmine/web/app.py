@@ -42,7 +42,7 @@ from mailmine.web import (
     trial,
 )
 from mailmine.web.language import Language, Spoken, load
-from mailmine.web.security import SecureHeaders
+from mailmine.web.security import LimitedBodies, SecureHeaders
 from mailmine.web.setup import Setup
 from mailmine.web.site import Site
 
@@ -184,6 +184,7 @@ def create(
         ],
         middleware=[
             Middleware(SecureHeaders),
+            Middleware(LimitedBodies),
             Middleware(Spoken, languages=load() if languages is None else tuple(languages)),
         ],
         exception_handlers={

@@ -26,6 +26,10 @@ SAYINGS = {
         ),
     ),
     405: (N_("That did not work"), N_("This address cannot be used in that way.")),
+    413: (
+        N_("That was too much"),
+        N_("More was sent than a form takes, and nothing was saved. Go back, and send less."),
+    ),
     500: (
         N_("Something broke"),
         N_(

@@ -1,6 +1,7 @@
 """The headers that keep a browser from doing what an email may want it to do."""
 
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 POLICY = (
@@ -26,6 +27,31 @@ def secure(headers: MutableHeaders) -> None:
     """Add `HEADERS`, and `PRIVATE` where nothing is said about caching."""
     headers.update(HEADERS)
     headers.setdefault("Cache-Control", PRIVATE)
+
+
+MOST = 16 << 20
+"""Bytes of a form: one with the folders of a large mailbox has some millions."""
+
+
+class LimitedBodies:
+    """Reads no more of a request than a form can hold, whoever sends it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as `app` does; reading more than `MOST` raises HTTPException there."""
+        size = 0
+
+        async def receive_limited() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > MOST:
+                raise HTTPException(413)
+            return message
+
+        await self.app(scope, receive_limited, send)
 
 
 class SecureHeaders:

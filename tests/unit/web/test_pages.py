@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
+from starlette.types import Message
 from yarl import URL
 
 from mailmine.access import csrf, first, sessions
@@ -468,3 +469,30 @@ async def test_a_comment_id_of_odd_characters_has_an_address(
     page = await page_of(ann, "/sources/nordwind/support?q=oddly")
     (address,) = find(page, "//h2/a/@href")
     assert "Oddly named." in await text_of(ann, address)
+
+
+async def test_no_more_is_read_than_a_form_can_hold(served: Served) -> None:
+    pieces = iter(
+        [b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n' + b"a" * (1 << 20) + b"\r\n"]
+        * 50
+    )
+    answered: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": next(pieces), "more_body": True}
+
+    async def send(message: Message) -> None:
+        answered.append(message)
+
+    packed = (b"content-type", b"multipart/form-data; boundary=x")
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/integrations/new",
+        "query_string": b"",
+        "headers": [packed],
+    }
+    await create(served.database, served.keyring)(scope, receive, send)
+    assert answered[0]["status"] == 413
+    assert b"That was too much" in answered[1]["body"]
+    assert len(list(pieces)) > 30
