@@ -14,6 +14,9 @@ USERNAME = re.compile(r"[A-Za-z0-9_.@-]{1,256}", re.ASCII)
 SHORTEST_PASSWORD = 12
 """Characters (NIST SP 800-63B asks for 15 where a password is all, and for at least 8)."""
 
+LONGEST_PASSWORD = 1_000
+"""Characters: the sign-in takes no more."""
+
 Given = Mapping[str, frozenset[str]]
 """Permissions by the name of the project."""
 
@@ -97,6 +100,8 @@ def fault_of_password(password: str, user: User) -> str:
     """Say why this cannot be a password of `user`; empty where it can."""
     if len(password) < SHORTEST_PASSWORD:
         return f"At least {SHORTEST_PASSWORD} characters, please: a few words will do."
+    if len(password) > LONGEST_PASSWORD:
+        return f"At most {LONGEST_PASSWORD:,} characters, please."
     if password.lower() in {user.username.lower() * 2, user.email.lower()}:
         return "Not one's own name, please."
     return ""

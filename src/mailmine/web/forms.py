@@ -25,7 +25,11 @@ Fields = Mapping[str, str]
 """What was typed, ticked or chosen, by the name of the field."""
 Submit = Callable[[Visit, Fields], Response]
 
-MOST_FIELDS = 100
+MOST_FIELDS = 1_100
+"""A dataset is made of up to 1,024 sources, each with a box to tick."""
+
+LONGEST_TEXT = 1 << 16
+"""Characters of a field: of a description, or of a filter as addresses write it."""
 
 MOST_OF_MANY = 20_000
 """Fields of a form that has some for each folder of a mailbox."""
@@ -37,7 +41,10 @@ LONGEST_PART = 2 << 20
 async def fields(request: Request) -> Fields:
     """Read a form that comes from a page of this session. Raises HTTPException."""
     async with request.form(max_files=0, max_fields=MOST_FIELDS) as given:
-        read = {name: text_of(given, name) for name in given}
+        read = {name: text_of(given, name, LONGEST_TEXT) for name in given}
+        # What is too long must not be taken for nothing: that would be saved.
+        if any(isinstance(text, str) and len(text) > LONGEST_TEXT for text in given.values()):
+            raise HTTPException(413)
     plain = request.cookies.get(sessions.COOKIE, "")
     if plain and not csrf.is_valid(plain, read.get(csrf.FIELD, "")):
         raise HTTPException(400)

@@ -18,6 +18,9 @@ from mailmine.web import rights
 from mailmine.web.forms import Fields, form, to
 from mailmine.web.language import _, each
 from mailmine.web.visit import Visit, page
+from mailmine.web.words import counted
+
+LONGEST_EMAIL = 512
 
 MARK = "was"
 """The field that tells what somebody saw when he filled in a form."""
@@ -73,6 +76,12 @@ def add(visit: Visit, given: Fields) -> Response:
     name = given.get("username", "").strip()
     if fault := _fault_of_name(visit, name):
         return _list(visit, typed=given, faults={"username": fault})
+    email = given.get("email", "").strip()
+    if len(email) > LONGEST_EMAIL:
+        fault = counted(
+            "At most %(number)s character.", "At most %(number)s characters.", LONGEST_EMAIL
+        )
+        return _list(visit, typed=given, faults={"email": fault})
     if refusal := editing.over_quota(visit.tx, "users", users.count(visit.tx) + 1):
         return _list(visit, typed=given, faults={"username": refusal})
     wanted = given.get("role", "")
@@ -81,7 +90,7 @@ def add(visit: Visit, given: Fields) -> Response:
     user = users.add(
         visit.tx,
         username=name,
-        email=given.get("email", "").strip(),
+        email=email,
         password_hash=passwords.hash_password(password),
         global_permissions=frozenset(),
         project_permissions={},

@@ -234,7 +234,7 @@ def change_source(visit: Visit, given: Fields) -> Response:
         )
         return _source(visit, source, faults={"form": fault}, status=409)
     if fault_of := _too_long(given):
-        return _source(visit, source, faults=fault_of, status=422)
+        return _source(visit, source, typed=given, faults=fault_of, status=422)
     bucket_id = source.bucket_id
     if given.get("bucket", "") != (bucket_id or ""):
         bucket = _bucket(visit, given.get("bucket", ""))
@@ -266,8 +266,18 @@ def remove_source(visit: Visit, given: Fields) -> Response:
 
 
 def _source(
-    visit: Visit, source: Source, *, faults: Mapping[str, str] | None = None, status: int = 200
+    visit: Visit,
+    source: Source,
+    *,
+    typed: Fields | None = None,
+    faults: Mapping[str, str] | None = None,
+    status: int = 200,
 ) -> Response:
+    saved = {
+        "title": source.title,
+        "description": source.description,
+        "bucket": source.bucket_id or "",
+    }
     known = {bucket.id: bucket for bucket in _seen_buckets(visit)}
     mine = known.get(source.bucket_id) if source.bucket_id else None
     return visit.render(
@@ -286,6 +296,7 @@ def _source(
         removal=removals.list_all(visit.tx).get(source.id),
         may_change=visit.identity.may(Permission.SOURCES_ADMIN, source.project),
         mark=_mark(source),
+        typed={**saved, **(typed or {})},
         faults=faults or {},
     )
 

@@ -85,10 +85,14 @@ def form(
     )
 
 
-def text_of(given: FormData, field: str) -> str:
+def text_of(given: FormData, field: str, longest: int = LONGEST) -> str:
     """Read a field of a form; empty where there is none, or a file, or too much."""
     value = given.get(field, "")
-    return value if isinstance(value, str) and len(value) <= LONGEST else ""
+    if not isinstance(value, str):
+        return ""
+    # Browsers send line breaks as CR LF (WHATWG HTML, 4.10.21.4).
+    text = value.replace("\r\n", "\n")
+    return text if len(text) <= longest else ""
 
 
 def local(address: str) -> str:

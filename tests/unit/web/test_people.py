@@ -45,7 +45,7 @@ async def post(
     async with session.get(page) as answer:
         tree: Any = html.fromstring(await answer.text())
     (first, *_) = tree.xpath(
-        f"//form[substring(@action, string-length(@action) - {len(form) - 1}) = '{form}']"
+        f"//form[@method='post'][substring(@action, string-length(@action) - {len(form) - 1}) = '{form}']"
     )
     hidden = {one.get("name"): one.get("value") for one in first.xpath(".//input[@type='hidden']")}
     address = first.get("action")
@@ -85,8 +85,12 @@ async def test_what_is_wrong_stands_at_its_field_and_nothing_is_made(
         assert status == 422
         assert page.xpath("//p[@class='fault']/@id") == ["f-username-wrong"]
         assert page.xpath("//input[@name='email']/@value") == ["x@y.example"]
+    status, page = await post(ann, "/people", "/people", username="lost", email="x" * 600)
+    assert status == 422
+    assert page.xpath("//p[@class='fault']/@id") == ["f-email-wrong"]
     with served.database.read() as tx:
         assert users.by_username(tx, "with space") is None
+        assert users.by_username(tx, "lost") is None
 
 
 async def test_who_may_not_see_users_sees_none(sign_in: SignIn) -> None:
@@ -239,3 +243,16 @@ async def test_the_audit_log_tells_who_did_what_and_filters(
 def test_every_permission_has_its_words_once() -> None:
     told = [permission for some in rights.PERMISSIONS.values() for permission in some]
     assert sorted(told) == sorted(Permission)
+
+
+async def test_a_password_that_the_sign_in_would_not_take_is_not_taken(
+    served: Served, sign_in: SignIn
+) -> None:
+    wordy = made(served, "wordy")
+    session = await sign_in("wordy")
+    long = "word " * 300
+    fields = {"old": PASSWORD, "new": long, "again": long}
+    status, page = await post(session, "/account", "/password", **fields)
+    assert status == 422
+    assert "At most 1,000 characters" in page.xpath("string(//*[@id='f-new-wrong'])")
+    assert now_is(served, wordy).password_hash == wordy.password_hash
