@@ -87,7 +87,8 @@ class Installation:
 def opened(settings: Settings) -> Iterator[Installation]:
     """Open the installation that `settings` name, made or brought up to date where necessary."""
     try:
-        settings.data.mkdir(parents=True, exist_ok=True)
+        # It holds mail, which is not for everybody on this machine.
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise Failed(
             f"the data folder {settings.data} cannot be made: {error.strerror}. Give another by --data"

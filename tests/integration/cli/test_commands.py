@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -16,6 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from mailmine.cli.installation import opened
+from mailmine.cli.settings import Settings
 
 DEADLINE = 60.0
 MAIL = b"""\
@@ -193,6 +197,16 @@ def test_a_bucket_is_refined_anew(tmp_path: Path) -> None:
 def test_what_is_no_email_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "broken.eml").write_bytes(content)
     failed(mailmine("refine", "broken.eml", folder=tmp_path), "broken.eml")
+
+
+def test_the_folder_that_is_made_for_mail_is_for_its_owner_alone(tmp_path: Path) -> None:
+    data = tmp_path / "mail"
+    before = os.umask(0o022)
+    try:
+        with opened(Settings(data=data)):
+            assert stat.S_IMODE(data.stat().st_mode) == 0o700
+    finally:
+        os.umask(before)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
