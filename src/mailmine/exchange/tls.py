@@ -17,6 +17,9 @@ _OLD: Final = (TlsVersion.TLS_1_0, TlsVersion.TLS_1_1)
 _OLD_CIPHERS: Final = "DEFAULT:@SECLEVEL=0"
 """OpenSSL 3 speaks TLS 1.0 and 1.1 on no higher level (SHA-1 in their handshakes)."""
 
+_NEVER: Final = "!aNULL:!eNULL"
+"""Where a server shows no certificate there is none to check, and what is not encrypted can be read on the way."""
+
 
 def make_context(connection: Connection) -> ssl.SSLContext:
     """Trust the public authorities, and the private one that `connection` names besides.
@@ -29,7 +32,7 @@ def make_context(connection: Connection) -> ssl.SSLContext:
     ciphers = connection.tls_ciphers or (_OLD_CIPHERS if connection.tls_minimum in _OLD else None)
     if ciphers is not None:
         _or_fault(
-            lambda: context.set_ciphers(ciphers),
+            lambda: context.set_ciphers(f"{ciphers}:{_NEVER}"),
             Code.CIPHERS_UNKNOWN,
             f"OpenSSL knows no ciphers {ciphers!r}. tls_ciphers is an OpenSSL cipher string, such as "
             "ECDHE+AESGCM:!aNULL.",

@@ -22,6 +22,7 @@ from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope, Where
 from mailmine.exchange.http import HttpPool, Request
 from mailmine.exchange.proxy import with_password
 from mailmine.exchange.reader import ChangePage
+from mailmine.exchange.tls import make_context
 from mailmine.model.ids import FolderId
 from mailmine.model.integration import Connection, Timeouts
 from tests.unit.exchange.fakes import ADDRESS, changes, created
@@ -331,6 +332,14 @@ async def test_a_ca_file_that_cannot_be_read_is_named(content: str | None, tmp_p
     got = await fault_of(Connection(endpoint="https://127.0.0.1:9/x", ca_file=str(file)))
     assert (got.where, got.code) == (Where.TLS, Code.CA_FILE_UNREADABLE)
     assert "my-ca.pem" in got.message
+
+
+def test_no_ciphers_do_without_a_certificate_or_without_encryption() -> None:
+    ciphers = "ALL:COMPLEMENTOFALL:@SECLEVEL=0"
+    context = make_context(Connection(endpoint="https://a.example/", tls_ciphers=ciphers))
+    told = [one["description"] for one in context.get_ciphers()]
+    assert told
+    assert [one for one in told if "Au=None" in one or "Enc=None" in one] == []
 
 
 async def test_a_proxy_that_is_not_there_is_blamed_and_not_exchange() -> None:
