@@ -2,8 +2,10 @@
 
 import threading
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import IPv6Address, ip_address, ip_network
 
 FREE = 5
 """Failures before one has to wait."""
@@ -38,7 +40,7 @@ class Throttle:
 
         Counted before the password is checked, so that many guesses at once are still many guesses.
         """
-        key = username.casefold(), address
+        key = _key(username, address)
         with self._lock:
             known = self._failures.pop(key, None)
             if known is None or now - known.last > FORGOTTEN:
@@ -52,7 +54,16 @@ class Throttle:
     def succeeded(self, username: str, address: str) -> None:
         """Forget what failed before."""
         with self._lock:
-            self._failures.pop((username.casefold(), address), None)
+            self._failures.pop(_key(username, address), None)
+
+
+def _key(username: str, address: str) -> tuple[str, str]:
+    """Take addresses of IPv6 by their first 64 bits: the others are for each machine to choose (RFC 4291, 2.5.4)."""
+    with suppress(ValueError):
+        known = ip_address(address)
+        if isinstance(known, IPv6Address) and known.ipv4_mapped is None:
+            address = str(ip_network((known, 64), strict=False))
+    return username.casefold(), address
 
 
 def _pause(failures: int) -> timedelta:

@@ -66,3 +66,20 @@ def test_a_flood_of_names_takes_no_more_memory() -> None:
     for number in range(CAPACITY + 50):
         throttle.attempt(f"user{number}", "10.0.0.1", now=NOON)
     assert len(throttle._failures) == CAPACITY
+
+
+def test_all_addresses_of_one_network_of_ipv6_are_one_guesser() -> None:
+    throttle = Throttle()
+    waits = [
+        throttle.attempt("ann", f"2001:db8:0:1::{number:x}", now=NOON) for number in range(FREE + 1)
+    ]
+    assert waits[-1] > NOW
+    assert throttle.attempt("ann", "2001:db8:0:2::1", now=NOON) == NOW
+    throttle.succeeded("ann", "2001:db8:0:1::ffff")
+    assert throttle.attempt("ann", "2001:db8:0:1::1", now=NOON) == NOW
+
+
+def test_addresses_of_ipv4_written_as_ipv6_stay_apart() -> None:
+    throttle = Throttle()
+    for number in range(FREE + 1):
+        assert throttle.attempt("ann", f"::ffff:10.0.0.{number}", now=NOON) == NOW
