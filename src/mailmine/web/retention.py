@@ -103,9 +103,9 @@ def save_quota(visit: Visit, given: Fields) -> Response:
     comments, megabytes = typed.values()
     faults: dict[str, str] = {}
     if comments and not _COMMENTS.fullmatch(comments):
-        faults["most_comments"] = "A number, or nothing for no limit."
+        faults["most_comments"] = _("A number, or nothing for no limit.")
     if megabytes and not _MEGABYTES.fullmatch(megabytes):
-        faults["most_megabytes"] = "A number of megabytes, or nothing for no limit."
+        faults["most_megabytes"] = _("A number of megabytes, or nothing for no limit.")
     if faults:
         kept = _typed(retentions.of_bucket(visit.tx, bucket.id))
         return _page(visit, bucket, kept, limits=typed, faults=faults)
