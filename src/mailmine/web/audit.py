@@ -89,13 +89,12 @@ def show(visit: Visit) -> Response:
     given = visit.request.query_params
     names = {user.id: user.username for user in users.list_all(visit.tx)}
     wanted = {name: given.get(name, "") for name in ("who", "kind", "since", "until")}
-    until = _day(wanted["until"])
     found = events.by_people(
         visit.tx,
         before=_number(given.get("before", "")),
         limit=PAGE + 1,
         since=_day(wanted["since"]),
-        until=until + timedelta(days=1) if until else None,
+        until=_day(wanted["until"], end=timedelta(days=1)),
         user_id=UserId(wanted["who"]) if wanted["who"] else None,
         kinds=(wanted["kind"],) if wanted["kind"] else (),
     )
@@ -127,11 +126,11 @@ def _entry(event: Event, names: dict[UserId, str]) -> Entry:
     )
 
 
-def _day(text: str) -> datetime | None:
-    """Read a day, which begins at midnight UTC; what is none does not count."""
+def _day(text: str, *, end: timedelta = timedelta(0)) -> datetime | None:
+    """Read a day, which begins at midnight UTC, and go on to its `end`; what is none does not count."""
     try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC) + end
+    except (ValueError, OverflowError):
         return None
 
 

@@ -238,6 +238,8 @@ async def test_the_audit_log_tells_who_did_what_and_filters(
     async with ann.get("/audit?until=2000-01-01&who=nobody&before=x&since=never") as answer:
         assert answer.status == 200
         assert "Nothing like that" in await answer.text()
+    async with ann.get("/audit?since=0001-01-01&until=9999-12-31&kind=user_disabled") as answer:
+        assert answer.status == 200
 
 
 def test_every_permission_has_its_words_once() -> None:
