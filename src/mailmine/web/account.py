@@ -1,6 +1,7 @@
 """One's own account: the password, the tokens, where one is signed in, and how to end that."""
 
 from datetime import timedelta
+from math import ceil
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -62,8 +63,17 @@ def _self(visit: Visit) -> User:
 def renew_password(visit: Visit, given: Fields) -> Response:
     """Answer POST `/account/password`: who knows the old one sets another; his other sessions end."""
     user = _self(visit)
+    # Who found a session open could guess here, too.
+    site: Site = visit.request.app.state.site
+    address = visit.request.client.host if visit.request.client else ""
+    if wait := site.throttle.attempt(user.username, address, now=visit.at):
+        seconds = {"number": ceil(wait.total_seconds())}
+        return _account(
+            visit, old=_("Too many wrong passwords. Try again in %(number)d seconds.") % seconds
+        )
     if not passwords.is_right(given.get("old", ""), user.password_hash):
         return _account(visit, old=_("That is not your password."))
+    site.throttle.succeeded(user.username, address)
     wanted = given.get("new", "")
     if fault := people.fault_of_password(wanted, user):
         return _account(visit, new=fault)

@@ -9,6 +9,7 @@ from lxml import html
 
 from mailmine.access import passwords, tokens
 from mailmine.access.permissions import GlobalPermission, Permission
+from mailmine.access.throttle import FREE
 from mailmine.store import events, users
 from mailmine.store.users import User
 from mailmine.web import rights
@@ -203,6 +204,21 @@ async def test_a_password_is_changed_by_who_knows_it(served: Served, sign_in: Si
         assert "other good words" not in await answer.text()
     async with elsewhere.get("/account", allow_redirects=False) as answer:
         assert answer.status == 303
+
+
+async def test_a_session_found_open_does_not_help_to_guess_the_password(
+    served: Served, sign_in: SignIn
+) -> None:
+    made(served, "away")
+    session = await sign_in("away")
+    new = {"new": "another few good words", "again": "another few good words"}
+    told = ""
+    for number in range(FREE + 1):
+        fields = {"old": f"guess {number}", **new}
+        status, page = await post(session, "/account", "/password", **fields)
+        assert status == 422
+        told = page.xpath("string(//*[@id='f-old-wrong'])")
+    assert "Too many wrong passwords" in told
 
 
 async def test_a_token_is_shown_once_and_ends(served: Served, sign_in: SignIn) -> None:
