@@ -30,7 +30,9 @@ def sees(identity: Identity, user: User, permission: Permission = Permission.USE
     if identity.administers_projects or user.id == identity.user_id:
         return True
     given = user.project_permissions
-    return not given or any(identity.may(permission, project) for project in given)
+    if not given:
+        return identity.may_anywhere(permission)
+    return any(identity.may(permission, project) for project in given)
 
 
 def may_write(identity: Identity) -> bool:
@@ -68,7 +70,7 @@ def with_global(identity: Identity, user: User, given: frozenset[str]) -> User:
 
 
 def check_is_his_to_run(identity: Identity, user: User) -> None:
-    """Make sure that he may remove `user`, switch him off or give him a password. Raises NotAllowed."""
+    """Make sure that he may remove `user` or switch him off. Raises NotAllowed."""
     if identity.is_root:
         return
     beyond = any(
@@ -77,6 +79,19 @@ def check_is_his_to_run(identity: Identity, user: User) -> None:
     if user.global_permissions or beyond:
         raise NotAllowed(
             f"{user.username} may do things where you administer no users: ask an administrator."
+        )
+
+
+def check_may_give_password(identity: Identity, user: User) -> None:
+    """Make sure that he may give `user` a password, with which he could do what `user` may. Raises NotAllowed."""
+    check_is_his_to_run(identity, user)
+    beyond = any(
+        not given <= identity.project_permissions.get(project, frozenset())
+        for project, given in user.project_permissions.items()
+    )
+    if beyond and not identity.is_root:
+        raise NotAllowed(
+            f"{user.username} may do things that you may not: ask an administrator for the password."
         )
 
 

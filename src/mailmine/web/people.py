@@ -1,7 +1,7 @@
 """Who there is, what each may do, and how he signs in."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from starlette.exceptions import HTTPException
@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from mailmine.access import passwords, people
 from mailmine.access.people import NotAllowed
-from mailmine.access.permissions import GlobalPermission, Permission
+from mailmine.access.permissions import GlobalPermission, Identity, Permission
 from mailmine.model.ids import TokenId, UserId
 from mailmine.store import identities, projects, sessions, tokens, users
 from mailmine.store.users import User
@@ -21,6 +21,9 @@ from mailmine.web.visit import Visit, page
 from mailmine.web.words import counted
 
 LONGEST_EMAIL = 512
+
+Check = Callable[[Identity, User], None]
+"""Raises NotAllowed."""
 
 MARK = "was"
 """The field that tells what somebody saw when he filled in a form."""
@@ -140,7 +143,8 @@ def _person(
         roles=rights.roles(),
         everywhere=each(rights.EVERYWHERE),
         kept=sorted(user.global_permissions - {str(one) for one in rights.EVERYWHERE}),
-        may_run=_may_run(visit, user),
+        may_run=_may(visit, user, people.check_is_his_to_run),
+        may_give_password=_may(visit, user, people.check_may_give_password),
         tokens=tokens.of_user(visit.tx, user.id),
         sessions=sessions.of_user(visit.tx, user.id, now=visit.at),
         providers=identities.of_user(visit.tx, user.id),
@@ -206,7 +210,7 @@ def give_everywhere(visit: Visit, given: Fields) -> Response:
 def renew_password(visit: Visit, given: Fields) -> Response:
     """Answer POST `/people/{id}/password`: a new one, shown once; his sessions end."""
     del given
-    user = _his_to_run(visit)
+    user = _his_to_run(visit, people.check_may_give_password)
     password = passwords.generate()
     after = people.save_password(visit.tx, user, passwords.hash_password(password))
     sessions.remove_of_user(visit.tx, user.id)
@@ -264,18 +268,18 @@ def _find(visit: Visit, permission: Permission) -> User:
     return user
 
 
-def _his_to_run(visit: Visit) -> User:
+def _his_to_run(visit: Visit, check: Check = people.check_is_his_to_run) -> User:
     user = _find(visit, Permission.USERS_WRITE)
-    if not _may_run(visit, user):
+    if not _may(visit, user, check):
         raise HTTPException(403)
     return user
 
 
-def _may_run(visit: Visit, user: User) -> bool:
+def _may(visit: Visit, user: User, check: Check) -> bool:
     if not people.may_write(visit.identity):
         return False
     try:
-        people.check_is_his_to_run(visit.identity, user)
+        check(visit.identity, user)
     except NotAllowed:
         return False
     return True

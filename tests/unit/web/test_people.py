@@ -102,6 +102,43 @@ async def test_who_may_not_see_users_sees_none(sign_in: SignIn) -> None:
                 assert answer.status == 403
 
 
+async def test_who_may_not_see_users_sees_no_page_of_one_but_his_own(
+    served: Served, sign_in: SignIn
+) -> None:
+    with served.database.read() as tx:
+        ann, eve = (users.by_username(tx, name) for name in ("ann", "eve"))
+    assert ann is not None
+    assert eve is not None
+    session = await sign_in("eve")
+    async with session.get(f"/people/{ann.id}") as answer:
+        assert answer.status == 404
+    async with session.get(f"/people/{eve.id}") as answer:
+        assert answer.status == 200
+
+
+async def test_nobody_gives_a_password_by_which_he_could_do_more_than_he_may(
+    served: Served, sign_in: SignIn
+) -> None:
+    own = frozenset({Permission.USERS_READ, Permission.USERS_WRITE})
+    made(served, "clerk", {"nordwind": own})
+    peer = made(served, "peer", {"nordwind": own})
+    reader = made(served, "reader", {"nordwind": own | {Permission.SOURCES_READ}})
+    clerk = await sign_in("clerk")
+    status, _ = await post(clerk, f"/people/{peer.id}", "/password")
+    assert status == 200
+    async with clerk.get(f"/people/{reader.id}") as answer:
+        shown = await answer.text()
+    assert f"/people/{reader.id}/password" not in shown
+    tree: Any = html.fromstring(shown)
+    form = {"csrf_token": tree.xpath("//input[@name='csrf_token']/@value")[0]}
+    async with clerk.post(f"/people/{reader.id}/password", data=form) as answer:
+        assert answer.status == 403
+    assert now_is(served, reader).password_hash == reader.password_hash
+    # To shut him out gives nothing to who does it.
+    status, _ = await post(clerk, f"/people/{reader.id}", "/state", state="off")
+    assert status == 303
+
+
 async def test_who_administers_a_project_gives_there_what_he_has_and_no_more(
     served: Served, sign_in: SignIn
 ) -> None:
