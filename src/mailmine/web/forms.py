@@ -73,7 +73,7 @@ class Sent:
 
 async def sent(request: Request) -> Sent:
     """Read a long form that comes from a page of this session. Raises HTTPException."""
-    values: dict[str, tuple[str, ...]] = {}
+    values: dict[str, list[str]] = {}
     files: dict[str, bytes] = {}
     async with request.form(
         max_files=1, max_fields=MOST_OF_MANY, max_part_size=LONGEST_PART
@@ -81,14 +81,14 @@ async def sent(request: Request) -> Sent:
         for name, value in given.multi_items():
             if isinstance(value, str):
                 # Browsers send line breaks as CR LF (WHATWG HTML, 4.10.21.4).
-                values[name] = (*values.get(name, ()), value.replace("\r\n", "\n"))
+                values.setdefault(name, []).append(value.replace("\r\n", "\n"))
             elif value.filename:
                 files[name] = await value.read(LONGEST_PART + 1)
     plain = request.cookies.get(sessions.COOKIE, "")
     proof = next(iter(values.get(csrf.FIELD, ())), "")
     if plain and not csrf.is_valid(plain, proof):
         raise HTTPException(400)
-    return Sent(values, files)
+    return Sent({name: tuple(some) for name, some in values.items()}, files)
 
 
 async def change(request: Request, act: Change, *, then: str) -> Response:
