@@ -30,6 +30,8 @@ def test_a_user_is_found_in_any_case(database: Database) -> None:
         assert users.by_id(tx, user.id) == user
         assert users.by_username(tx, "aNA") == user
         assert users.by_username(tx, "an") is None
+        # Whatever is typed into the sign-in is asked for; and one name must not be written in many ways.
+        assert users.by_username(tx, "ana\x00") is None
         assert users.list_all(tx) == (user,)
         assert users.count(tx) == 1
 

@@ -45,6 +45,8 @@ def by_id(tx: Connection, user_id: UserId) -> User | None:
 
 def by_username(tx: Connection, username: str) -> User | None:
     """Find a user by its name, in any case."""
+    if "\x00" in username:
+        return None  # PostgreSQL refuses the question
     named = func.lower(users.c.username) == func.lower(username)
     row = tx.execute(select(users).where(named)).one_or_none()
     return None if row is None else User(**row._asdict())
