@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -61,10 +62,22 @@ def _check(request: Request, token: str) -> None:
             raise UnauthenticatedError("Send the token of MAILMINE_METRICS_TOKEN.")
         return
     is_forwarded = any(name in request.headers for name in FORWARDED)
-    if is_forwarded or not _is_loopback(request.client.host if request.client else ""):
+    is_near = _is_loopback(request.client.host if request.client else "")
+    if is_forwarded or not is_near or not _is_of_this_machine(request.headers.get("Host", "")):
         raise ForbiddenError(
             "Metrics are for this machine alone, unless MAILMINE_METRICS_TOKEN is set and sent."
         )
+
+
+def _is_of_this_machine(asked_for: str) -> bool:
+    """Whether the host that was asked for is this machine by its own names.
+
+    A website can let its own name lead here, and have the browser of somebody on this machine read for it.
+    """
+    with suppress(ValueError):
+        host = urlsplit(f"//{asked_for}").hostname
+        return host is None or host == "localhost" or _is_loopback(host)
+    return False
 
 
 def _is_loopback(host: str) -> bool:

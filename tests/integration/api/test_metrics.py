@@ -221,6 +221,12 @@ async def test_requests_are_counted_by_status(client_of: ClientOf, reader: Clien
         ("127.0.0.1", {"forwarded": "for=127.0.0.1"}, 403),
         ("127.0.0.1", {"x_real_ip": "127.0.0.1"}, 403),
         ("127.0.0.1", {"via": "1.1 proxy"}, 403),
+        ("127.0.0.1", {"host": "localhost:8450"}, 200),
+        ("::1", {"host": "[::1]:8450"}, 200),
+        # A website whose name leads here has a browser on this machine ask.
+        ("127.0.0.1", {"host": "website.example:8450"}, 403),
+        ("127.0.0.1", {"host": "127.0.0.1.website.example"}, 403),
+        ("127.0.0.1", {"host": "[website"}, 403),
     ],
 )
 async def test_without_a_token_for_this_machine_alone(
