@@ -301,12 +301,17 @@ class Round:
                 return
             await self._read(state, is_history=True)
 
-    async def _interrupt_history(self) -> None:
-        """Between two pages of history, from time to time, take in what arrived meanwhile."""
-        if time.monotonic() - self._looked_at >= self._settings.fresh_interval.total_seconds():
-            await self._storing.stored()
-            _, present = await self._look(await self._see())
-            await self._take_in_new(present)
+    async def _interrupt_history(self, state: FolderState) -> FolderState | None:
+        """Between two pages of history, from time to time, take in what arrived meanwhile.
+
+        Gives the folder as it is now, for it may have another name; None where it is gone or not wanted any more.
+        """
+        if time.monotonic() - self._looked_at < self._settings.fresh_interval.total_seconds():
+            return state
+        await self._storing.stored()
+        _, present = await self._look(await self._see())
+        await self._take_in_new(present)
+        return next((one for one in present if one.key == state.key), None)
 
     # -- which folders
 
@@ -401,19 +406,20 @@ class Round:
 
     # -- reading
 
-    async def _read(self, state: FolderState, *, is_history: bool = False) -> None:
+    async def _read(self, folder: FolderState, *, is_history: bool = False) -> None:
         """Read the changes of a folder, page by page, to its end or to the end of the slice.
 
         The next page is on its way while this one is refined and stored.
         """
-        self._read_keys.add(state.key)
-        cursor, lost, is_reread = state.cursor, False, state.key in self._rereading
+        state: FolderState | None = folder
+        self._read_keys.add(folder.key)
+        cursor, lost, is_reread = folder.cursor, False, folder.key in self._rereading
         ahead: asyncio.Task[ChangePage | CursorLost | Fault] | None = None
-        with structlog.contextvars.bound_contextvars(folder="/".join(state.path)):
+        with structlog.contextvars.bound_contextvars(folder="/".join(folder.path)):
             try:
                 if cursor is None and not is_reread:
-                    is_reread = await self._has_early(state)
-                while True:
+                    is_reread = await self._has_early(folder)
+                while state is not None:
                     page = await (ahead or self._changes(state, cursor))
                     ahead = None
                     match page:
@@ -437,7 +443,7 @@ class Round:
                         self._unfinished |= not is_last
                         return
                     if is_history:
-                        await self._interrupt_history()
+                        state = await self._interrupt_history(state)
             finally:
                 if ahead is not None:
                     ahead.cancel()

@@ -156,6 +156,37 @@ async def test_a_renamed_folder_renames_it_in_its_comments(world: World) -> None
 
 
 @both
+async def test_a_folder_that_is_renamed_while_its_history_is_read_renames_it_in_all_its_comments(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders = world.exchange.mailbox(ORDERS)
+    orders.make_folder("New")
+    for number in range(60):
+        orders.deliver(eml(number), folder="New", at=datetime(2026, 3, 2, tzinfo=UTC))
+    world.configure()
+    settings = SyncSettings(page=10, fresh_interval=timedelta())
+    world.settings = replace(settings, slice=timedelta(hours=1))  # however slow the machine is
+    account = world.account()
+    reader = account.reader(ORDERS)
+    changes, is_renamed = reader.changes, False
+
+    async def watched(*arguments: Any, **options: Any) -> Any:
+        nonlocal is_renamed
+        if len(world.comments()) == 20 and not is_renamed:
+            orders.rename_folder("New", "Old")
+            is_renamed = True
+        return await changes(*arguments, **options)
+
+    monkeypatch.setattr(reader, "changes", watched)
+    await world.round(reader=reader)
+    await account.aclose()
+    assert is_renamed
+    await world.sync()
+    assert set(world.folders()) == {"Old"}
+    assert len(world.comments()) == 60
+
+
+@both
 async def test_a_deleted_folder_loses_nothing(world: World) -> None:
     orders = world.exchange.mailbox(ORDERS)
     orders.make_folder("Done")
