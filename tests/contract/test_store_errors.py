@@ -386,6 +386,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     mailboxes.postpone: lambda tx: mailboxes.postpone(tx, [MAILBOX], until=NOW, now=NOW),
     mailboxes.claim: lambda tx: mailboxes.claim(tx, [MAILBOX], owner="a", now=NOW, until=NOW),
     mailboxes.due: lambda tx: mailboxes.due(tx, NOW, limit=1),
+    mailboxes.end_lease: lambda tx: mailboxes.end_lease(tx, MAILBOX),
     mailboxes.end_leases: mailboxes.end_leases,
     mailboxes.guard: lambda tx: mailboxes.guard(tx, LEASE),
     mailboxes.list_all: mailboxes.list_all,

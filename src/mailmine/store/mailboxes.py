@@ -455,6 +455,12 @@ _RELEASE = (
 )
 
 
+def end_lease(tx: Connection, mailbox_id: MailboxId) -> None:
+    """Take the lease of a mailbox back, for what its round goes by is not so any more: should it live, it writes nothing."""
+    ended = {"lease_owner": None, "lease_until": None, "rest_tree": None, "rest_until": None}
+    tx.execute(update(mailboxes).where(mailboxes.c.id == mailbox_id).values(**ended))
+
+
 def end_leases(tx: Connection) -> None:
     """Take all leases back: for when nobody holds one any more. Their rounds, should one live, write nothing."""
     values = {"lease_owner": None, "lease_until": None}

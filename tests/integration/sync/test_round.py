@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -654,6 +655,35 @@ async def test_a_round_that_lost_its_lease_writes_nothing(
         await world.round(reader=reader)
     await account.aclose()
     assert world.comments() == []
+
+
+@both
+async def test_mail_that_is_wanted_while_its_folder_is_being_read_is_not_left_out(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders = world.exchange.mailbox(ORDERS)
+    for number in range(40):
+        orders.deliver(eml(number), at=datetime(2026, 3, 2, tzinfo=UTC))
+    world.configure(filters=Filters(participant_allowlist=("bob@example.com",)))
+    world.settings = SyncSettings(page=10)
+    account = world.account()
+    reader = account.reader(ORDERS)
+    changes, pages = reader.changes, 0
+
+    async def watched(*arguments: Any, **options: Any) -> Any:
+        nonlocal pages
+        page = await changes(*arguments, **options)
+        pages += bool(getattr(page, "changes", ()))
+        if pages == 2:
+            world.configure()
+        return page
+
+    monkeypatch.setattr(reader, "changes", watched)
+    with suppress(LeaseLost):
+        await world.round(reader=reader)
+    await account.aclose()
+    await world.sync()
+    assert len(world.comments()) == 40
 
 
 async def test_a_source_that_came_later_gets_the_mail_that_moves(world: World) -> None:
