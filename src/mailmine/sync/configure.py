@@ -19,6 +19,7 @@ from mailmine.model.names import NAME
 from mailmine.store import (
     buckets,
     events,
+    fills,
     folders,
     integrations,
     mailboxes,
@@ -155,7 +156,7 @@ def apply(tx: Transaction, configuration: Configuration, *, at: datetime) -> tup
             one.address.lower(): one for one in mailboxes.of_integration(tx, integration.id)
         }
         for mailbox in wanted.mailboxes:
-            bucket_id = _bucket(tx, mailbox, changes)
+            bucket_id = _bucket(tx, mailbox, changes, at)
             _mailbox(
                 tx,
                 integration.id,
@@ -249,7 +250,9 @@ def _first_double(names: Iterable[str]) -> str | None:
     return None
 
 
-def _bucket(tx: Transaction, wanted: MailboxConfiguration, changes: list[Change]) -> BucketId:
+def _bucket(
+    tx: Transaction, wanted: MailboxConfiguration, changes: list[Change], at: datetime
+) -> BucketId:
     """Give the bucket, made with its project and (where wanted) its source if they are missing."""
     is_known = projects.get(tx, wanted.project) is not None
     project = projects.ensure(tx, wanted.project)
@@ -264,7 +267,8 @@ def _bucket(tx: Transaction, wanted: MailboxConfiguration, changes: list[Change]
     name = wanted.source or wanted.bucket
     source = sources.get(tx, project.name, name)
     if source is None:
-        sources.ensure(tx, project.id, name, bucket_id=bucket.id)
+        made = sources.ensure(tx, project.id, name, bucket_id=bucket.id)
+        fills.begin(tx, made.id, bucket.id, at=at)
         changes.append(Change("source", f"{project.name}/{name}", is_new=True))
     elif source.bucket_id != bucket.id:
         raise ConfigurationError(

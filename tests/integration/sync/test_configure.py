@@ -6,7 +6,17 @@ from pathlib import Path
 import pytest
 
 from mailmine.model.integration import Connection, DisabledReason, Filters, Trouble
-from mailmine.store import buckets, events, integrations, mailboxes, projects, quotas, sources
+from mailmine.store import (
+    buckets,
+    emails,
+    events,
+    fills,
+    integrations,
+    mailboxes,
+    projects,
+    quotas,
+    sources,
+)
 from mailmine.store.database import Database
 from mailmine.store.quotas import OwnQuota
 from mailmine.sync.configure import (
@@ -19,6 +29,7 @@ from mailmine.sync.configure import (
     SecretSource,
     apply,
 )
+from tests.contract import store_world
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 TROUBLE = Trouble(code="ErrorNonExistentMailbox", message="There is no such mailbox", since=NOW)
@@ -73,6 +84,20 @@ def test_all_that_is_missing_is_made(database: Database, configured: Apply) -> N
         (mailbox,) = mailboxes.list_all(tx)
         assert mailbox.enabled
         assert [event.kind for event in events.page(tx, before=None, limit=9)] == ["configured"]
+
+
+def test_another_source_of_a_bucket_that_has_emails_is_filled(
+    database: Database, configured: Apply
+) -> None:
+    configured()
+    with database.write() as tx:
+        (bucket,) = buckets.list_all(tx)
+        emails.put(tx, bucket.id, [store_world.email("a")], at=NOW)
+    configured(replace(MAILBOX, source="later"))
+    with database.read() as tx:
+        later = sources.get(tx, "sales", "later")
+        assert later is not None
+        assert [fill.source_id for fill in fills.list_all(tx)] == [later.id]
 
 
 def test_done_again_nothing_changes(database: Database, configured: Apply) -> None:
