@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, func, select, update
 
 from mailmine.model.ids import BucketId, EmailKey, SourceId
-from mailmine.store.schema import emails, fills
+from mailmine.store.schema import buckets, emails, fills
 from mailmine.store.upsert import upsert
 
 
@@ -37,6 +37,10 @@ def begin(
 
     `anew` makes those once more that are there already.
     """
+    if not anew:
+        # Who is storing emails looked up the sources before this one was there: his must be counted. So PostgreSQL, where a
+        # row of `emails` holds its bucket, waits for him here; others wait until the source can be seen.
+        tx.execute(select(buckets.c.id).where(buckets.c.id == bucket_id).with_for_update())
     counted = select(func.count()).select_from(emails).where(emails.c.bucket_id == bucket_id)
     total = tx.execute(counted).scalar_one()
     if total:

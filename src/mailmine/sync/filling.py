@@ -93,13 +93,18 @@ def _next(tx: Transaction, fill: Fill) -> tuple[StoredEmail, ...]:
     return emails.scan(tx, source.bucket_id, after=fill.after_key, limit=PIECE)
 
 
+def _turn(fill: Fill) -> tuple[datetime, EmailKey]:
+    """Tell which piece of which filling comes next: one that was begun once more has other emails, maybe of another bucket."""
+    return fill.begun_at, fill.after_key
+
+
 def _write(
     tx: Transaction, fill: Fill, found: tuple[StoredEmail, ...], refined: list[Refined | None]
 ) -> int | None:
     """Write comments that the source lacks, and say how many others were changed; None: there are no more emails."""
     now = fills.of_source(tx, fill.source_id)
     source = sources.by_id(tx, fill.source_id)
-    if now is None or source is None or now.after_key != fill.after_key:
+    if now is None or source is None or _turn(now) != _turn(fill):
         return 0  # it was begun once more, or is not wanted any more
     if not found or source.bucket_id != found[0].bucket_id:
         fills.end(tx, fill.source_id)

@@ -1,9 +1,10 @@
 """A new source on a bucket that has emails: its comments are made in the background, from what is kept."""
 
 import asyncio
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -16,6 +17,7 @@ from mailmine.store.comments import NewComment
 from mailmine.store.database import Database
 from mailmine.store.emails import NewEmail
 from mailmine.store.sources import Source
+from mailmine.sync import making
 from mailmine.sync.filling import PIECE, Filling, begin_anew
 from mailmine.sync.refinery import Here
 from tests.contract.store_world import NOW, comment
@@ -140,6 +142,47 @@ async def test_a_source_that_goes_meanwhile(opened: Database, bucket: Bucket) ->
     filling = Filling(opened, refinery=Slow())
     await filling.step()
     assert not await filling.step()
+
+
+async def test_a_source_that_is_put_on_another_bucket_meanwhile_is_filled_from_that(
+    opened: Database, bucket: Bucket
+) -> None:
+    source = begin(opened, bucket)
+    with opened.write() as tx:
+        other = buckets.ensure(tx, bucket.project_id, "other")
+        emails.put(tx, other.id, [new(EMAILS)], at=NOW)
+
+    class Slow(Here):
+        async def refine(
+            self, emails: Sequence[Email], known: Sequence[Known] = ()
+        ) -> list[Refined | None]:
+            with opened.write() as tx:
+                before = sources.by_id(tx, source.id)
+                assert before is not None
+                after = replace(before, bucket_id=other.id)
+                making.change_source(tx, before, after, at=NOW + timedelta(seconds=1))
+            return await super().refine(emails, known)
+
+    await Filling(opened, refinery=Slow()).step()
+    await all_of(Filling(opened, refinery=Here()))
+    assert count(opened, source) == 1
+
+
+def test_a_source_that_is_made_while_emails_are_being_stored_lacks_none_of_them(
+    opened: Database, bucket: Bucket
+) -> None:
+    with opened.write() as tx:
+        empty = buckets.ensure(tx, bucket.project_id, "empty")
+    made = threading.Thread(target=begin, args=(opened, empty))
+    with opened.write() as tx:
+        emails.put(tx, empty.id, [new(0)], at=NOW)
+        assert sources.of_bucket(tx, empty.id) == (), "nobody makes its comment"
+        made.start()
+        made.join(timeout=1)
+    made.join()
+    with opened.read() as tx:
+        (source,) = sources.of_bucket(tx, empty.id)
+    assert progress(opened, source) == (0, 1)
 
 
 async def test_it_runs_beside_everything_else_until_it_is_told_to_stop(
