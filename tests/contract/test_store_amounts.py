@@ -3,15 +3,27 @@
 That it stays so is looked at behind each test of the store, of the API and of syncing (`tests.amounts`).
 """
 
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
-from mailmine.model.ids import ContentHash
-from mailmine.store import amounts, attachments, comments, emails, retentions, schema, settings
+from mailmine.model.ids import ContentHash, EmailKey
+from mailmine.store import (
+    amounts,
+    attachments,
+    comment_attachments,
+    comments,
+    emails,
+    retentions,
+    schema,
+    settings,
+)
 from mailmine.store.amounts import Amount
 from mailmine.store.database import Database
+from tests.amounts import are_right as amounts_are_right
 from tests.contract import store_world
 from tests.contract.store_world import NOW, World, comment, comment_id
 
@@ -66,6 +78,71 @@ def test_what_goes_is_taken_off(database: Database, world: World) -> None:
         comments.remove_some(tx, world.source.id, limit=10)
         assert amounts.in_bucket(tx, world.bucket.id) == Amount()
         assert amounts.in_source(tx, world.source.id) == Amount()
+
+
+Act = Callable[[Connection, World, EmailKey], object]
+
+
+def _attach(tx: Connection, key: EmailKey, size: int) -> None:
+    attachments.put(tx, key, 0, name="a", content_type="text/plain", size=size, content_hash=HASH)
+
+
+def _put_content(tx: Connection, world: World, size: int) -> None:
+    comment_attachments.put(
+        tx,
+        world.source.id,
+        comment_id("a"),
+        0,
+        name="a",
+        content_type="text/plain",
+        size=size,
+        content_hash=HASH,
+    )
+
+
+LATER = NOW + timedelta(days=1)
+ACTS: Mapping[str, Act] = {
+    "old comments go": lambda tx, world, _: retentions.remove_comments(
+        tx, world.bucket.id, LATER, limit=5
+    ),
+    "a source goes": lambda tx, world, _: comments.remove_some(tx, world.source.id, limit=5),
+    "a comment goes": lambda tx, world, _: comments.remove(tx, world.source.id, [comment_id("a")]),
+    "emails are emptied": lambda tx, world, _: retentions.empty_emails(
+        tx, world.bucket.id, LATER, limit=5
+    ),
+    "a bucket goes": lambda tx, world, _: emails.remove_some(tx, world.bucket.id, limit=5),
+    "contents go": lambda tx, _, key: attachments.forget(tx, [key]),
+    "a content comes": lambda tx, _, key: _attach(tx, key, 900),
+    "a content of a comment comes": lambda tx, world, _: _put_content(tx, world, 900),
+    "an email says something else": lambda tx, _, key: emails.replace_content(
+        tx, key, store_world.email("a", subject="x" * 500), at=NOW
+    ),
+}
+
+
+@pytest.mark.parametrize("has_contents", [False, True])
+@pytest.mark.parametrize("act", ACTS.values(), ids=ACTS)
+def test_what_two_do_at_once_is_counted_once(
+    database: Database, world: World, act: Act, *, has_contents: bool
+) -> None:
+    with database.write() as tx:
+        key, _ = store_world.keep(tx, world, "a", "b")
+        comments.put(tx, world.source.id, [comment("a", email_key=key), comment("b")], at=NOW)
+        if has_contents:
+            _attach(tx, key, 100)
+            _put_content(tx, world, 100)
+
+    def do() -> None:
+        with database.write() as tx:
+            act(tx, world, key)
+
+    with ThreadPoolExecutor(1) as other:
+        with database.write() as tx:
+            act(tx, world, key)
+            late = other.submit(do)
+            wait([late], timeout=0.5)
+        late.result()
+    assert amounts_are_right(database)
 
 
 def test_many_changes_become_one_row(database: Database, world: World) -> None:

@@ -19,9 +19,10 @@ from mailmine.model.ids import (
 from mailmine.store import amounts, orphans
 from mailmine.store.among import among
 from mailmine.store.amounts import Amount
+from mailmine.store.errors import Conflict
 from mailmine.store.schema import attachment_queue, attachments, emails
 from mailmine.store.types import Moment
-from mailmine.store.upsert import upsert
+from mailmine.store.upsert import insert, upsert
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,25 +57,21 @@ def put(
     may be an orphan then. Raises NotFound if there is no such email.
     """
     mine = (attachments.c.email_key == email_key) & (attachments.c.index == index)
-    query = select(attachments.c.content_hash, attachments.c.size)
-    held = tx.execute(query.where(mine)).one_or_none()
-    change = ("name", "content_type", "size", "content_hash")
-    tx.execute(
-        upsert(tx, attachments, key=("email_key", "index"), change=change).values(
-            reference=secrets.token_urlsafe(24),
-            email_key=email_key,
-            index=index,
-            name=name,
-            content_type=content_type,
-            size=size,
-            content_hash=content_hash,
-        )
-    )
-    if held is not None and held.content_hash != content_hash:
-        orphans.add(tx, {held.content_hash})
+    said = {"name": name, "content_type": content_type, "size": size, "content_hash": content_hash}
+    row = {"reference": secrets.token_urlsafe(24), "email_key": email_key, "index": index, **said}
+    adding = insert(tx, attachments).values(**row).on_conflict_do_nothing()
+    held_size = 0
+    if tx.execute(adding.returning(attachments.c.reference)).one_or_none() is None:
+        query = select(attachments.c.content_hash, attachments.c.size).where(mine)
+        held = tx.execute(query.with_for_update()).one_or_none()
+        if held is None:
+            raise Conflict("An attachment went while it came once more. Try again.")
+        held_size = held.size
+        tx.execute(update(attachments).where(mine).values(**said))
+        if held.content_hash != content_hash:
+            orphans.add(tx, {held.content_hash})
     kept = StoredAttachment(**tx.execute(_rows().where(mine)).one()._asdict())
-    change_of_size = size - (held.size if held else 0)
-    amounts.note_in_bucket(tx, kept.bucket_id, Amount(0, change_of_size))
+    amounts.note_in_bucket(tx, kept.bucket_id, Amount(0, size - held_size))
     return kept
 
 
@@ -95,7 +92,7 @@ def forget(tx: Connection, email_keys: Collection[EmailKey]) -> None:
 
 
 def _forget(tx: Connection, which: ColumnElement[bool]) -> None:
-    held = tx.execute(_rows().where(which)).all()
+    held = tx.execute(_rows().where(which).with_for_update(of=attachments)).all()
     if held:
         orphans.add(tx, {row.content_hash for row in held})
         tx.execute(delete(attachments).where(which))

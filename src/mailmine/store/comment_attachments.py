@@ -4,15 +4,16 @@ import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, select, update
 
 from mailmine.model.comment import CommentAttachment
 from mailmine.model.ids import AttachmentReference, CommentId, ContentHash, SourceId
 from mailmine.store import amounts, orphans
 from mailmine.store.among import among
 from mailmine.store.amounts import Amount
+from mailmine.store.errors import Conflict
 from mailmine.store.schema import comment_attachments as table
-from mailmine.store.upsert import upsert
+from mailmine.store.upsert import insert
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,30 +52,34 @@ def put(
         & (table.c.comment_id == comment_id)
         & (table.c.index == index)
     )
-    held = tx.execute(select(table.c.content_hash, table.c.size).where(mine)).one_or_none()
-    amounts.note_in_source(tx, source_id, Amount(0, size - (held.size if held else 0)))
-    change = ("name", "content_type", "size", "content_hash")
-    tx.execute(
-        upsert(tx, table, key=("source_id", "comment_id", "index"), change=change).values(
-            reference=secrets.token_urlsafe(24),
-            source_id=source_id,
-            comment_id=comment_id,
-            index=index,
-            name=name,
-            content_type=content_type,
-            size=size,
-            content_hash=content_hash,
-        )
-    )
-    if held is not None and held.content_hash != content_hash:
-        orphans.add(tx, {held.content_hash})
+    said = {"name": name, "content_type": content_type, "size": size, "content_hash": content_hash}
+    row = {
+        "reference": secrets.token_urlsafe(24),
+        "source_id": source_id,
+        "comment_id": comment_id,
+        "index": index,
+        **said,
+    }
+    adding = insert(tx, table).values(**row).on_conflict_do_nothing()
+    held_size = 0
+    if tx.execute(adding.returning(table.c.reference)).one_or_none() is None:
+        query = select(table.c.content_hash, table.c.size).where(mine)
+        held = tx.execute(query.with_for_update()).one_or_none()
+        if held is None:
+            raise Conflict("A content went while it came once more. Try again.")
+        held_size = held.size
+        tx.execute(update(table).where(mine).values(**said))
+        if held.content_hash != content_hash:
+            orphans.add(tx, {held.content_hash})
+    amounts.note_in_source(tx, source_id, Amount(0, size - held_size))
     return CommentContent(**tx.execute(select(table).where(mine)).one()._asdict())
 
 
 def remove(tx: Connection, source_id: SourceId, comment_ids: Collection[CommentId]) -> None:
     """Forget those of comments that go."""
     mine = (table.c.source_id == source_id) & among(tx, table.c.comment_id, comment_ids)
-    held = tx.execute(select(table.c.content_hash, table.c.size).where(mine)).all()
+    query = select(table.c.content_hash, table.c.size).where(mine)
+    held = tx.execute(query.with_for_update()).all()
     if held:
         amounts.note_in_source(tx, source_id, -Amount(0, sum(row.size for row in held)))
         tx.execute(delete(table).where(mine))
@@ -91,7 +96,7 @@ def keep_listed(
     mine = (table.c.source_id == source_id) & among(tx, table.c.comment_id, list(listed))
     kept: dict[tuple[CommentId, int], CommentContent] = {}
     gone: list[CommentContent] = []
-    for row in tx.execute(select(table).where(mine)):
+    for row in tx.execute(select(table).where(mine).with_for_update()):
         one = CommentContent(**row._asdict())
         if any(
             one.reference == each.attachment_reference or one.name == each.name

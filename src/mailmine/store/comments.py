@@ -376,19 +376,19 @@ def existing(
 def remove(tx: Connection, source_id: SourceId, ids: Collection[CommentId]) -> int:
     """Forget comments of a source, and say how many there were."""
     mine = (comments.c.source_id == source_id) & among(tx, comments.c.comment_id, ids)
-    return _remove(tx, source_id, tx.execute(select(*COLUMNS).where(mine)))
+    return _remove(tx, source_id, select(*COLUMNS).where(mine))
 
 
 def remove_some(tx: Connection, source_id: SourceId, *, limit: int) -> int:
     """Forget any `limit` comments of a source, and say how many there were."""
     query = select(*COLUMNS).where(comments.c.source_id == source_id)
-    return _remove(tx, source_id, tx.execute(query.order_by(comments.c.time_key).limit(limit)))
+    return _remove(tx, source_id, query.order_by(comments.c.time_key).limit(limit))
 
 
 def remove_before(tx: Connection, source_id: SourceId, before: datetime, *, limit: int) -> int:
     """Forget at most `limit` comments of a source that are dated before, the oldest; how many there were."""
     query = select(*COLUMNS).where(_dated_before(source_id, before))
-    return _remove(tx, source_id, tx.execute(query.order_by(comments.c.time_key).limit(limit)))
+    return _remove(tx, source_id, query.order_by(comments.c.time_key).limit(limit))
 
 
 def count_before(tx: Connection, source_id: SourceId, before: datetime, *, most: int) -> int:
@@ -406,8 +406,9 @@ def _dated_before(source_id: SourceId, before: datetime) -> ColumnElement[bool]:
     )
 
 
-def _remove(tx: Connection, source_id: SourceId, rows: Iterable[Row[Any]]) -> int:
-    gone = stored(rows)
+def _remove(tx: Connection, source_id: SourceId, query: Select[Any]) -> int:
+    _take_turn(tx, source_id)  # what two take away at once is gone once, and as it was last
+    gone = stored(tx.execute(query))
     if gone:
         octets = sum(len(one.json) for one in gone)
         amounts.note_in_source(tx, source_id, -Amount(len(gone), octets))
@@ -434,7 +435,7 @@ def stored(rows: Iterable[Row[Any]]) -> tuple[StoredComment, ...]:
 
 
 def _take_turn(tx: Connection, source_id: SourceId) -> None:
-    """Wait until no other transaction writes to this source."""
+    """Wait until no other transaction writes to this source, or takes something away."""
     if tx.dialect.name == "postgresql":
         tx.execute(
             text("SELECT pg_advisory_xact_lock(hashtext('mailmine.comments'), hashtext(:source))"),

@@ -176,7 +176,7 @@ def scan(
 def replace_content(tx: Connection, key: EmailKey, new: NewEmail, *, at: datetime) -> None:
     """Let an email that a client put once more say what it says now; its MIME before that may be an orphan then."""
     query = select(emails.c.bucket_id, emails.c.raw, func.length(emails.c.record).label("size"))
-    held = tx.execute(query.where(emails.c.key == key)).one_or_none()
+    held = tx.execute(query.where(emails.c.key == key).with_for_update()).one_or_none()
     if held is None:
         return
     if held.raw is not None and held.raw != new.raw:
@@ -199,7 +199,8 @@ def replace_content(tx: Connection, key: EmailKey, new: NewEmail, *, at: datetim
 def remove_some(tx: Connection, bucket_id: BucketId, *, limit: int) -> int:
     """Forget any `limit` emails of a bucket with their copies and attachments, and say how many there were."""
     query = select(emails.c.key, emails.c.raw, func.length(emails.c.record).label("size"))
-    rows = tx.execute(query.where(emails.c.bucket_id == bucket_id).limit(limit)).all()
+    mine = query.where(emails.c.bucket_id == bucket_id).limit(limit)
+    rows = tx.execute(mine.with_for_update()).all()
     keys = [row.key for row in rows]
     if keys:
         amounts.note_in_bucket(tx, bucket_id, -Amount(len(keys), sum(row.size for row in rows)))

@@ -120,7 +120,8 @@ def remove_comments(tx: Connection, bucket_id: BucketId, before: datetime, *, li
 def empty_emails(tx: Connection, bucket_id: BucketId, before: datetime, *, limit: int) -> int:
     """Forget what at most `limit` emails said; how many there were."""
     query = select(emails.c.key, emails.c.raw, func.length(emails.c.record).label("size"))
-    rows = tx.execute(query.where(_emptiable(bucket_id, before)).limit(limit)).all()
+    old = query.where(_emptiable(bucket_id, before)).limit(limit)
+    rows = tx.execute(old.with_for_update()).all()
     if rows:
         amounts.note_in_bucket(tx, bucket_id, -Amount(0, sum(row.size for row in rows)))
         keys = [row.key for row in rows]
