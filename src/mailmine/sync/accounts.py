@@ -93,8 +93,9 @@ class Accounts:
 
     async def keep_only(self, read: Collection[IntegrationId]) -> None:
         """Let go of the accounts of integrations that are not read any more: nothing is listened to, and nobody signs in."""
-        for integration_id in self._open.keys() - set(read):
-            await _retire(self._open.pop(integration_id))
+        let_go = [self._open.pop(one) for one in self._open.keys() - set(read)]
+        for opened in let_go:
+            await _retire(opened)
 
     async def aclose(self) -> None:
         """Close all."""

@@ -134,3 +134,15 @@ async def test_an_integration_that_is_not_read_any_more_is_let_go_of() -> None:
     await use(accounts, ORDERS, "old")
     assert len(bank.opened) == 2
     await accounts.aclose()
+
+
+async def test_one_that_is_forgotten_while_others_are_let_go_of_stops_nothing() -> None:
+    bank = Bank()
+    accounts = bank.accounts()
+    others = [replace(EXCHANGE, id=IntegrationId(name)) for name in "ab"]
+    for one in others:
+        async with accounts.reader(one, ORDERS, "old"):
+            await let_run()
+    await asyncio.gather(accounts.keep_only(()), *(accounts.forget(one) for one in others))
+    assert [(one.closed, one.listens) for one in bank.opened] == [(1, 0), (1, 0)]
+    await accounts.aclose()
