@@ -96,11 +96,12 @@ def went_well(
 ) -> None:
     """Write down that a round reached its end: what was wrong before is over.
 
-    Where nothing was when it began (`had_strikes`), nothing is cleared: what came since is not over.
+    Where nothing was when it began (`had_strikes`), nothing is cleared: what came since is not over. Nor is what
+    stopped the mailbox or the integration since.
     """
     if had_strikes:
         strikes.clear(tx, mailbox.id, integration.id)
-    if mailbox.trouble is not None:
+    if mailbox.trouble is not None and _as_is(tx, mailbox).enabled:
         mailboxes.set_trouble(tx, mailbox.id, None)
         events.append(
             tx,
@@ -110,7 +111,8 @@ def went_well(
             mailbox_id=mailbox.id,
             detail=_over(mailbox.trouble, given_back.lease),
         )
-    if integration.trouble is not None:
+    known = integrations.by_id(tx, integration.id)
+    if integration.trouble is not None and known is not None and known.enabled:
         integrations.set_trouble(tx, integration.id, None)
         events.append(
             tx,
@@ -222,7 +224,9 @@ def occurrence(fault: Fault, *, at: datetime) -> Occurrence:
 
 
 def _tell_mailbox(tx: Transaction, case: _Case, counted: Strikes) -> None:
-    mailbox, rule = case.mailbox, case.rule
+    mailbox, rule = _as_is(tx, case.mailbox), case.rule
+    if not mailbox.enabled:
+        return  # a person or a quota stopped it meanwhile: it stays with that
     trouble = _trouble(case, counted, mailbox.trouble)
     is_over = rule.action is Action.DISABLE_MAILBOX and policy.is_due(
         rule, times=counted.times, since=counted.since, now=case.at
@@ -242,6 +246,11 @@ def _tell_mailbox(tx: Transaction, case: _Case, counted: Strikes) -> None:
             mailbox_id=mailbox.id,
             detail=case.detail(trouble),
         )
+
+
+def _as_is(tx: Transaction, mailbox: Mailbox) -> Mailbox:
+    """Give a mailbox as it is by now, and not as it was when the round began."""
+    return mailboxes.by_id(tx, mailbox.id) or mailbox
 
 
 def _tell_integration(tx: Transaction, case: _Case, counted: Strikes) -> None:

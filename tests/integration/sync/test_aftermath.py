@@ -1,5 +1,6 @@
 """What failed rounds do to mailboxes and integrations as time goes by."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -9,7 +10,7 @@ from mailmine.exchange.faults import Fault, Scope, Where
 from mailmine.model.integration import DisabledReason
 from mailmine.store import events, mailboxes, strikes
 from mailmine.store.mailboxes import Release
-from mailmine.sync import aftermath, schedule
+from mailmine.sync import aftermath, editing, schedule
 from mailmine.sync.configure import Configuration, ConfigurationError, apply
 from mailmine.sync.patience import Patience, Threshold
 from tests.integration.sync.conftest import CLAIMS, ORDERS, World
@@ -18,6 +19,7 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 DENIED = Fault(
     where=Where.EWS, code="ErrorAccessDenied", message="Not allowed.", scope=Scope.MAILBOX
 )
+REFUSED = Fault(where=Where.HTTP, code="http_401", message="Refused.", scope=Scope.CONNECTION)
 DOWN = Fault(where=Where.NETWORK, code="refused", message="Refused.", scope=Scope.CONNECTION)
 
 
@@ -25,9 +27,17 @@ def how_long(times: int, retry_after: timedelta | None) -> timedelta:
     return schedule.pause(times, retry_after, first=timedelta(seconds=10), jitter=0)
 
 
-def fail(world: World, fault: Fault, at: datetime, address: str = ORDERS) -> bool:
+def fail(
+    world: World,
+    fault: Fault,
+    at: datetime,
+    address: str = ORDERS,
+    *,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> bool:
     """Let a round of the mailbox fail; tells whether the integration is off now."""
     mailbox, integration = world.mailbox(address), world.integration()
+    meanwhile()
     with world.database.write() as tx:
         until = at + timedelta(seconds=30)
         lease = mailboxes.claim(tx, [mailbox.id], owner="test", now=at, until=until).get(mailbox.id)
@@ -35,8 +45,15 @@ def fail(world: World, fault: Fault, at: datetime, address: str = ORDERS) -> boo
         return aftermath.failed(tx, lease, mailbox, integration, fault, at=at, pause=how_long)
 
 
-def succeed(world: World, at: datetime, address: str = ORDERS) -> None:
+def succeed(
+    world: World,
+    at: datetime,
+    address: str = ORDERS,
+    *,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> None:
     mailbox, integration = world.mailbox(address), world.integration()
+    meanwhile()
     with world.database.write() as tx:
         until = at + timedelta(seconds=30)
         lease = mailboxes.claim(tx, [mailbox.id], owner="test", now=at, until=until).get(mailbox.id)
@@ -74,6 +91,33 @@ def test_a_success_in_between_begins_the_count_anew(world: World) -> None:
     assert world.mailbox().enabled
     assert world.mailbox().trouble is None
     assert kinds(world) == ["mailbox_troubled", "mailbox_mended"] * 10
+
+
+def test_what_stopped_an_integration_is_not_over_with_a_round_that_began_before(
+    world: World,
+) -> None:
+    world.configure(ORDERS, CLAIMS)
+    fail(world, REFUSED, NOON)
+    later = NOON + timedelta(hours=1)
+    succeed(world, later, CLAIMS, meanwhile=lambda: fail(world, REFUSED, later))
+    integration = world.integration()
+    assert not integration.enabled
+    assert integration.trouble is not None
+    assert kinds(world) == ["integration_troubled", "integration_disabled"]
+
+
+def test_what_a_person_stopped_stays_his_when_its_round_fails(world: World) -> None:
+    world.configure(ORDERS)
+    for minutes in (0, 20, 40, 59):
+        fail(world, DENIED, NOON + timedelta(minutes=minutes))
+
+    def stop() -> None:
+        with world.database.write() as tx:
+            editing.stop_mailbox(tx, world.mailbox())
+
+    fail(world, DENIED, NOON + timedelta(hours=1), meanwhile=stop)
+    mailbox = world.mailbox()
+    assert (mailbox.enabled, mailbox.disabled_reason) == (False, DisabledReason.USER)
 
 
 def test_a_server_that_is_down_counts_once_for_all_mailboxes(world: World) -> None:
