@@ -313,6 +313,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     comments.leads: lambda tx: comments.leads(tx, SOURCE, [comment_id("a")]),
     comments.of_threads: lambda tx: comments.of_threads(tx, SOURCE, [ThreadId("t")]),
     comments.thread: lambda tx: comments.thread(tx, SOURCE, ThreadId("t")),
+    comments.take_turns: lambda tx: comments.take_turns(tx, BUCKET),
     comments.thread_sizes: lambda tx: comments.thread_sizes(tx, SOURCE, [ThreadId("t")]),
     copies.by_fingerprints: lambda tx: copies.by_fingerprints(tx, MAILBOX, ["f"]),
     copies.by_items: lambda tx: copies.by_items(tx, MAILBOX, [ITEM]),

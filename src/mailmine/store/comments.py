@@ -37,7 +37,7 @@ from sqlalchemy import (
 from mailmine import tracing
 from mailmine.model import wire
 from mailmine.model.comment import Comment
-from mailmine.model.ids import CommentId, EmailKey, SourceId, ThreadId
+from mailmine.model.ids import BucketId, CommentId, EmailKey, SourceId, ThreadId
 from mailmine.store import amounts, comment_attachments, search_index, traces
 from mailmine.store.among import among
 from mailmine.store.amounts import Amount
@@ -306,6 +306,17 @@ def leads(
     mine = (comments.c.source_id == source_id) & among(tx, comments.c.comment_id, ids)
     query = select(comments.c.comment_id, comments.c.thread_id).where(mine)
     return {CommentId(own): CommentId(thread or own) for own, thread in tx.execute(query)}
+
+
+def take_turns(tx: Connection, bucket_id: BucketId) -> None:
+    """Let nobody else write to the sources of a bucket until the transaction ends.
+
+    Before comments are written anew, and before that is read which they are made of: else two that are made at once
+    each lack what the other knew, and the second stays.
+    """
+    mine = select(sources.c.id).where(sources.c.bucket_id == bucket_id)
+    for source_id in tx.execute(mine.order_by(sources.c.id)).scalars().all():
+        _take_turn(tx, source_id)
 
 
 def thread_sizes(

@@ -145,6 +145,7 @@ class Contents:
         content_hash: ContentHash,
         size: int,
     ) -> None:
+        comments.take_turns(tx, self._mailbox.bucket_id)
         kept = attachments.put(
             tx,
             queued.email_key,

@@ -109,6 +109,7 @@ def _write(
     if not found or source.bucket_id != found[0].bucket_id:
         fills.end(tx, fill.source_id)
         return None
+    comments.take_turns(tx, found[0].bucket_id)
     there = comments.existing(tx, source.id, [one.comment_id for one in found])
     read = [(one, words) for one, words in zip(found, refined, strict=True) if words is not None]
     wanted = [

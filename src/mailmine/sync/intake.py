@@ -419,6 +419,7 @@ def _show_again(
     """Do as `show_again`; an email that is at hand also becomes the comment that a source lacks."""
     if not keys:
         return
+    comments.take_turns(tx, bucket_id)
     lying = copies.of_emails(tx, keys)
     # What went for its age does not come back by a move.
     retention = retentions.of_bucket(tx, bucket_id)

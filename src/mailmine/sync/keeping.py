@@ -95,6 +95,7 @@ class Keeping:
         """Let go of the contents of some emails; their comments still name the attachments."""
         keys = retentions.old_attachments(tx, bucket_id, before, limit=limit)
         if keys:
+            comments.take_turns(tx, bucket_id)
             attachments.forget(tx, keys)
             self._show_without(tx, keys)
         return len(keys)

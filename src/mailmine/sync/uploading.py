@@ -10,7 +10,7 @@ from mailmine.model.comment import Comment
 from mailmine.model.email import Email, Metadata
 from mailmine.model.ids import BucketId, CommentId, ContentHash, EmailKey, MessageId
 from mailmine.refine import Refined, comment, identity
-from mailmine.store import attachments, copies, emails, sources, uploads
+from mailmine.store import attachments, comments, copies, emails, sources, uploads
 from mailmine.store.comments import NewComment
 from mailmine.store.emails import NewEmail
 from mailmine.store.uploads import Upload
@@ -104,6 +104,7 @@ def show(
     at: datetime,
 ) -> None:
     """Make the comments of emails that are kept, in all sources of their bucket."""
+    comments.take_turns(tx, bucket_id)
     made = compose(tx, refined)
     for source in sources.of_bucket(tx, bucket_id):
         conversations.put(tx, source.id, made, at=at)
