@@ -288,6 +288,8 @@ async def put_attachment(
 
     def keep() -> None:
         with data.write() as tx:
+            # Another attachment of it may come at this moment: nobody else writes to the source from here on.
+            comments.leads(tx, source_id, [CommentId(comment_id)])
             stored = comments.get(tx, source_id, CommentId(comment_id))
             comment = _listed(stored, comment_id, index)
             listed = list(comment.attachments)

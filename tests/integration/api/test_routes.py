@@ -1,5 +1,6 @@
 """What each route answers."""
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from mailmine.access import sessions
-from mailmine.store import users
+from mailmine.store import comments, users
 from mailmine.store.database import Database
 from tests.integration.api.client import Client
 from tests.integration.api.conftest import ClientOf
@@ -296,6 +297,33 @@ async def test_an_attachment_that_one_has_is_not_sent_again(reader: Client, sale
     etag = (await reader.get(path)).headers["etag"]
     answer = await reader.get(path, if_none_match=f'"x", W/{etag}')
     assert (answer.status, answer.body) == (304, b"")
+
+
+async def test_two_contents_of_a_comment_that_come_at_once_are_both_named_by_it(
+    client_of: ClientOf, database: Database, sales: Town
+) -> None:
+    root = client_of("root")
+    one = {
+        "id": "aa",
+        "timestamp": "2026-01-01T00:00:00Z",
+        "messages": [{"body": {"text": "Two files"}}],
+        "attachments": [{"name": name, "size": 1, "content_type": "x/y"} for name in "ab"],
+    }
+    path = LIST
+    assert (await root.put(path, {"comments": [one]})).status == 200
+    form = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nx\r\n--x--\r\n'
+    coming = []
+    with database.write() as tx:
+        comments.take_turns(tx, sales.bucket)
+        for index in (0, 1):
+            target = f"{path}/aa/attachments/{index}"
+            sent = root.send("PUT", target, form, content_type="multipart/form-data; boundary=x")
+            coming.append(asyncio.create_task(sent))
+        await asyncio.sleep(1)
+    assert [(await answer).status for answer in coming] == [200, 200]
+    told = (await root.get("/api/v1/sources/sales/mail/comments/aa")).json["comment"]
+    assert all("attachment_reference" in each for each in told["attachments"])
+    await root.delete("/api/v1/sources/sales/mail/comments?id=aa")
 
 
 async def test_attachments_that_are_not_there(reader: Client, sales: Town) -> None:
