@@ -21,8 +21,13 @@ def resume(
 ) -> None:
     """Let an integration go on, and those of its mailboxes that were just read.
 
-    What a person switched off stays off, unless it is the integration and he wants it back: `also_by_choice`.
+    What a person switched off stays off, unless it is the integration and he wants it back: `also_by_choice`. What
+    counts is how they are now: to read them took a while.
     """
+    found = integrations.by_id(tx, integration.id)
+    if found is None:
+        return
+    integration = found
     strikes.clear(tx, integration.id)
     if not integration.enabled and (
         also_by_choice or integration.disabled_reason is DisabledReason.SYNC_ERROR
@@ -37,7 +42,7 @@ def resume(
             user_id=by,
             detail=detail,
         )
-    for mailbox in readable:
+    for mailbox in filter(None, [mailboxes.by_id(tx, one.id) for one in readable]):
         if not mailbox.enabled and mailbox.disabled_reason is DisabledReason.SYNC_ERROR:
             enable_mailboxes(tx, integration, (mailbox,), at=at, by=by)
             continue

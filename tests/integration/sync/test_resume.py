@@ -1,6 +1,7 @@
 from mailmine.model.integration import DisabledReason, Trouble
 from mailmine.store import events, integrations, mailboxes, strikes
 from mailmine.store.strikes import Strikes
+from mailmine.sync import editing
 from mailmine.sync.resume import resume
 from tests.integration.sync.conftest import CLAIMS, ORDERS, World
 
@@ -43,3 +44,26 @@ def test_what_a_person_switched_off_stays_off(world: World) -> None:
     assert not {"integration_enabled", "mailbox_enabled"} & let_go_on(world)
     assert not world.integration().enabled
     assert not world.mailbox(ORDERS).enabled
+
+
+def test_what_a_person_switched_off_while_it_was_tried_stays_off(world: World) -> None:
+    world.configure(ORDERS)
+    stop(world, DisabledReason.SYNC_ERROR)
+    integration, mailbox = world.integration(), world.mailbox(ORDERS)
+    with world.database.write() as tx:
+        editing.stop(tx, integration)
+        editing.stop_mailbox(tx, mailbox)
+        resume(tx, integration, [mailbox], at=world.time())
+    assert not world.integration().enabled
+    assert not world.mailbox(ORDERS).enabled
+
+
+def test_what_goes_on_by_two_ways_at_once_is_told_once(world: World) -> None:
+    world.configure(ORDERS)
+    stop(world, DisabledReason.SYNC_ERROR)
+    integration, mailbox = world.integration(), world.mailbox(ORDERS)
+    with world.database.write() as tx:
+        for _ in range(2):
+            resume(tx, integration, [mailbox], at=world.time())
+        kinds = [event.kind for event in events.page(tx, before=None, limit=10)]
+    assert (kinds.count("integration_enabled"), kinds.count("mailbox_enabled")) == (1, 1)
