@@ -348,6 +348,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     failures.of_emails: lambda tx: failures.of_emails(tx, [KEY]),
     failures.reasons: lambda tx: failures.reasons(tx, INTEGRATION),
     failures.due: lambda tx: failures.due(tx, MAILBOX, NOW, 1),
+    failures.among_items: lambda tx: failures.among_items(tx, MAILBOX, FOLDER, [ItemId("a")]),
     failures.of_mailbox: lambda tx: failures.of_mailbox(tx, MAILBOX, 1),
     failures.record: lambda tx: failures.record(
         tx, MAILBOX, FOLDER, ITEM, code="c", message="m", at=NOW, next_try_at=None

@@ -86,6 +86,17 @@ def resolve(
     tx.execute(delete(failures).where(mine))
 
 
+def among_items(
+    tx: Connection, mailbox_id: MailboxId, folder_key: FolderKey, item_ids: Collection[ItemId]
+) -> tuple[ItemId, ...]:
+    """Say which of these items failed in a folder."""
+    if not item_ids:
+        return ()
+    mine = (failures.c.mailbox_id == mailbox_id) & (failures.c.folder_key == folder_key)
+    query = select(failures.c.item_id).where(mine, among(tx, failures.c.item_id, item_ids))
+    return tuple(tx.execute(query).scalars())
+
+
 def retry(tx: Connection, mailbox_id: MailboxId, *, at: datetime) -> int:
     """Let all items of a mailbox be tried at `at`, also those that were given up; how many they are."""
     mine = failures.c.mailbox_id == mailbox_id

@@ -83,7 +83,8 @@ class Chores:
         item_ids = rechecks.take(tx, key, kind, limit=BATCH)
         if kind is rechecks.Kind.UNSEEN:
             touched = set(copies.mark_gone(tx, self._mailbox.id, key, item_ids))
-            failures.resolve(tx, self._mailbox.id, item_ids)
+            # What lies in another folder by now, under the same id, may wait there to be read.
+            failures.resolve(tx, self._mailbox.id, item_ids, folder_key=key)
         else:
             found = copies.by_items(tx, self._mailbox.id, item_ids)
             touched = {copy.email_key for copy in found.values()}
@@ -92,7 +93,7 @@ class Chores:
         return len(item_ids) == BATCH
 
     async def _locate_batch(self, key: FolderKey) -> bool:
-        """Ask where a batch of copies that left the folder lies; tells whether there may be more.
+        """Ask where a batch of items that left the folder lies; tells whether there may be more.
 
         What could not be found out stays lined up for the next round.
         """
@@ -106,6 +107,8 @@ class Chores:
         item_ids = rechecks.take(tx, key, rechecks.Kind.LEFT, limit=BATCH)
         known = copies.by_items(tx, self._mailbox.id, item_ids)
         lying = [id_ for id_, copy in known.items() if copy.folder_key == key and not copy.is_gone]
+        # Of one that could not be read yet there is no copy. It may be back already, and nothing else would tell.
+        lying += failures.among_items(tx, self._mailbox.id, key, set(item_ids).difference(known))
         rechecks.drop(tx, key, rechecks.Kind.LEFT, set(item_ids).difference(lying))
         return lying, len(item_ids) == BATCH
 
@@ -123,6 +126,8 @@ class Chores:
         gone: list[ItemId] = []
         for item_id, folder_id in places.items():
             copy, state = known.get(item_id), wanted.get(folder_id) if folder_id else None
+            if copy is None and state is None:
+                failures.resolve(tx, self._mailbox.id, [item_id], folder_key=key)
             if copy is None or copy.is_gone or copy.folder_key != key:
                 continue
             if state is None:

@@ -501,7 +501,8 @@ def _note_failures(
     """Write down what could not be read, or not wholly, and cross out what could be after all."""
     over = [prepared.item.id for prepared in delivery.items]
     failures.resolve(tx, mailbox.id, [*over, *delivery.settled])
-    left = [*page.gone, *page.left]
+    # Where those lie that left is asked yet: one that was never read is forgotten only if it is gone (`chores`).
+    left = [*page.gone, *(copies.by_items(tx, mailbox.id, page.left) if page.left else ())]
     failures.resolve(tx, mailbox.id, left, folder_key=delivery.folder.key)
     for failed in delivery.failed:
         failures.record(

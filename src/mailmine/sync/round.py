@@ -12,7 +12,7 @@ transaction that first makes sure the mailbox is still ours; so a crash at any m
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -24,6 +24,7 @@ from mailmine import metrics
 from mailmine.exchange.faults import Code, Fault
 from mailmine.exchange.reader import (
     Change,
+    ChangeKind,
     ChangePage,
     CursorLost,
     Fetched,
@@ -519,6 +520,7 @@ class Round:
             folder=state.key,
             start_at=self._mailbox.start_at,
             keeps_ids=self._reader.keeps_ids,
+            failed=await self._failed_of(state, page.changes, known),
         )
         self._has_chores |= any(isinstance(one, decide.LeftCopy) for one in selection.intents)
         place = Place(
@@ -535,6 +537,17 @@ class Round:
         )
         last.intents = (*selection.intents, *last.intents)
         await self._storing.hand_over(last, place)
+
+    async def _failed_of(
+        self, state: FolderState, changes: Sequence[Change], known: Collection[ItemId]
+    ) -> tuple[ItemId, ...]:
+        """Name what is said to have left the folder and could not be read there yet."""
+        gone = {one.item_id for one in changes if one.kind is ChangeKind.GONE}.difference(known)
+        if not gone or not self._reader.keeps_ids:
+            return ()
+        return await self._desk.read(
+            lambda tx: failures.among_items(tx, self._mailbox.id, state.key, gone)
+        )
 
     async def _bring_found(
         self, changes: Sequence[Change], known: dict[ItemId, copies.Copy]

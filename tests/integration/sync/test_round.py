@@ -6,14 +6,25 @@ from typing import Any
 
 import pytest
 import structlog
+from sqlalchemy import select
 
 from mailmine.exchange.reader import FolderTree
 from mailmine.model.email import Email
-from mailmine.model.integration import Filters, FolderStatus
+from mailmine.model.integration import Backend, Filters, FolderStatus
 from mailmine.refine import comment, refine
-from mailmine.store import buckets, comments, failures, folders, mailboxes, sources
+from mailmine.store import (
+    buckets,
+    comments,
+    emails,
+    failures,
+    folders,
+    mailboxes,
+    schema,
+    sources,
+)
 from mailmine.store.errors import LeaseLost
 from mailmine.store.failures import Failure
+from mailmine.sync.configure import read_folder_anew
 from mailmine.sync.intake import REFINE_FAILED, STORE_FAILED
 from mailmine.sync.schedule import ITEM_TRIES
 from mailmine.sync.settings import SyncSettings
@@ -500,6 +511,26 @@ async def test_a_failing_email_is_given_up_after_some_tries(world: World) -> Non
     assert failure.next_try_at is None
 
 
+def as_if_it_had_failed(world: World, folder: str) -> None:
+    """Let the only email be one that could not be read where it lies."""
+    with world.database.write() as tx:
+        mailbox = world.mailbox()
+        (key,) = (one.key for one in folders.of_mailbox(tx, mailbox.id) if one.path[-1] == folder)
+        (item_id,) = tx.execute(select(schema.copies.c.item_id)).scalars()
+        emails.remove_some(tx, mailbox.bucket_id, limit=1)
+        comments.remove_some(tx, sources.list_all(tx)[0].id, limit=1)
+        failures.record(
+            tx,
+            mailbox.id,
+            key,
+            item_id,
+            code="UnknownError",
+            message="",
+            at=world.time(),
+            next_try_at=world.time() + timedelta(hours=1),
+        )
+
+
 def retry_all(world: World) -> None:
     """Let all be tried again that failed, as a person does."""
     with world.database.write() as tx:
@@ -597,6 +628,83 @@ async def test_one_without_a_message_id_that_moves_and_then_cannot_be_read_whole
     retry_all(world)
     await world.sync()
     assert (len(world.comments()), failed(world)) == (1, ())
+
+
+graph = pytest.mark.parametrize("backend", [Backend.GRAPH], indirect=True)
+
+
+@graph
+async def test_one_that_could_not_be_read_is_not_forgotten_when_it_goes_and_comes_back(
+    world: World,
+) -> None:
+    """Graph tells then only that it left (A to B to A)."""
+    orders = world.exchange.mailbox(ORDERS)
+    orders.make_folder("Done")
+    message = orders.deliver(eml(1))
+    world.configure()
+    await world.sync()
+    as_if_it_had_failed(world, "Inbox")
+    message.move("Done")
+    message.move("Inbox")
+    await world.sync()
+    assert len(failed(world)) == 1
+    retry_all(world)
+    await world.sync()
+    assert (world.folders(), failed(world)) == (["Inbox"], ())
+
+
+@graph
+@pytest.mark.parametrize("is_moved", [True, False])
+async def test_one_that_could_not_be_read_is_forgotten_where_it_does_not_lie_any_more(
+    world: World, *, is_moved: bool
+) -> None:
+    orders = world.exchange.mailbox(ORDERS)
+    orders.make_folder("Done")
+    message = orders.deliver(eml(1))
+    world.configure()
+    await world.sync()
+    as_if_it_had_failed(world, "Inbox")
+    if is_moved:
+        message.move("Done")
+    else:
+        message.delete()
+    await world.sync()
+    assert (world.folders(), failed(world)) == (["Done"] if is_moved else [], ())
+
+
+@graph
+async def test_what_waits_to_be_read_in_a_folder_is_not_forgotten_where_it_was(
+    world: World,
+) -> None:
+    """The folder that it left is read anew, and it is not there any more; its id is the same."""
+    orders = world.exchange.mailbox(ORDERS)
+    orders.make_folder("Done")
+    message = orders.deliver(eml(1), folder="Done")
+    world.configure()
+    await world.sync()
+    with world.database.write() as tx:
+        mailbox = world.mailbox()
+        known = {one.path[-1]: one for one in folders.of_mailbox(tx, mailbox.id)}
+        read_folder_anew(tx, known["Done"])
+        (item_id,) = tx.execute(select(schema.copies.c.item_id)).scalars()
+        failures.record(
+            tx,
+            mailbox.id,
+            known["Inbox"].key,
+            item_id,
+            code="UnknownError",
+            message="",
+            at=world.time(),
+            next_try_at=world.time() + timedelta(hours=1),
+        )
+    message.move("Inbox")
+    world.exchange.fail("graph:messages/delta", "UnknownError", message=message, times=None)
+    await world.sync()
+    assert len(failed(world)) == 1
+    world.exchange.heal()
+    retry_all(world)
+    await world.sync()
+    assert (world.folders(), failed(world)) == (["Inbox"], ())
 
 
 async def test_an_email_without_a_body_is_not_taken_for_one_whose_body_could_not_be_read(
