@@ -52,6 +52,7 @@ from mailmine.store import (
     buckets,
     comment_attachments,
     comments,
+    contents,
     copies,
     datasets,
     deliveries,
@@ -78,6 +79,7 @@ from mailmine.store import (
     removals,
     retentions,
     rounds,
+    schema,
     search,
     search_index,
     secrets,
@@ -261,6 +263,9 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     attachments.next_try: lambda tx: attachments.next_try(tx, MAILBOX),
     attachments.keep_only: lambda tx: attachments.keep_only(tx, KEY, [0]),
     attachments.put: lambda tx: attachments.put(tx, KEY, 0, **FILE),
+    contents.put: lambda tx: contents.put(
+        tx, schema.attachments, {"email_key": KEY, "index": 0}, FILE
+    ),
     attachments.queue: lambda tx: attachments.queue(tx, MAILBOX, [WANTED], at=NOW),
     attachments.unqueue: lambda tx: attachments.unqueue(tx, MAILBOX),
     attachments.queued: lambda tx: attachments.queued(tx, MAILBOX, NOW, 1),

@@ -221,12 +221,16 @@ def _part_date(fields: dict[str, str]) -> None:
         fields["from"], fields["sent"] = name.rstrip(), date
 
 
+NOTES_HEAD = 5
+"""Lines of what Notes writes there: a name, who sent it, the date, whom to answer, a blank one."""
+
+
 def _notes_head(lines: Sequence[Line], first: int, fields: dict[str, str]) -> int | None:
     """Find the name and the date that Notes writes above `To:` without a label."""
     depth = lines[first].depth
     at = first - 1
     seen = 0
-    while at >= 0 and seen < 5:  # noqa: PLR2004  # name, sent by, date, whom to answer, blank
+    while at >= 0 and seen < NOTES_HEAD:
         line = lines[at]
         if line.depth != depth:
             break

@@ -271,9 +271,8 @@ class _Reading:
         if self._text:
             self._flush()
         elif not self._newline:
-            self._wants_blank = (
-                True  # `<div><br></div>`: what Outlook and Gmail make of an empty line
-            )
+            # `<div><br></div>`: what Outlook and Gmail make of an empty line.
+            self._wants_blank = True
         if self._newline:
             self._blank()
         self._newline = True

@@ -1,6 +1,5 @@
 """Attachments whose content is kept, and those whose content is still to be fetched."""
 
-import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,13 +15,12 @@ from mailmine.model.ids import (
     ItemId,
     MailboxId,
 )
-from mailmine.store import amounts, orphans
+from mailmine.store import amounts, contents, orphans
 from mailmine.store.among import among
 from mailmine.store.amounts import Amount
-from mailmine.store.errors import Conflict
 from mailmine.store.schema import attachment_queue, attachments, emails
 from mailmine.store.types import Moment
-from mailmine.store.upsert import insert, upsert
+from mailmine.store.upsert import upsert
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,21 +55,11 @@ def put(
     may be an orphan then. Raises NotFound if there is no such email.
     """
     mine = (attachments.c.email_key == email_key) & (attachments.c.index == index)
+    place = {"email_key": email_key, "index": index}
     said = {"name": name, "content_type": content_type, "size": size, "content_hash": content_hash}
-    row = {"reference": secrets.token_urlsafe(24), "email_key": email_key, "index": index, **said}
-    adding = insert(tx, attachments).values(**row).on_conflict_do_nothing()
-    held_size = 0
-    if tx.execute(adding.returning(attachments.c.reference)).one_or_none() is None:
-        query = select(attachments.c.content_hash, attachments.c.size).where(mine)
-        held = tx.execute(query.with_for_update()).one_or_none()
-        if held is None:
-            raise Conflict("An attachment went while it came once more. Try again.")
-        held_size = held.size
-        tx.execute(update(attachments).where(mine).values(**said))
-        if held.content_hash != content_hash:
-            orphans.add(tx, {held.content_hash})
+    more = contents.put(tx, attachments, place, said)
     kept = StoredAttachment(**tx.execute(_rows().where(mine)).one()._asdict())
-    amounts.note_in_bucket(tx, kept.bucket_id, Amount(0, size - held_size))
+    amounts.note_in_bucket(tx, kept.bucket_id, Amount(0, more))
     return kept
 
 

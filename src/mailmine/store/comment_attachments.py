@@ -1,19 +1,16 @@
 """Contents that clients put to the attachments of comments which were not made of an email."""
 
-import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, select
 
 from mailmine.model.comment import CommentAttachment
 from mailmine.model.ids import AttachmentReference, CommentId, ContentHash, SourceId
-from mailmine.store import amounts, orphans
+from mailmine.store import amounts, contents, orphans
 from mailmine.store.among import among
 from mailmine.store.amounts import Amount
-from mailmine.store.errors import Conflict
 from mailmine.store.schema import comment_attachments as table
-from mailmine.store.upsert import insert
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,26 +49,10 @@ def put(
         & (table.c.comment_id == comment_id)
         & (table.c.index == index)
     )
+    place = {"source_id": source_id, "comment_id": comment_id, "index": index}
     said = {"name": name, "content_type": content_type, "size": size, "content_hash": content_hash}
-    row = {
-        "reference": secrets.token_urlsafe(24),
-        "source_id": source_id,
-        "comment_id": comment_id,
-        "index": index,
-        **said,
-    }
-    adding = insert(tx, table).values(**row).on_conflict_do_nothing()
-    held_size = 0
-    if tx.execute(adding.returning(table.c.reference)).one_or_none() is None:
-        query = select(table.c.content_hash, table.c.size).where(mine)
-        held = tx.execute(query.with_for_update()).one_or_none()
-        if held is None:
-            raise Conflict("A content went while it came once more. Try again.")
-        held_size = held.size
-        tx.execute(update(table).where(mine).values(**said))
-        if held.content_hash != content_hash:
-            orphans.add(tx, {held.content_hash})
-    amounts.note_in_source(tx, source_id, Amount(0, size - held_size))
+    more = contents.put(tx, table, place, said)
+    amounts.note_in_source(tx, source_id, Amount(0, more))
     return CommentContent(**tx.execute(select(table).where(mine)).one()._asdict())
 
 

@@ -105,9 +105,8 @@ class EwsReader:
             if error.fault.code not in codes.MAY_NOT_SEE or self._root != ROOT:
                 raise
             return await self._visible_folders(error.fault)
-        if (
-            not listed and self._root == ROOT
-        ):  # there is an inbox at least: it is us who see nothing
+        # There is an inbox at least: it is us who see nothing.
+        if not listed and self._root == ROOT:
             return await self._visible_folders(None)
         if not self._well_known and self._root == ROOT:
             self._remember_well_known(await self._get_well_known())

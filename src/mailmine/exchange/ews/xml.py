@@ -42,9 +42,8 @@ class MalformedError(ValueError):
 
 def parse(answer: bytes) -> Element:
     """Parse `answer`, cleaned where that is needed. Raises MalformedError."""
-    answer = (
-        answer.lstrip()
-    )  # some begin with an empty line, though nothing may stand before a declaration
+    # Some begin with an empty line, though nothing may stand before a declaration.
+    answer = answer.lstrip()
     try:
         return _parsed(answer)
     except (etree.XMLSyntaxError, ValueError):

@@ -50,14 +50,14 @@ def upgrade() -> None:
         sa.Column("bytes", NUMBER, nullable=False),
     )
     tx = op.get_bind()
-    for column, counted in COUNTED.items():
-        rows = [
-            {"id": uuid4().hex, column: place, "comments": int(number), "bytes": int(octets)}
-            for place, number, octets in tx.execute(sa.text(counted))
-        ]
-        if rows:
-            op.bulk_insert(amounts, rows)
+    none = dict.fromkeys(COUNTED)
+    rows = [
+        {"id": uuid4().hex, **none, column: place, "comments": int(number), "bytes": int(octets)}
+        for column, counted in COUNTED.items()
+        for place, number, octets in tx.execute(sa.text(counted))
+    ]
     if rows:
+        op.bulk_insert(amounts, rows)
         due = (datetime.now(UTC) + AN_HOUR).isoformat()
         settings = sa.table("settings", sa.column("name"), sa.column("value"))
         op.bulk_insert(settings, [{"name": "amounts.recount_at", "value": due}])
