@@ -207,3 +207,9 @@ def test_comments_of_before_are_put_in_the_order_in_which_they_came(
         )
     assert b"Hello" in last.json
     database.close()
+
+
+def test_revisions_are_told_by_the_names_of_their_files() -> None:
+    script = ScriptDirectory(str(Path(migrations.__file__).parent))
+    told = [one.revision for one in script.walk_revisions()]
+    assert migrations.revisions() == tuple(reversed(told))

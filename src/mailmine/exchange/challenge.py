@@ -5,9 +5,8 @@ It is the connection that is signed in, not the request: so a line with such cre
 
 import base64
 import binascii
-import re
 import struct
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -20,12 +19,12 @@ from spnego.channel_bindings import GssChannelBindings
 
 from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope, Where
 from mailmine.exchange.http import Response
+from mailmine.exchange.www_authenticate import offered
 from mailmine.model.integration import AuthType, Connection
 
 MOST_LEGS: Final = 4
 """Answers of the server to one sign-in; NTLM takes two."""
 END_POINT: Final = b"tls-server-end-point:"
-_PARTS: Final = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*"?)+')
 _SCHEMES: Final = {AuthType.NTLM: "NTLM", AuthType.NEGOTIATE: "Negotiate"}
 
 
@@ -44,23 +43,6 @@ def bindings(certificate: bytes) -> GssChannelBindings | None:
     digest = hashes.Hash(hashed_by)
     digest.update(certificate)
     return GssChannelBindings(application_data=END_POINT + digest.finalize())
-
-
-def offered(challenges: Sequence[str]) -> list[tuple[str, str]]:
-    """Take the values of WWW-Authenticate apart: each way of signing in, in small letters, and what the server says to it.
-
-    There may be a header for each, or one for all of them (RFC 9110, 11.6.1): a comma stands between two ways, and also between
-    what is said to one of them.
-    """
-    found: list[tuple[str, str]] = []
-    for part in _PARTS.findall(",".join(challenges)):
-        scheme, _, said = part.strip().partition(" ")
-        if "=" in scheme or said.lstrip().startswith("="):
-            if found:  # a parameter of the one before
-                found[-1] = found[-1][0], f"{found[-1][1]}, {part.strip()}".removeprefix(", ")
-        elif scheme:
-            found.append((scheme.lower(), said.strip()))
-    return found
 
 
 class Challenged:

@@ -8,7 +8,6 @@ import base64
 from collections.abc import AsyncGenerator, Mapping
 from typing import Protocol
 
-from mailmine.exchange.challenge import Challenged
 from mailmine.exchange.http import Response, Transport
 from mailmine.exchange.oauth import Bearer
 from mailmine.exchange.pace import Clock
@@ -52,6 +51,9 @@ def make_credentials(
         case AuthType.BASIC:
             return Basic(connection.username, secret)
         case AuthType.NTLM | AuthType.NEGOTIATE:
+            # Loaded where it is needed: it takes ten megabytes, with all that it brings along.
+            from mailmine.exchange.challenge import Challenged  # noqa: PLC0415
+
             return Challenged(connection, secret)
         case AuthType.CLIENT_SECRET | AuthType.CLIENT_CERTIFICATE | AuthType.SERVICE_USER:
             return Bearer(connection, secret, transport=transport, clock=clock)

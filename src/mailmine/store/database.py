@@ -25,6 +25,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, InvalidatePoolError, TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from mailmine.store import migrations
 from mailmine.store.errors import (
     Conflict,
     DatabaseUnavailable,
@@ -146,30 +147,25 @@ class Database:
 
         Raises DatabaseUnavailable, also for a database of a newer version.
         """
-        from mailmine.store import migrations  # noqa: PLC0415 - alembic is slow to import
-
         if self.dialect == "postgresql":
             migrations.upgrade_beside_others(self.write)
             return
         with self.write() as tx:
-            migrations.upgrade(tx)
+            if not migrations.is_current(tx):
+                migrations.upgrade(tx)
 
     def is_current(self) -> bool:
         """Tell whether the schema is that of this version. Raises DatabaseUnavailable."""
-        from mailmine.store.migrations import is_current  # noqa: PLC0415 - alembic is slow to import
-
         with self.read() as tx:
-            return is_current(tx)
+            return migrations.is_current(tx)
 
     def is_usable(self) -> bool:
         """Tell whether the schema is that of this version, or of a later one, which began beside this process.
 
         Raises DatabaseUnavailable.
         """
-        from mailmine.store.migrations import is_usable  # noqa: PLC0415 - alembic is slow to import
-
         with self.read() as tx:
-            return is_usable(tx)
+            return migrations.is_usable(tx)
 
     @property
     def place(self) -> str:

@@ -2,6 +2,8 @@
 
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +16,7 @@ import psycopg
 import pytest
 
 from exchange_simulator import Exchange
+from mailmine.store.database import Database
 from tests import postgresql
 from tests.integration.cli.test_commands import (
     DEADLINE,
@@ -159,3 +162,18 @@ def test_a_worker_without_the_key_does_not_begin(
     (tmp_path / "a" / "mailmine-data" / "secret.key").unlink()
     refused = mailmine("worker", "--database", pg_url, folder=tmp_path / "a")
     failed(refused, "MAILMINE_SECRET_KEY", "secret.key")
+
+
+def test_a_worker_loads_what_it_needs(tmp_path: Path) -> None:
+    database = f"sqlite:///{tmp_path / 'mailmine.db'}"
+    Database.open(database).migrate()
+    code = (
+        "import sys, mailmine.cli.worker; from mailmine.store.database import Database;"
+        f"Database.open({database!r}).migrate();"
+        "print({name.partition('.')[0] for name in sys.modules})"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    ).stdout
+    few_need = ("alembic", "apprise", "gssapi", "jinja2", "krb5", "msal", "numpy", "spnego")
+    assert [name for name in few_need if repr(name) in loaded] == []

@@ -7,13 +7,14 @@ from dataclasses import replace
 import pytest
 
 from mailmine.exchange import Limits
-from mailmine.exchange.challenge import Challenged as SignedIn, offered
+from mailmine.exchange.challenge import Challenged as SignedIn
 from mailmine.exchange.credentials import Basic, Headers, make_credentials
 from mailmine.exchange.ews.account import EwsAccount
 from mailmine.exchange.faults import ExchangeError
 from mailmine.exchange.http import Response
 from mailmine.exchange.reader import ChangePage
 from mailmine.exchange.session import Session
+from mailmine.exchange.www_authenticate import offered
 from mailmine.model.ids import FolderId
 from mailmine.model.integration import AuthType
 from tests.unit.exchange.fakes import (

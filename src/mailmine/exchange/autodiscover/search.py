@@ -21,7 +21,6 @@ from mailmine.exchange.autodiscover.forms import (
     meaning,
     question,
 )
-from mailmine.exchange.challenge import offered
 from mailmine.exchange.endpoints import ews_online
 from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope, Where
 from mailmine.exchange.http import (
@@ -33,6 +32,7 @@ from mailmine.exchange.http import (
     refuse_plain_http,
 )
 from mailmine.exchange.session import Session, is_refused
+from mailmine.exchange.www_authenticate import offered
 from mailmine.model.integration import AuthType, Connection
 
 MOST_HOPS: Final = 10

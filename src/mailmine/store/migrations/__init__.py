@@ -12,10 +12,6 @@ from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 from sqlalchemy import Connection, inspect, text
 from structlog import get_logger
 
@@ -29,6 +25,7 @@ PATIENCE = 600.0
 """Seconds in which one revision is tried."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
 """Seconds between two tries, twice as long each time."""
+_HERE = Path(__file__).parent
 
 
 def upgrade_beside_others(write: Callable[[], AbstractContextManager[Connection]]) -> None:
@@ -87,21 +84,27 @@ def upgrade(tx: Connection, to: str = "head") -> None:
 
     Raises DatabaseUnavailable for a database of a newer version, LockedOut.
     """
+    # Loaded where something is to be done: with all revisions it takes ten megabytes of each process.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.util import CommandError  # noqa: PLC0415
+
     _take_turn(tx)
-    config = _config()
+    config = Config()
+    config.set_main_option("script_location", str(_HERE).replace("%", "%%"))
     config.attributes["connection"] = tx
     try:
         command.upgrade(config, to)
     except CommandError as error:
         raise DatabaseUnavailable(
-            f"This database was written by a newer mailmine (its schema is {version(tx)}, that of this version {_head()}). "
+            f"This database was written by a newer mailmine (its schema is {version(tx)}, that of this version {revisions()[-1]}). "
             "Install that version, restore the backup from before it, or name another database."
         ) from error
 
 
 def is_current(tx: Connection) -> bool:
     """Tell whether the schema is that of this version; an empty database has none."""
-    return version(tx) == _head()
+    return version(tx) == revisions()[-1]
 
 
 def is_usable(tx: Connection) -> bool:
@@ -111,7 +114,7 @@ def is_usable(tx: Connection) -> bool:
     not use any more: CONTRIBUTING.md, "Changing the schema".
     """
     found = version(tx)
-    return found is not None and (found == _head() or found not in _known())
+    return found is not None and found not in revisions()[:-1]
 
 
 def version(tx: Connection) -> str | None:
@@ -123,17 +126,6 @@ def version(tx: Connection) -> str | None:
 
 
 @cache
-def _head() -> str | None:
-    return ScriptDirectory.from_config(_config()).get_current_head()
-
-
-@cache
-def _known() -> frozenset[str]:
-    script = ScriptDirectory.from_config(_config())
-    return frozenset(one.revision for one in script.walk_revisions())
-
-
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
-    return config
+def revisions() -> tuple[str, ...]:
+    """Name all revisions, the first one first, by the files that hold them."""
+    return tuple(sorted(one.name.partition("_")[0] for one in _HERE.glob("versions/*_*.py")))
