@@ -389,7 +389,6 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     integrations.set_trouble: lambda tx: integrations.set_trouble(tx, INTEGRATION, None),
     mailboxes.by_id: lambda tx: mailboxes.by_id(tx, MAILBOX),
     mailboxes.begin_claiming: lambda tx: mailboxes.begin_claiming(tx, NOW),
-    mailboxes.candidates: lambda tx: mailboxes.candidates(tx, [MAILBOX]),
     mailboxes.postpone: lambda tx: mailboxes.postpone(tx, [MAILBOX], until=NOW, now=NOW),
     mailboxes.claim: lambda tx: mailboxes.claim(tx, [MAILBOX], owner="a", now=NOW, until=NOW),
     mailboxes.due: lambda tx: mailboxes.due(tx, NOW, limit=1),

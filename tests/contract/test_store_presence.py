@@ -40,7 +40,7 @@ def kill_a_reader(database: Database) -> tuple[MailboxId, datetime]:
 
 def due(database: Database, now: datetime) -> tuple[MailboxId, ...]:
     with database.read() as tx:
-        return mailboxes.due(tx, now, limit=9)
+        return tuple(one.mailbox.id for one in mailboxes.due(tx, now, limit=9))
 
 
 def test_the_next_process_reads_at_once(database: Database) -> None:

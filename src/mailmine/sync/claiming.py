@@ -75,17 +75,18 @@ def claim(
     No integration takes all its room, no Exchange is read by too many, and nothing is asked while it is held.
     """
     turn = Turn(owner=owner, patience=STAYS)
-    if not mailboxes.due(tx, now, limit=1, turn=turn):  # seen without keeping others from claiming
-        return Claims(claimed=(), next_due_at=mailboxes.next_due(tx, turn))
+    next_due_at = mailboxes.next_due(tx, turn)
+    if next_due_at is None or next_due_at > now:  # seen without keeping others from claiming
+        return Claims(claimed=(), next_due_at=next_due_at)
     limits = _Limits(tx, reading.values(), now=now, settings=settings)
     room = settings.rounds - len(reading)
     wanted: dict[MailboxId, _Wanted] = {}
     # The first that are due may be read, as a rule: only where some are held, many are looked at.
     for limit in (room, LOOKED_AT * settings.rounds):
-        ids = mailboxes.due(tx, now, limit=limit, turn=turn, without=limits.full)
-        new = [one for one in ids if one not in reading and one not in wanted]
+        due = mailboxes.due(tx, now, limit=limit, turn=turn, without=limits.full)
+        new = [one for one in due if one.mailbox.id not in reading.keys() | wanted.keys()]
         wanted |= _wanted(tx, new, limits, room - len(wanted), now)
-        if len(wanted) == room or len(ids) < limit:
+        if len(wanted) == room or len(due) < limit:
             break
     leases = mailboxes.claim(tx, wanted, owner=owner, now=now, until=now + settings.lease)
     claimed = tuple(
@@ -116,31 +117,28 @@ class _Wanted:
 
 
 def _wanted(
-    tx: Transaction, ids: Sequence[MailboxId], limits: "_Limits", room: int, now: datetime
+    tx: Transaction, due: Sequence[Candidate], limits: "_Limits", room: int, now: datetime
 ) -> dict[MailboxId, _Wanted]:
     """Choose at most `room` of these, and put off those that are held."""
-    if not ids:
+    if not due:
         return {}
-    found = mailboxes.candidates(tx, ids)
-    limits.learn({one.mailbox.integration_id for one in found.values()})
-    held = _Held(tx, found.keys(), limits.known)
+    limits.learn({one.mailbox.integration_id for one in due})
+    held = _Held(tx, [one.mailbox.id for one in due], limits.known)
     held.end_pauses(tx, now)
     wanted: dict[MailboxId, _Wanted] = {}
-    for mailbox_id in ids:
+    for candidate in due:
         if len(wanted) == room:
             break
-        candidate = found.get(mailbox_id)
-        if candidate is None:
-            continue
-        integration = limits.known.get(candidate.mailbox.integration_id)
+        mailbox = candidate.mailbox
+        integration = limits.known.get(mailbox.integration_id)
         if integration is None or limits.is_full(integration):
             continue
-        until = held.until(candidate.mailbox, integration)
+        until = held.until(mailbox, integration)
         if until is not None and until > now:
-            mailboxes.postpone(tx, (mailbox_id,), until=until, now=now)
+            mailboxes.postpone(tx, (mailbox.id,), until=until, now=now)
             continue
         limits.add(integration)
-        wanted[mailbox_id] = _Wanted(candidate, integration, held.has_strikes(candidate.mailbox))
+        wanted[mailbox.id] = _Wanted(candidate, integration, held.has_strikes(mailbox))
     return wanted
 
 

@@ -53,7 +53,7 @@ log = structlog.get_logger(__name__)
 
 LONGEST_SLEEP = timedelta(seconds=2)
 """What is due may be changed by another process: it is looked up this often, which costs one small query."""
-TOGETHER = timedelta(seconds=0.25)
+TOGETHER = timedelta(seconds=0.5)
 """What is due within this time is claimed at one blow, and rounds that ended are written down with it: a claim costs as much as a poll."""
 IN_ITS_PLACE = timedelta(seconds=0.05)
 """After the end of a round until another that waits is claimed in its place, while others run: they may end as well."""
