@@ -126,6 +126,14 @@ def test_follows_what_changes(filled: Callable[[str], Exchange], version: str) -
 
 
 @pytest.mark.parametrize("version", VERSIONS)
+def test_is_told_that_a_place_is_lost(filled: Callable[[str], Exchange], version: str) -> None:
+    with account(filled(version), BOB) as bob:
+        for changes in (bob.inbox.sync_items, bob.msg_folder_root.sync_hierarchy):
+            with pytest.raises(exchangelib.errors.ErrorInvalidSyncStateData):
+                list(changes(sync_state="AAAA"))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
 def test_impersonates(filled: Callable[[str], Exchange], version: str) -> None:
     exchange = filled(version)
     exchange.revoke("svc@example.com", mailbox=BOB)

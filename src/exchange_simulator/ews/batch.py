@@ -32,7 +32,7 @@ def batch(
     *,
     empty: str = "",
 ) -> str:
-    """Answer each element; `empty` is what the schema wants even where there is nothing to give."""
+    """Answer each element; `empty` is what is wanted even where there is nothing to give."""
     messages: list[str] = []
     stopped = False
     for element in elements:

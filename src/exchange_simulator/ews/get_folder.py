@@ -20,4 +20,4 @@ def get_folder(caller: Caller, request: etree._Element) -> str:
         return f"<m:Folders>{written}</m:Folders>"
 
     wanted = caller.elements(request.find(f"{M}FolderIds"))
-    return batch(caller, "GetFolder", wanted, answer)
+    return batch(caller, "GetFolder", wanted, answer, empty="<m:Folders/>")

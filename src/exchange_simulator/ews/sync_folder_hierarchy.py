@@ -11,6 +11,9 @@ from exchange_simulator.ews.soap import TYPES, EwsError, M
 from exchange_simulator.folder import Folder
 from exchange_simulator.mailbox import Mailbox
 
+NOTHING = "<m:SyncState/><m:IncludesLastFolderInRange>true</m:IncludesLastFolderInRange>"
+"""What an error holds as well (Microsoft's example of one)."""
+
 
 def sync_folder_hierarchy(caller: Caller, request: etree._Element) -> str:
     """Answer with the changes of all folders below the one asked for (by default msgfolderroot).
@@ -52,7 +55,7 @@ def sync_folder_hierarchy(caller: Caller, request: etree._Element) -> str:
             f"<m:Changes>{written}</m:Changes>"
         )
 
-    return batch(caller, "SyncFolderHierarchy", caller.elements(target), answer)
+    return batch(caller, "SyncFolderHierarchy", caller.elements(target), answer, empty=NOTHING)
 
 
 def _changed(root: Folder, since: int | None) -> list[tuple[str, Folder]]:

@@ -13,6 +13,8 @@ from exchange_simulator.folder import Gone, Item
 from exchange_simulator.mailbox import Mailbox
 
 MAX_CHANGES = 512
+NOTHING = "<m:SyncState/><m:IncludesLastItemInRange>true</m:IncludesLastItemInRange>"
+"""What an error holds as well (Microsoft's example of one)."""
 
 
 def sync_folder_items(caller: Caller, request: etree._Element) -> str:
@@ -46,9 +48,8 @@ def sync_folder_items(caller: Caller, request: etree._Element) -> str:
             f"<m:Changes>{written}</m:Changes>"
         )
 
-    return batch(
-        caller, "SyncFolderItems", caller.elements(request.find(f"{M}SyncFolderId")), answer
-    )
+    folder = caller.elements(request.find(f"{M}SyncFolderId"))
+    return batch(caller, "SyncFolderItems", folder, answer, empty=NOTHING)
 
 
 def _limit(request: etree._Element) -> int:
