@@ -6,6 +6,7 @@ They are built for Microsoft's hosts; only on the way to the wire are those name
 import asyncio
 import gc
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -63,6 +64,13 @@ def expected(orders: Mailbox) -> set[str]:
     return {str(message.message_id) for message in orders.messages()}
 
 
+def signed_in(address: str) -> dict[str, str]:
+    form = {"grant_type": "client_credentials", "client_id": APP, "client_secret": SECRET}
+    form["scope"] = "https://graph.microsoft.com/.default"
+    token = requests.post(f"{address}/{TENANT}/oauth2/v2.0/token", data=form, timeout=30).json()
+    return {"Authorization": f"Bearer {token['access_token']}"}
+
+
 @pytest.mark.filterwarnings("ignore")  # its own, on import
 def test_o365_reads_all_folders_messages_and_attachments(microsoft: Mailbox) -> None:
     o365 = pytest.importorskip("O365")
@@ -108,14 +116,71 @@ def test_o365_searches() -> None:
     assert subjects("chairs from:nobody@example.com") == set()
 
 
+@pytest.mark.usefixtures("microsoft")
+@pytest.mark.filterwarnings("ignore")  # its own, on import
+def test_o365_filters() -> None:
+    o365 = pytest.importorskip("O365")
+    account = o365.Account((APP, SECRET), auth_flow_type="credentials", tenant_id=TENANT)
+    assert account.authenticate()
+    mailbox = account.mailbox(resource=ORDERS)
+    query = mailbox.new_query()
+
+    def subjects(wanted: Any) -> set[str]:
+        return {message.subject for message in mailbox.get_messages(limit=None, query=wanted)}
+
+    one, two = query.equals("subject", "Order 1"), query.equals("subject", "Order 2")
+    everything = {message.subject for message in mailbox.get_messages(limit=None)}
+    assert subjects(one | two) == {"Order 1", "Order 2"}
+    assert subjects(query.group(one | two) & query.endswith("subject", "2")) == {"Order 2"}
+    assert subjects(query.negate(query.startswith("subject", "Order"))) == set()
+    assert subjects(query.negate(one)) == everything - {"Order 1"}
+    now, hour = datetime.now(timezone(timedelta(hours=5))), timedelta(hours=1)
+    assert subjects(query.greater_equal("received_date_time", now - hour)) == everything
+    assert subjects(query.greater_equal("received_date_time", now + hour)) == set()
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        ("toRecipients/any(r: r/emailAddress/address eq 'ORDERS@example.com')", 35),
+        ("toRecipients/all(r:r/emailAddress/address ne 'orders@example.com')", 0),
+        ("categories/any(c:c eq 'Red')", 0),
+        ("subject in ('Order 1', 'Order 2', 'order 99')", 2),
+        ("receivedDateTime le 9999-12-31 and not (isRead eq true)", 35),
+        ("contains(subject,'Order') eq false", 0),
+        ("hasAttachments eq true OR subject eq 'Order 1'", 8),
+        ("subject eq 'Order 1' or subject eq 'Order 2' and isRead eq true", 1),
+        ("subjekt eq 'Order 1'", None),
+        ("subject eq 'Order 1' and", None),
+        ("(subject eq 'Order 1'", None),
+        ("subject like 'Order 1'", None),
+        ("(" * 2_000, None),
+    ],
+)
+def test_a_filter_is_read_as_graph_reads_it(
+    mailbox: tuple[str, Mailbox], written: str, found: int | None
+) -> None:
+    address, _ = mailbox
+    url = f"{address}/v1.0/users/{ORDERS}/messages"
+    asked = {"$filter": written, "$count": "true"}
+    answer = requests.get(url, params=asked, headers=signed_in(address), timeout=30)
+    assert answer.json().get("@odata.count") == found
+    assert answer.status_code == (400 if found is None else 200)
+
+
+def test_a_well_known_folder_that_a_mailbox_lacks_is_not_found(
+    mailbox: tuple[str, Mailbox],
+) -> None:
+    address, _ = mailbox
+    url = f"{address}/v1.0/users/{ORDERS}/mailFolders/archive/messages"
+    answer = requests.get(url, headers=signed_in(address), timeout=30)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "ErrorFolderNotFound")
+
+
 def test_folders_come_with_those_below_them(mailbox: tuple[str, Mailbox]) -> None:
     address, _ = mailbox
-    form = {"grant_type": "client_credentials", "client_id": APP, "client_secret": SECRET}
-    form["scope"] = "https://graph.microsoft.com/.default"
-    token = requests.post(f"{address}/{TENANT}/oauth2/v2.0/token", data=form, timeout=30).json()
-    headers = {"Authorization": f"Bearer {token['access_token']}"}
     url = f"{address}/v1.0/users/{ORDERS}/mailFolders?$expand=childFolders&$select=displayName"
-    found = requests.get(url, headers=headers, timeout=30).json()["value"]
+    found = requests.get(url, headers=signed_in(address), timeout=30).json()["value"]
     below = {one["displayName"]: one["childFolders"] for one in found}
     assert [one["displayName"] for one in below["Inbox"]] == ["Work"]
     assert below["Drafts"] == []

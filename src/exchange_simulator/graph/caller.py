@@ -16,6 +16,28 @@ from exchange_simulator.parts import Attached
 
 _CALL = re.compile(r"([\w.]+)\((?:'((?:[^']|'')*)')?\)")
 DELTAS = ("microsoft.graph.delta", "delta()", "microsoft.graph.delta()")
+WELL_KNOWN = frozenset(
+    [
+        "archive",
+        "clutter",
+        "conflicts",
+        "conversationhistory",
+        "deleteditems",
+        "drafts",
+        "inbox",
+        "junkemail",
+        "localfailures",
+        "msgfolderroot",
+        "outbox",
+        "recoverableitemsdeletions",
+        "scheduled",
+        "searchfolders",
+        "sentitems",
+        "serverfailures",
+        "syncissues",
+    ]
+)
+"""Names by which a folder can be asked for, whether or not a mailbox has it (resource type mailFolder)."""
 
 
 @dataclass
@@ -73,6 +95,8 @@ class Caller:
     def folder(self, mailbox: Mailbox, name: str) -> Folder:
         """Find a folder by its id or well-known name. Raises GraphError."""
         found = mailbox.well_known(name.lower())
+        if found is None and name.lower() in WELL_KNOWN:
+            raise GraphError(404, "ErrorFolderNotFound")
         if found is None:
             try:
                 named = ids.read("folder", ids.of_rest(name))

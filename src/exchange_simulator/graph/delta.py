@@ -17,8 +17,8 @@ from exchange_simulator.folder import Folder, Gone, Item
 from exchange_simulator.graph import resources
 from exchange_simulator.graph.caller import Caller
 from exchange_simulator.graph.errors import GraphError
+from exchange_simulator.graph.filters import read_filter
 from exchange_simulator.graph.pages import listed, options
-from exchange_simulator.graph.query import read_filter
 from exchange_simulator.mailbox import Mailbox
 
 PROPERTY = re.compile(r"id eq '((?:String|Integer|Long|Boolean|SystemTime) 0x[0-9a-fA-F]+)'")

@@ -34,6 +34,7 @@ _MESSAGES = {
     "InvalidAuthenticationToken": "Access token has expired or is not yet valid.",
     "ErrorAccessDenied": "Access is denied. Check credentials and try again.",
     "ErrorItemNotFound": "The specified object was not found in the store.",
+    "ErrorFolderNotFound": "The specified folder could not be found in the store.",
     "ErrorInvalidIdMalformed": "Id is malformed.",
     "ErrorInvalidUser": "The requested user is invalid.",
     "MailboxNotEnabledForRESTAPI": "The mailbox is either inactive, soft-deleted, or is hosted on-premise.",
@@ -49,6 +50,12 @@ _MESSAGES = {
 def not_found() -> GraphError:
     """Say that there is no such item or folder."""
     return GraphError(404, "ErrorItemNotFound")
+
+
+def no_property(name: str) -> GraphError:
+    """Say that messages have no such property."""
+    message = f"Could not find a property named '{name}' on type 'microsoft.graph.message'."
+    return GraphError(400, "BadRequest", message)
 
 
 def malformed() -> GraphError:

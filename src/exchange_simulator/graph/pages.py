@@ -8,7 +8,8 @@ import msgspec
 
 from exchange_simulator.graph.caller import Caller
 from exchange_simulator.graph.errors import GraphError
-from exchange_simulator.graph.query import MOST, Test, read_filter, read_search
+from exchange_simulator.graph.filters import Test, read_filter
+from exchange_simulator.graph.query import MOST, read_search
 
 Row = TypeVar("Row")
 

@@ -1,12 +1,13 @@
 """The query of a request to Graph: its system query options, and what they select."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
 from exchange_simulator.graph.errors import GraphError
+from exchange_simulator.graph.filters import Test
 
 MOST = 1000
 DEFAULT_PAGE = 10
@@ -68,35 +69,6 @@ class Query:
         return int(text)
 
 
-Test = Callable[[Callable[[str], Any]], bool]
-
-_COMPARE = re.compile(
-    r"""\s*(?P<field>[\w/]+)\s+(?P<op>eq|ne|gt|ge|lt|le)\s+
-        (?P<value>'(?:[^']|'')*'|true|false|null|[\w:.+-]+)\s*""",
-    re.VERBOSE,
-)
-_CALL = re.compile(
-    r"\s*(?P<op>startswith|endswith|contains)\((?P<field>[\w/]+)\s*,\s*(?P<value>'(?:[^']|'')*')\)\s*"
-)
-
-
-def read_filter(text: str) -> Test:
-    """Read a `$filter`: comparisons and calls, joined by `and`. Raises GraphError for all else."""
-    tests: list[Test] = []
-    rest = text.strip()
-    while True:
-        found = _CALL.match(rest) or _COMPARE.match(rest)
-        if found is None:
-            raise GraphError(400, "BadRequest", f"Invalid filter clause: {text}")
-        tests.append(_test(found["field"], found["op"], _value(found["value"])))
-        rest = rest[found.end() :]
-        if not rest:
-            return lambda get: all(test(get) for test in tests)
-        if not rest.startswith("and "):
-            raise GraphError(400, "BadRequest", f"Invalid filter clause: {text}")
-        rest = rest[4:]
-
-
 _PART = re.compile(r'(?:(?P<field>\w+):)?(?P<value>"[^"]*"|\S+)')
 _SEARCHED: dict[str, tuple[str, ...]] = {
     "": ("from", "subject", "body"),
@@ -148,36 +120,3 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(one)
     elif value is not None:
         yield _plain(str(value))
-
-
-def _value(text: str) -> Any:
-    if text.startswith("'"):
-        return text[1:-1].replace("''", "'")
-    return {"true": True, "false": False, "null": None}.get(text, text)
-
-
-def _test(name: str, op: str, value: Any) -> Test:
-    def test(get: Callable[[str], Any]) -> bool:
-        found = get(name)
-        if op in ("eq", "ne"):
-            if isinstance(found, str) and isinstance(value, str):
-                return (found.lower() == value.lower()) is (op == "eq")
-            return bool(found == value) is (op == "eq")
-        if not isinstance(found, str) or not isinstance(value, str):
-            return False
-        if op in ("startswith", "endswith", "contains"):
-            low, wanted = found.lower(), value.lower()
-            return {
-                "startswith": low.startswith(wanted),
-                "endswith": low.endswith(wanted),
-                "contains": wanted in low,
-            }[op]
-        one, other = _moment(found), _moment(value)
-        return {"gt": one > other, "ge": one >= other, "lt": one < other, "le": one <= other}[op]
-
-    return test
-
-
-def _moment(text: str) -> str:
-    """Make times that are written with and without fractions comparable."""
-    return text.rstrip("Z").partition(".")[0].partition("+")[0]

@@ -10,7 +10,7 @@ import msgspec
 from exchange_simulator import ids
 from exchange_simulator.content import Content
 from exchange_simulator.folder import Folder, Item
-from exchange_simulator.graph.errors import GraphError
+from exchange_simulator.graph.errors import no_property
 from exchange_simulator.graph.query import Query
 from exchange_simulator.headers import Address
 from exchange_simulator.mailbox import Mailbox
@@ -118,11 +118,7 @@ def message(mailbox: Mailbox, item: Item, query: Query, *, extra: bytes = b"") -
         value = changing.get(key) or made.get(key)
         if value is None:
             if name not in SELECTABLE:
-                raise GraphError(
-                    400,
-                    "BadRequest",
-                    f"Could not find a property named '{name}' on type 'microsoft.graph.message'.",
-                )
+                raise no_property(name)
             value = b"null"
         parts.append(b'"' + name.encode() + b'":' + value)
     return b"{" + b",".join(parts) + extra + b"}"

@@ -14,7 +14,7 @@ from exchange_simulator.exchange import Exchange, Failure, Request
 from exchange_simulator.folder import Folder, Item
 from exchange_simulator.graph import delta, resources
 from exchange_simulator.graph.caller import Caller, segments
-from exchange_simulator.graph.errors import GraphError, not_found
+from exchange_simulator.graph.errors import GraphError, no_property, not_found
 from exchange_simulator.graph.pages import collection
 from exchange_simulator.graph.query import Query
 from exchange_simulator.mailbox import Mailbox
@@ -291,6 +291,8 @@ def _of_message(mailbox: Mailbox, item: Item, name: str) -> Any:
     if name in quick:
         return quick[name]
     property_, *more = name.split("/")
+    if property_ not in resources.SELECTABLE:
+        raise no_property(property_)
     raw = resources.made_of(mailbox, item).get(property_)
     value = msgspec.json.decode(raw) if raw is not None else None
     for step in more:
