@@ -181,6 +181,36 @@ def test_lists_leave_out_or_refuse_what_only_get_item_tells(bob: Mailbox, client
     assert synced.all(".//t:Body") == []
 
 
+@pytest.mark.parametrize(
+    ("restriction", "code"),
+    [
+        ("<t:And/>", "ErrorSchemaValidation"),
+        ('<t:Exists><t:FieldURI FieldURI="item:Subject"/></t:Exists>', "NoError"),
+        ("<t:Exists/>", "ErrorSchemaValidation"),
+        (
+            '<t:IsEqualTo><t:FieldURI FieldURI="item:Size"/></t:IsEqualTo>',
+            "ErrorSchemaValidation",
+        ),
+        (
+            (
+                '<t:IsEqualTo><t:FieldURI FieldURI="item:Size"/><t:FieldURIOrConstant>'
+                '<t:Constant Value="large"/></t:FieldURIOrConstant></t:IsEqualTo>'
+            ),
+            "ErrorInvalidValueForProperty",
+        ),
+    ],
+)
+def test_a_restriction_that_makes_no_sense_is_refused(
+    bob: Mailbox, client: Client, restriction: str, code: str
+) -> None:
+    bob.deliver(mail())
+    found = client.ask(
+        f'<m:FindItem Traversal="Shallow">{shape()}<m:Restriction>{restriction}</m:Restriction>'
+        '<m:ParentFolderIds><t:DistinguishedFolderId Id="inbox"/></m:ParentFolderIds></m:FindItem>'
+    )
+    assert found.codes == [code]
+
+
 REPORT = (
     b"From: postmaster@example.com\r\nSubject: Undeliverable\r\nMIME-Version: 1.0\r\n"
     b"Content-Type: multipart/report; report-type=delivery-status; boundary=r\r\n\r\n"

@@ -8,7 +8,7 @@ from lxml import etree
 
 from exchange_simulator.ews.extended import folder_value, item_value
 from exchange_simulator.ews.shapes import extended_field
-from exchange_simulator.ews.soap import EwsError, T
+from exchange_simulator.ews.soap import EwsError, SoapFaultError, T
 from exchange_simulator.folder import Folder, Item
 from exchange_simulator.mailbox import Mailbox
 
@@ -77,6 +77,8 @@ def _first(element: etree._Element | None) -> etree._Element | None:
 def _holds(expression: etree._Element, get: Get) -> bool:
     name = etree.QName(expression).localname
     parts = list(expression)
+    if len(parts) < (1 if name in ("And", "Or", "Not", "Exists") else 2):
+        raise SoapFaultError("ErrorSchemaValidation")
     match name:
         case "And":
             return all(_holds(part, get) for part in parts)
@@ -115,7 +117,7 @@ def _compare(name: str, value: Value, other: etree._Element, get: Get) -> bool:
     elif isinstance(value, bool) and isinstance(wanted, str):
         wanted = wanted.lower() in ("true", "1")
     elif isinstance(value, int) and isinstance(wanted, str):
-        wanted = int(wanted)
+        wanted = _number(wanted)
     if value is None:
         return name == "IsNotEqualTo"
     one, other_one = _key(value), _key(wanted)
@@ -128,6 +130,13 @@ def _instant(text: str) -> datetime:
     except ValueError as error:
         raise EwsError("ErrorInvalidValueForProperty") from error
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def _number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise EwsError("ErrorInvalidValueForProperty") from error
 
 
 def _of_folder(folder: Folder, path: etree._Element) -> Value:
