@@ -177,6 +177,40 @@ def test_a_well_known_folder_that_a_mailbox_lacks_is_not_found(
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "ErrorFolderNotFound")
 
 
+def test_a_batch_that_makes_no_sense_is_refused(mailbox: tuple[str, Mailbox]) -> None:
+    address, _ = mailbox
+    headers = signed_in(address)
+    senseless: list[Any] = [
+        [],
+        {"requests": ["GET /me"]},
+        {"requests": [{"method": "GET", "url": "/me"}]},
+    ]
+    for asked in senseless:
+        answer = requests.post(f"{address}/v1.0/$batch", json=asked, headers=headers, timeout=30)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "BadRequest")
+
+
+def test_ids_are_translated_into_each_other(mailbox: tuple[str, Mailbox]) -> None:
+    address, orders = mailbox
+    headers = signed_in(address)
+    # Microsoft's SDK for Python writes the names of headers in small letters.
+    prefer = {"prefer": 'IdType="ImmutableId"'}
+    url = f"/users/{ORDERS}/messages?$top=1&$select=id"
+    sent: Any = {"requests": [{"id": "1", "method": "GET", "url": url, "headers": prefer}]}
+    answer = requests.post(f"{address}/v1.0/$batch", json=sent, headers=headers, timeout=30)
+    (immutable,) = (one["id"] for one in answer.json()["responses"][0]["body"]["value"])
+
+    def translated(id_: str, target: str) -> str:
+        url = f"{address}/v1.0/users/{ORDERS}/translateExchangeIds"
+        asked = {"inputIds": [id_], "targetIdType": target}
+        (found,) = requests.post(url, json=asked, headers=headers, timeout=30).json()["value"]
+        return str(found["targetId"])
+
+    assert translated(immutable, "ewsId") in {message.id for message in orders.messages()}
+    assert translated(translated(immutable, "ewsId"), "restImmutableEntryId") == immutable
+    assert translated(immutable, "restId") != immutable
+
+
 def test_folders_come_with_those_below_them(mailbox: tuple[str, Mailbox]) -> None:
     address, _ = mailbox
     url = f"{address}/v1.0/users/{ORDERS}/mailFolders?$expand=childFolders&$select=displayName"

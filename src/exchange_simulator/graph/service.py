@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
+from multidict import CIMultiDict
 
 from exchange_simulator import ids
 from exchange_simulator.entra import identity_of
@@ -33,6 +34,28 @@ class Answer(NamedTuple):
     headers: dict[str, str]
     failure: Failure | None = None
     """Something that the transport must do: another status, or a closed connection."""
+
+
+class _Step(msgspec.Struct, rename="camel"):
+    """One request of a batch."""
+
+    id: str
+    method: str
+    url: str
+    headers: dict[str, str] | None = None
+    body: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
+    depends_on: list[str] | None = None
+
+
+class _Batch(msgspec.Struct):
+    requests: list[_Step]
+
+
+class _Translated(msgspec.Struct, rename="camel"):
+    """What is asked of translateExchangeIds."""
+
+    input_ids: list[str] = msgspec.field(default_factory=list)
+    target_id_type: str = ""
 
 
 def answer(
@@ -336,18 +359,23 @@ def _message(caller: Caller, mailbox: Mailbox, item: Item, rest: list[str]) -> A
 
 def _translated(caller: Caller, mailbox: Mailbox) -> bytes:
     """Translate ids between their kinds (translateExchangeIds)."""
-    asked = msgspec.json.decode(caller.body or b"{}")
-    wanted = asked.get("inputIds", [])
+    try:
+        asked = msgspec.json.decode(caller.body or b"{}", type=_Translated)
+    except msgspec.MsgspecError as error:
+        raise GraphError(400, "BadRequest", "The ids cannot be read.") from error
+    wanted = asked.input_ids
     if len(wanted) > MOST_IDS:
         raise GraphError(400, "BadRequest", f"At most {MOST_IDS} ids at a time.")
-    is_immutable = "immutable" in str(asked.get("targetIdType", "")).lower()
+    target_type = asked.target_id_type.lower()
     rows = []
     for text in wanted:
         try:
-            item = caller.message(mailbox, ids.rest(str(text)))
+            item = caller.message(mailbox, ids.rest(text))
         except GraphError:
             continue
-        target = resources.message_id(mailbox, item, is_immutable=is_immutable)
+        target = resources.message_id(mailbox, item, is_immutable="immutable" in target_type)
+        if target_type == "ewsid":
+            target = ids.of_rest(target)
         rows.append({"sourceId": text, "targetId": target})
     return msgspec.json.encode({"value": rows})
 
@@ -355,32 +383,32 @@ def _translated(caller: Caller, mailbox: Mailbox) -> bytes:
 def _batch(caller: Caller) -> Answer:
     """Answer up to 20 requests; each for itself, so that one may be throttled and the others not."""
     try:
-        asked = msgspec.json.decode(caller.body)["requests"]
-    except (msgspec.DecodeError, KeyError, TypeError) as error:
+        asked = msgspec.json.decode(caller.body, type=_Batch).requests
+    except msgspec.MsgspecError as error:
         raise GraphError(400, "BadRequest", "Invalid batch payload format.") from error
     if len(asked) > MOST_IN_BATCH:
         message = f"Number of batch request steps exceeds the maximum value of {MOST_IN_BATCH}."
         raise GraphError(400, "MaximumValueExceeded", message)
+    authorization = caller.headers.get("Authorization", "")
     failed: set[str] = set()
     answers: list[dict[str, Any]] = []
     for one in asked:
-        given = {"Prefer": "", **dict(one.get("headers") or {})}
-        if failed.intersection(one.get("dependsOn") or ()):
-            failed.add(one["id"])
-            answers.append({"id": one["id"], "status": 424, "headers": {}, "body": {}})
+        if failed.intersection(one.depends_on or ()):
+            failed.add(one.id)
+            answers.append({"id": one.id, "status": 424, "headers": {}, "body": {}})
             continue
         found = answer(
             caller.exchange,
-            method=str(one.get("method", "GET")).upper(),
-            url=caller.base + "/" + str(one["url"]).lstrip("/"),
-            headers={"Authorization": caller.headers.get("Authorization", ""), **given},
-            body=msgspec.json.encode(one.get("body")) if one.get("body") is not None else b"",
+            method=one.method.upper(),
+            url=caller.base + "/" + one.url.lstrip("/"),
+            headers=CIMultiDict({"Authorization": authorization} | (one.headers or {})),
+            body=bytes(one.body),
         )
         if found.status >= HTTPStatus.BAD_REQUEST:
-            failed.add(one["id"])
+            failed.add(one.id)
         answers.append(
             {
-                "id": one["id"],
+                "id": one.id,
                 "status": found.status,
                 "headers": found.headers,
                 "body": _body_of(found),
