@@ -260,6 +260,30 @@ async def test_whatever_is_no_json_is_said_to_make_no_sense(body: bytes) -> None
     assert raised.value.fault.code == Code.MALFORMED_ANSWER
 
 
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (
+            b'\xef\xbb\xbf{"error":{"code":"SyncStateNotFound","message":"Gone"}}',
+            "SyncStateNotFound",
+        ),
+        (b'{"error":{"code":"SyncStateNotFound","message":"d\xe9j\xe0"}}', "SyncStateNotFound"),
+        (b'{"error":{"code":"d\xe9j\xe0"}}', "d\ufffdj\ufffd"),
+        (b'{"error":{"code":null}}', "http_400"),
+        (b'{"error":"invalid_grant"}', "http_400"),
+        (b'{"error":' * 100_000, "http_400"),
+    ],
+    ids=["mark", "latin", "latin code", "null", "text", "endless"],
+)
+async def test_an_error_with_a_mark_or_with_bytes_that_are_none_of_its_letters_is_read(
+    body: bytes, code: str
+) -> None:
+    reader, _ = reading(lambda _: Said(body, status=400))
+    with pytest.raises(ExchangeError) as raised:
+        await reader.newest(INBOX, since=datetime(2024, 1, 1, tzinfo=UTC), limit=10)
+    assert raised.value.fault.code == code
+
+
 async def test_numbers_may_be_written_as_texts_or_with_a_point() -> None:
     def answer(path: str) -> Any:
         if path.partition("?")[0].endswith("/messages"):

@@ -239,8 +239,8 @@ class Client:
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             return "TooManyRequests"
         try:
-            code = _error.decode(body).error.code
-        except msgspec.MsgspecError:
+            code = self.decoded(_error, body).error.code
+        except ExchangeError:
             code = ""
         return code[:LONGEST_CODE] or f"http_{status}"
 
