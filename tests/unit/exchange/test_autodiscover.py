@@ -288,6 +288,8 @@ async def test_an_application_asks_exchange_online_without_signing_in() -> None:
     assert [one.method for one in internet.asked] == ["GET"]
     unknown = Internet({place: Said(404)}, open_to_all=frozenset({place}))
     assert "(404)" in (await fault_when(unknown, connection)).message
+    endless = Internet({place: Said(body="[" * 20_000)}, open_to_all=frozenset({place}))
+    assert (await fault_when(endless, connection)).code == Code.AUTODISCOVER_FAILED
 
 
 async def test_where_one_mailbox_was_found_the_next_is_asked_for_first() -> None:

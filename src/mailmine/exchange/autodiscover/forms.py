@@ -174,7 +174,7 @@ def _soap_meaning(root: Element) -> Meaning:
 def _json_meaning(body: bytes) -> Meaning:
     try:
         said = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return NOT_AUTODISCOVER
     if not isinstance(said, dict):
         return NOT_AUTODISCOVER
