@@ -22,6 +22,8 @@ MAIL_CLASSES: Final = ("ipm.note", "ipm.schedule.meeting", "ipm.post", "report")
 
 _NO_TIME_BEFORE: Final = 1602
 """Exchange's zero is 1601, .NET's is 1: neither is a time."""
+_DIGITS: Final = 18
+"""Of any count or size; a larger number fits into no database."""
 _MESSAGE_ID: Final = re.compile(r"<[^<>\s]+>")
 _NO_CHARSETS: Final = {"unicode-escape", "raw-unicode-escape", "idna", "punycode", "undefined"}
 """Codecs of Python that no mail means, some of them slow on purpose-made input."""
@@ -88,6 +90,14 @@ def read_time(text: str | None) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return time if time.year >= _NO_TIME_BEFORE else None
+
+
+def read_number(said: str | int | None) -> int | None:
+    """Read a count or a size; None for what is none."""
+    if isinstance(said, str):
+        text = said.strip()
+        said = int(text) if text.isdecimal() and len(text) <= _DIGITS else None
+    return said if said is not None and 0 <= said < 10**_DIGITS else None
 
 
 def read_message_ids(text: str | None) -> tuple[MessageId, ...]:

@@ -303,6 +303,32 @@ async def test_numbers_may_be_written_as_texts_or_with_a_point() -> None:
     assert (folder.path, folder.total) == (("null",), 7)
 
 
+@pytest.mark.parametrize("number", [10**30, 2**63, -1])
+async def test_a_number_that_nothing_has_is_none(number: int) -> None:
+    def answer(path: str) -> Any:
+        if "/attachments" in path:
+            return {"value": [{"id": "a", "name": "a.pdf", "size": number}]}
+        if "/mailFolders/delta" in path:
+            folder = {"id": "in", "displayName": "Inbox", "totalItemCount": number}
+            return {"value": [folder], "@odata.deltaLink": f"{USER}/mailFolders/delta?t=1"}
+        size = {"id": "Integer 0xe08", "value": str(number)}
+        return delta(message("A", hasAttachments=True, singleValueExtendedProperties=[size]))
+
+    reader, _ = reading(answer)
+    (folder,) = (await reader.folders()).folders
+    assert folder.total == 0
+    page = await reader.changes(INBOX, None, limit=10)
+    assert isinstance(page, ChangePage)
+    item = page.changes[0].item
+    assert item is not None
+    assert (item.metadata.size, item.email.attachments[0].size) == (None, 0)
+
+
+async def test_a_size_of_thousands_of_digits_stops_nothing() -> None:
+    size = {"id": "Integer 0xe08", "value": "9" * 5000}
+    assert (await item_of(singleValueExtendedProperties=[size])).metadata.size is None
+
+
 async def test_a_message_modified_last_that_does_not_say_where_it_lies_may_lie_anywhere() -> None:
     time = None
 

@@ -6,12 +6,11 @@ from typing import Final
 from mailmine.exchange.ews.operations import HIDDEN, LAST_CHANGE
 from mailmine.exchange.ews.xml import Element, T, flag
 from mailmine.exchange.folders import ListedFolder
+from mailmine.exchange.items import read_number
 from mailmine.model.ids import FolderId
 
 MAIL_CLASSES: Final = ("ipf.note", "ipf.imap")
 """The second is left on folders that came with a PST of an IMAP account; they hold mail like any other."""
-_TOO_LONG: Final = 19
-"""Digits that no count of items has."""
 
 
 def read_folder(element: Element, *, is_search: bool = False) -> ListedFolder | None:
@@ -30,7 +29,7 @@ def read_folder(element: Element, *, is_search: bool = False) -> ListedFolder | 
         id=FolderId(id_.get("Id", "")),
         parent=FolderId(parent.get("Id", "")) if parent is not None else None,
         name=element.findtext(f"{T}DisplayName") or "",
-        total=int(total) if total.isdecimal() and len(total) < _TOO_LONG else 0,
+        total=read_number(total) or 0,
         last_change=f"{last_change} {total}" if last_change else None,
         is_mail=_is_mail(element),
         is_hidden=flag(extended.get(int(HIDDEN, 16))) is True,

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from mailmine.exchange.ews.xml import Element, T, flag
-from mailmine.exchange.items import make_item, person, read_message_ids, read_time
+from mailmine.exchange.items import make_item, person, read_message_ids, read_number, read_time
 from mailmine.exchange.reader import Item, ItemSkipped
 from mailmine.model.email import Address, Attachment, AttachmentKind
 from mailmine.model.ids import AttachmentId, ItemId, MessageId
@@ -39,8 +39,7 @@ def _flag(element: Element) -> bool:
 
 
 def _number(element: Element) -> int | None:
-    text = (element.text or "").strip()
-    return int(text) if text.isdecimal() and len(text) < 19 else None  # noqa: PLR2004
+    return read_number(element.text)
 
 
 def _time(element: Element) -> datetime | None:

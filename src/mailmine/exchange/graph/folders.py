@@ -13,6 +13,7 @@ from mailmine.exchange.faults import ExchangeError
 from mailmine.exchange.folders import WELL_KNOWN, ListedFolder, make_tree
 from mailmine.exchange.graph import codes
 from mailmine.exchange.graph.client import Client
+from mailmine.exchange.items import read_number
 from mailmine.exchange.reader import FolderTree
 from mailmine.model.ids import FolderId
 
@@ -195,7 +196,7 @@ class Folders:
                 id=FolderId(folder.id),
                 parent=FolderId(folder.parent_folder_id) if folder.parent_folder_id else None,
                 name=folder.display_name or "",
-                total=folder.total_item_count or 0,
+                total=read_number(folder.total_item_count) or 0,
                 last_change=self._hint(folder) if self._has_delta else None,
                 is_hidden=bool(folder.is_hidden),
             )

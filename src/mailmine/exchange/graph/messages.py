@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
-from mailmine.exchange.items import make_item, person, read_message_ids, read_time
+from mailmine.exchange.items import make_item, person, read_message_ids, read_number, read_time
 from mailmine.exchange.reader import Item, ItemSkipped
 from mailmine.model.email import Address, Attachment, AttachmentKind
 from mailmine.model.ids import AttachmentId, ItemId, MessageId
@@ -146,7 +146,6 @@ def may_have_attachments(message: Message) -> bool:
 def read_message(message: Message, attachments: tuple[Attachment, ...]) -> Item | ItemSkipped:
     """Make an item of a message."""
     extended = {_tag(one.id): one.value for one in message.extended or ()}
-    size = extended.get(_SIZE) or ""
     raw: dict[str, Any] = {
         "item_class": extended.get(_CLASS),
         "subject": _clean(message.subject),
@@ -166,7 +165,7 @@ def read_message(message: Message, attachments: tuple[Attachment, ...]) -> Item 
         "body": _body(message.body),
         "attachments": attachments,
         "received_at": read_time(message.received_date_time),
-        "size": int(size) if size.isdecimal() else None,
+        "size": read_number(extended.get(_SIZE)),
         "is_read": message.is_read,
         "is_draft": message.is_draft,
         "importance": (message.importance or "").capitalize() or None,
@@ -191,7 +190,7 @@ def read_attachment(attached: Attached) -> Attachment:
     return Attachment(
         name=_clean(attached.name),
         content_type=content_type or "application/octet-stream",
-        size=attached.size or 0,
+        size=read_number(attached.size) or 0,
         kind=kind,
         is_inline=bool(attached.is_inline),
         content_id=(attached.content_id or "").strip("<> ") or None,
