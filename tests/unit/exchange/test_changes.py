@@ -98,6 +98,21 @@ async def test_true_and_false_are_read_however_xml_may_write_them(
     assert page.changes[0].is_read is is_last
 
 
+async def test_a_code_is_read_with_white_space_around_it() -> None:
+    def spaced(said: str) -> str:
+        return said.replace("<m:ResponseCode>", "<m:ResponseCode>\n  ").replace(
+            "</m:ResponseCode>", "\n</m:ResponseCode>"
+        )
+
+    on = reading(lambda _: spaced(changes(created("A"))))
+    assert isinstance(await on.reader.changes(INBOX, None, limit=10), ChangePage)
+    lost = spaced(
+        answers("SyncFolderItems", failed("SyncFolderItems", "ErrorInvalidSyncStateData"))
+    )
+    on = reading(lambda _: lost)
+    assert isinstance(await on.reader.changes(INBOX, Cursor("1"), limit=10), CursorLost)
+
+
 async def test_where_the_end_is_not_told_it_is_where_nothing_more_comes() -> None:
     untold = "<m:IncludesLastItemInRange>true</m:IncludesLastItemInRange>"
     pages = [changes(created("A"), state="1"), changes(state="2")]

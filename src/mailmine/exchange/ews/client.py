@@ -229,7 +229,7 @@ class Client:
 
     def _fault_of(self, message: Element, response: Response) -> Fault | None:
         """Read the fault of a ResponseMessage, and the true one inside where it wraps another."""
-        code = message.findtext(f"{M}ResponseCode") or NO_ERROR
+        code = (message.findtext(f"{M}ResponseCode") or "").strip() or NO_ERROR
         if code == NO_ERROR and message.get("ResponseClass") != "Error":
             return None
         inner = _value(message, "InnerErrorResponseCode")
