@@ -185,6 +185,18 @@ def test_filters_sorts_and_fetches_in_batches(filled: Callable[[str], Exchange])
         assert orders.all().order_by("-subject")[0].subject == "Order 29"
 
 
+def test_is_told_at_once_what_is_not_simulated(filled: Callable[[str], Exchange]) -> None:
+    exchange = filled("Exchange2016")
+    with account(exchange, BOB) as bob:
+        assert bob.inbox.total_count == 1
+        before = len(exchange.requests)
+        with pytest.raises(exchangelib.errors.ErrorInvalidOperation, match="QueryString is not"):
+            list(bob.inbox.filter("subject:hello"))
+        with pytest.raises(exchangelib.errors.ErrorInvalidOperation, match="CreateItem is not"):
+            exchangelib.Message(folder=bob.inbox, subject="x").save()
+        assert len(exchange.requests) == before + 2
+
+
 def test_resolves_names(filled: Callable[[str], Exchange]) -> None:
     with account(filled("Exchange2016"), BOB) as bob:
         assert bob.inbox.total_count == 1

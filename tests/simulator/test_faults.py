@@ -129,7 +129,7 @@ def test_what_is_no_request_is_refused(client: Client) -> None:
 
 def test_an_operation_that_is_not_simulated_is_a_fault(client: Client) -> None:
     refused = client.ask("<m:GetRoomLists/>")
-    assert (refused.status, refused.codes) == (500, ["ErrorInvalidRequest"])
+    assert (refused.status, refused.codes) == (500, ["ErrorInvalidOperation"])
 
 
 def test_answers_say_what_they_are(client: Client) -> None:
@@ -158,7 +158,7 @@ def test_views_that_are_not_simulated_are_refused(client: Client) -> None:
         f'<m:FindItem Traversal="Shallow">{shape()}<m:ParentFolderIds><t:DistinguishedFolderId Id="inbox"/>'
         "</m:ParentFolderIds><m:QueryString>subject:x</m:QueryString></m:FindItem>"
     )
-    assert (refused.status, refused.codes) == (500, ["ErrorInvalidRequest"])
+    assert (refused.status, refused.codes) == (500, ["ErrorInvalidOperation"])
 
 
 def test_there_is_no_archive(client: Client) -> None:
@@ -178,7 +178,7 @@ def test_the_log_tells_what_was_asked_and_what_came_of_it(
     assert told == [
         ("SyncFolderItems", bob.address, "NoError"),
         ("GetItem", None, "ErrorInvalidIdMalformed"),
-        ("GetRoomLists", None, "ErrorInvalidRequest"),
+        ("GetRoomLists", None, "ErrorInvalidOperation"),
     ]
     assert exchange.requests[0].account == bob.address
     assert (len(exchange.requests), exchange.requests.count(mailbox=bob.address)) == (3, 1)

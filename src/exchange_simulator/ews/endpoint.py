@@ -88,7 +88,7 @@ def answer(exchange: Exchange, account: Account, body: bytes, *, session: str = 
                 raise SoapFaultError(failure.code, values=values)
             perform = OPERATIONS.get(operation)
             if perform is None:
-                raise SoapFaultError("ErrorInvalidRequest", f"{operation} is not simulated.")
+                raise SoapFaultError("ErrorInvalidOperation", f"{operation} is not simulated.")
             done = perform(caller, request)
             if isinstance(done, Stream):
                 return Answer(200, b"", stream=done)

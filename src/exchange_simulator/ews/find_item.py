@@ -44,7 +44,7 @@ def find_item(caller: Caller, request: etree._Element) -> str:
 def _check_views(request: etree._Element) -> None:
     for name in ("GroupBy", "DistinguishedGroupBy", "QueryString", "FractionalPageItemView"):
         if request.find(f"{M}{name}") is not None:
-            raise SoapFaultError("ErrorInvalidRequest", f"{name} is not simulated.")
+            raise SoapFaultError("ErrorInvalidOperation", f"{name} is not simulated.")
 
 
 def _check(shape: Shape) -> None:

@@ -21,7 +21,7 @@ def subscribe(caller: Caller, request: etree._Element) -> str:
     if kind == "StreamingSubscriptionRequest" and caller.claimed in BEFORE_SP1:
         raise SoapFaultError("ErrorSchemaValidation")
     if asked is None or kind not in kinds:
-        raise SoapFaultError("ErrorInvalidRequest", f"{kind} is not simulated.")
+        raise SoapFaultError("ErrorInvalidOperation", f"{kind} is not simulated.")
     wanted = [
         KINDS_OF_EVENTS.get((element.text or "").strip())
         for element in asked.iterfind(f"{T}EventTypes/{T}EventType")
