@@ -7,6 +7,8 @@ import asyncio
 import gc
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
+from email import message_from_bytes, policy
+from email.message import EmailMessage
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -209,6 +211,40 @@ def test_ids_are_translated_into_each_other(mailbox: tuple[str, Mailbox]) -> Non
     assert translated(immutable, "ewsId") in {message.id for message in orders.messages()}
     assert translated(translated(immutable, "ewsId"), "restImmutableEntryId") == immutable
     assert translated(immutable, "restId") != immutable
+
+
+@pytest.mark.parametrize("of_all", [True, False])
+def test_a_message_within_another_comes_where_it_is_expanded(
+    mailbox: tuple[str, Mailbox],
+    of_all: bool,  # noqa: FBT001
+) -> None:
+    address, orders = mailbox
+    outer = EmailMessage()
+    outer["Subject"] = "Forwarded"
+    outer.add_attachment(message_from_bytes(eml(7, attachment=b"%PDF"), policy=policy.default))
+    orders.deliver(outer.as_bytes(), "Forwarded")
+    headers = signed_in(address)
+
+    def get(path: str) -> Any:
+        url = f"{address}/v1.0/users/{ORDERS}/messages{path}"
+        return requests.get(url, headers=headers, timeout=30).json()
+
+    (found,) = get("?$filter=subject eq 'Forwarded'&$select=id")["value"]
+    (plain,) = get(f"/{found['id']}/attachments")["value"]
+    assert "item" not in plain
+    expand = "?$expand=microsoft.graph.itemattachment/item($expand=attachments)"
+    if of_all:
+        (expanded,) = get(f"/{found['id']}/attachments{expand}")["value"]
+    else:
+        expanded = get(f"/{found['id']}/attachments/{plain['id']}/{expand}")
+    inner = expanded["item"]
+    assert inner["@odata.type"] == "#microsoft.graph.message"
+    assert (inner["subject"], inner["internetMessageId"]) == ("Order 7", "<7@example.com>")
+    assert inner["body"]["content"].strip() == "Please send 7 chairs."
+    (pdf,) = inner["attachments"]
+    assert (pdf["name"], pdf["contentBytes"]) == ("a.pdf", "JVBERg==")
+    beyond = get(f"/{found['id']}/attachments/{pdf['id']}")
+    assert beyond["error"]["code"] == "ErrorItemNotFound"
 
 
 def test_folders_come_with_those_below_them(mailbox: tuple[str, Mailbox]) -> None:

@@ -132,8 +132,8 @@ class Caller:
         except ids.BadIdError as error:
             raise malformed() from error
         attached = mailbox.content(item).attachments
-        (place,) = named.places
-        if named.number != item.serial or place >= len(attached):
+        place, *deeper = named.places
+        if named.number != item.serial or place >= len(attached) or deeper:
             raise not_found()
         return place, attached[place]
 

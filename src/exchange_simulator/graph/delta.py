@@ -176,7 +176,9 @@ def attachments(mailbox: Mailbox, item: Item, options_: str = "") -> Iterable[by
     """Write the attachments of a message; their contents unless something else is selected."""
     with_content = "$select" not in options_ or "contentBytes" in options_
     for place, attached in enumerate(mailbox.content(item).attachments):
-        yield resources.attachment(mailbox, item, place, attached, with_content=with_content)
+        yield resources.attachment(
+            mailbox, item, (place,), attached, with_content=with_content, expand=options_
+        )
 
 
 def extended(mailbox: Mailbox, item: Item, expand: str) -> bytes:

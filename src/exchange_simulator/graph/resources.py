@@ -1,6 +1,7 @@
 """Messages, folders and attachments as Graph writes them. What a mail says is made once and kept on disk."""
 
 import base64
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -68,6 +69,7 @@ FOLDER: Final = (
     "isHidden",
 )
 
+_EXPANDED: Final = re.compile(r"microsoft\.graph\.itemattachment/item", re.IGNORECASE)
 _encode = msgspec.json.encode
 Made = dict[str, bytes]
 """Name of a property to its JSON."""
@@ -234,13 +236,19 @@ def is_mail(found: Folder) -> bool:
 
 
 def attachment(
-    mailbox: Mailbox, item: Item, place: int, attached: Attached, *, with_content: bool
+    mailbox: Mailbox,
+    item: Item,
+    places: tuple[int, ...],
+    attached: Attached,
+    *,
+    with_content: bool,
+    expand: str = "",
 ) -> bytes:
-    """Write an attachment; the content of a small file only if wanted."""
+    """Write an attachment; the content of a small file only if wanted, a message within only where it is expanded."""
     shown: dict[str, Any] = {
         "@odata.type": f"#microsoft.graph.{'item' if attached.is_item else 'file'}Attachment",
         "@odata.mediaContentType": attached.content_type,
-        "id": ids.rest(ids.attachment_id(mailbox.guid, item.serial, (place,))),
+        "id": ids.rest(ids.attachment_id(mailbox.guid, item.serial, places)),
         "lastModifiedDateTime": moment(item.created_at),
         "name": attached.name,
         "contentType": None if attached.is_item else attached.content_type,
@@ -252,4 +260,30 @@ def attachment(
         shown["contentLocation"] = attached.content_location
         if with_content and attached.data.length <= SMALL:
             shown["contentBytes"] = base64.b64encode(mailbox.data(attached.data)).decode()
+    elif (found := _EXPANDED.search(expand)) is not None:
+        shown["item"] = _within(mailbox, item, places, attached, expand[found.end() :])
     return _encode(shown)
+
+
+def _within(
+    mailbox: Mailbox, item: Item, places: tuple[int, ...], attached: Attached, expand: str
+) -> dict[str, Any]:
+    """Tell what a message says that is attached to another: it has no id and lies in no folder."""
+    content = mailbox.parse(mailbox.data(attached.data))
+    says = _says(content)
+    shown: dict[str, Any] = {
+        "@odata.type": TYPES.get(content.item_class, "#microsoft.graph.message"),
+        "id": "",
+        "createdDateTime": moment(item.created_at),
+        "lastModifiedDateTime": moment(item.created_at),
+        "receivedDateTime": says["sentDateTime"] or moment(item.received_at),
+        "isRead": True,
+        "isDraft": False,
+    }
+    shown |= {name: says[name] for name in USUAL if name in says}
+    if "attachments" in expand.lower():
+        shown["attachments"] = [
+            msgspec.Raw(attachment(mailbox, item, (*places, place), inner, with_content=True))
+            for place, inner in enumerate(content.attachments)
+        ]
+    return shown

@@ -336,9 +336,11 @@ def _message(caller: Caller, mailbox: Mailbox, item: Item, rest: list[str]) -> A
             with_content = select is None or "contentBytes" in select
             attached = list(enumerate(mailbox.content(item).attachments))
 
+            expand = caller.query.get("expand") or ""
+
             def write(row: tuple[int, Any]) -> bytes:
                 return resources.attachment(
-                    mailbox, item, row[0], row[1], with_content=with_content
+                    mailbox, item, (row[0],), row[1], with_content=with_content, expand=expand
                 )
 
             page = collection(caller, context, attached, write, get=lambda _row, _name: None)
@@ -352,7 +354,10 @@ def _message(caller: Caller, mailbox: Mailbox, item: Item, rest: list[str]) -> A
                     kind = "application/octet-stream"
                 return Answer(200, mailbox.data(one.data), {"Content-Type": kind})
             if not more:
-                written = resources.attachment(mailbox, item, place, one, with_content=True)
+                expand = caller.query.get("expand") or ""
+                written = resources.attachment(
+                    mailbox, item, (place,), one, with_content=True, expand=expand
+                )
                 return _json(written)
     raise GraphError(400, "BadRequest", f"Resource not found for the segment '{rest[-1]}'.")
 
