@@ -116,6 +116,12 @@ def test_o365_searches() -> None:
     assert subjects("subject:chairs") == set()
     assert subjects("hairs") == set()
     assert subjects("chairs from:nobody@example.com") == set()
+    assert subjects("chairs AND subject:34") == {"Order 34"}
+    assert subjects("subject:34 OR chairs subject:33") == {"Order 34", "Order 33"}
+    assert subjects("chairs NOT subject:34") == everything - {"Order 34"}
+    for beyond in ("received>=2020-01-01", "size:>1", "(chairs OR tables)", "kind:email"):
+        with pytest.raises(requests.HTTPError):
+            subjects(beyond)
 
 
 @pytest.mark.usefixtures("microsoft")
@@ -168,6 +174,28 @@ def test_a_filter_is_read_as_graph_reads_it(
     answer = requests.get(url, params=asked, headers=signed_in(address), timeout=30)
     assert answer.json().get("@odata.count") == found
     assert answer.status_code == (400 if found is None else 200)
+
+
+@pytest.mark.parametrize(
+    ("path", "count"),
+    [
+        (f"/{ORDERS}/messages/$count", 35),
+        (f"/{ORDERS}/mailFolders/inbox/messages/$count?$filter=hasAttachments eq true", 4),
+        (f"/{ORDERS}/mailFolders/inbox/childFolders/$count", 1),
+        ("/$count", 1),
+        (f"/{ORDERS}/$count", None),
+        ("/../$count", None),
+        (f"/{ORDERS}/mailFolders/inbox/messages/delta?given=some", None),
+    ],
+)
+def test_what_is_in_a_collection_is_counted(
+    mailbox: tuple[str, Mailbox], path: str, count: int | None
+) -> None:
+    address, _ = mailbox
+    url = f"{address}/v1.0/users{path}"
+    answer = requests.get(url, headers=signed_in(address), timeout=30)
+    assert answer.status_code == (400 if count is None else 200)
+    assert count is None or answer.text == str(count)
 
 
 def test_a_well_known_folder_that_a_mailbox_lacks_is_not_found(

@@ -58,6 +58,8 @@ class Caller:
     """How the request is called in `Exchange.requests` and in `Exchange.fail`."""
     mailbox: Mailbox | None = None
     """The mailbox that it turned out to be about."""
+    counts: bool = False
+    """Whether not a collection is asked for but how much is in it."""
 
     @property
     def url(self) -> str:

@@ -38,7 +38,7 @@ def of_messages(caller: Caller, mailbox: Mailbox, folder: Folder) -> bytes:
             raise GraphError(400, "UnsupportedQueryOption", f"${name} is not supported by delta.")
     scope = f"graph {mailbox.guid} {folder.number}"
     since = _since(caller, scope, mailbox)
-    given = int(query.get("given") or 0)
+    given = query.number("given") or 0
     limit = query.max_page_size
     if (top := query.number("top")) is not None:
         limit = min(limit, top - given)

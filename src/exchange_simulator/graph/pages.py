@@ -24,16 +24,9 @@ def collection(
 ) -> bytes:
     """Answer with a page of `rows`: filtered, sorted and cut as the query says. `get` reads a property of a row."""
     query = caller.query
-    found = list(rows)
-    if text := query.get("search"):
-        if query.get("filter") or query.get("orderby"):
-            # As Exchange answers: a search has an order of its own.
-            raise GraphError(
-                400, "SearchWithFilter", "$search cannot be used with $filter or $orderby."
-            )
-        found = _chosen(found, read_search(text), get)
-    if text := query.get("filter"):
-        found = _chosen(found, read_filter(text), get)
+    found = _wanted(caller, rows, get)
+    if caller.counts:
+        return str(len(found)).encode()
     if text := query.get("orderby"):
         for part in reversed(text.split(",")):
             name, _, direction = part.strip().partition(" ")
@@ -55,6 +48,22 @@ def collection(
         next_link=link,
         count=len(found) if (query.get("count") or "").lower() == "true" else None,
     )
+
+
+def _wanted(caller: Caller, rows: Sequence[Row], get: Callable[[Row, str], Any]) -> list[Row]:
+    """Choose what the query searches for and lets through."""
+    query = caller.query
+    found = list(rows)
+    if text := query.get("search"):
+        if query.get("filter") or query.get("orderby"):
+            # As Exchange answers: a search has an order of its own.
+            raise GraphError(
+                400, "SearchWithFilter", "$search cannot be used with $filter or $orderby."
+            )
+        found = _chosen(found, read_search(text), get)
+    if text := query.get("filter"):
+        found = _chosen(found, read_filter(text), get)
+    return found
 
 
 def _chosen(rows: Sequence[Row], test: Test, get: Callable[[Row, str], Any]) -> list[Row]:

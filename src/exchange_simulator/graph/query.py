@@ -69,7 +69,7 @@ class Query:
         return int(text)
 
 
-_PART = re.compile(r'(?:(?P<field>\w+):)?(?P<value>"[^"]*"|\S+)')
+_PART = re.compile(r'(?:(?P<field>\w+)(?::|(?=[<>=])))?(?P<value>"[^"]*"|\S+)')
 _SEARCHED: dict[str, tuple[str, ...]] = {
     "": ("from", "subject", "body"),
     "body": ("body",),
@@ -87,22 +87,34 @@ _SEARCHED: dict[str, tuple[str, ...]] = {
 
 
 def read_search(text: str) -> Test:
-    """Read a `$search`: beginnings of words that must all be there, each anywhere or in one property.
+    """Read a `$search`: beginnings of words, each anywhere or in one property, joined by AND (or by nothing), OR and NOT.
 
-    Exchange knows more of KQL. Raises GraphError for a property by which nothing is searched here.
+    Exchange knows more of KQL. Raises GraphError for what nothing is searched by here.
     """
     plain = text.strip()
     if len(plain) > 1 and plain[0] == plain[-1] == '"':
         plain = plain[1:-1].replace('\\"', '"').strip("'")
-    wanted: list[tuple[tuple[str, ...], str]] = []
+    either: list[list[Test]] = [[]]
+    is_negated = False
     for found in _PART.finditer(plain):
+        value = found["value"]
+        if found["field"] is None and value in ("AND", "OR", "NOT"):
+            is_negated |= value == "NOT"
+            if value == "OR":
+                either.append([])
+            continue
         names = _SEARCHED.get((found["field"] or "").lower())
-        if names is None:
-            raise GraphError(400, "BadRequest", f"Searching by {found['field']} is not simulated.")
-        wanted.append((names, _plain(found["value"])))
-    return lambda get: all(
-        any(words in text for name in names for text in _texts(get(name)))
-        for names, words in wanted
+        if names is None or value[0] in "()<>=":
+            raise GraphError(400, "BadRequest", f"Searching by {found[0]} is not simulated.")
+        either[-1].append(_holding(names, _plain(value), is_negated=is_negated))
+        is_negated = False
+    wanted = [tests for tests in either if tests] or [[]]
+    return lambda get: any(all(test(get) for test in tests) for tests in wanted)
+
+
+def _holding(names: tuple[str, ...], words: str, *, is_negated: bool) -> Test:
+    return lambda get: (
+        any(words in text for name in names for text in _texts(get(name))) is not is_negated
     )
 
 

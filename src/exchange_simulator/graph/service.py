@@ -174,6 +174,16 @@ _WORDS = frozenset(
 
 
 def _routed(caller: Caller) -> Answer:
+    if caller.path[1:][-1:] != ("$count",):
+        return _answered(caller)
+    caller.path, caller.counts = caller.path[:-1], True
+    counted = _answered(caller)
+    if not counted.body.isdigit():
+        raise GraphError(400, "BadRequest", "Only a collection can be counted.")
+    return counted._replace(headers={"Content-Type": "text/plain"})
+
+
+def _answered(caller: Caller) -> Answer:
     if caller.path == ("$batch",) and caller.method == "POST":
         return _batch(caller)
     match caller.path:
@@ -274,9 +284,6 @@ def _messages(caller: Caller, mailbox: Mailbox, folder: Folder | None, rest: lis
             return _json(_listed(caller, mailbox, folder))
         case ["delta"] if folder is not None:
             return _json(delta.of_messages(caller, mailbox, folder))
-        case ["$count"]:
-            count = len(folder.normal_items() if folder else mailbox.messages())
-            return Answer(200, str(count).encode(), {"Content-Type": "text/plain"})
         case [name, *more]:
             item = caller.message(mailbox, name)
             if folder is not None and item.folder is not folder:
