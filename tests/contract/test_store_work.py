@@ -168,7 +168,8 @@ def test_the_copies_of_a_folder_are_lined_up_once(database: Database) -> None:
         for _ in range(2):
             rechecks.begin(tx, world.inbox.key, place)
         assert rechecks.pending(tx, world.mailbox.id) == {(world.inbox.key, place)}
-        assert set(rechecks.take(tx, world.inbox.key, place, limit=9)) == {"a", "b"}
+        assert rechecks.take(tx, world.inbox.key, place, limit=9) == ("a", "b")
+        assert rechecks.take(tx, world.inbox.key, place, limit=9, after=ItemId("a")) == ("b",)
         assert rechecks.take(tx, world.inbox.key, unseen, limit=9) == ()
         rechecks.drop(tx, world.inbox.key, place, [ItemId("a")])
         assert rechecks.take(tx, world.inbox.key, place, limit=9) == ("b",)

@@ -42,10 +42,20 @@ def add(tx: Connection, folder_key: FolderKey, kind: Kind, item_ids: Collection[
         tx.execute(insert(tx, rechecks).on_conflict_do_nothing(), rows)
 
 
-def take(tx: Connection, folder_key: FolderKey, kind: Kind, *, limit: int) -> tuple[ItemId, ...]:
-    """Give some of those lined up; they stay until they are dropped."""
+def take(
+    tx: Connection,
+    folder_key: FolderKey,
+    kind: Kind,
+    *,
+    limit: int,
+    after: ItemId | None = None,
+) -> tuple[ItemId, ...]:
+    """Give some of those lined up, in the order of their ids, those `after` an id; they stay until they are dropped."""
     mine = (rechecks.c.folder_key == folder_key) & (rechecks.c.kind == kind)
-    return tuple(tx.execute(select(rechecks.c.item_id).where(mine).limit(limit)).scalars())
+    query = select(rechecks.c.item_id).where(mine).order_by(rechecks.c.item_id).limit(limit)
+    if after is not None:
+        query = query.where(rechecks.c.item_id > after)
+    return tuple(tx.execute(query).scalars())
 
 
 def drop(tx: Connection, folder_key: FolderKey, kind: Kind, item_ids: Collection[ItemId]) -> None:

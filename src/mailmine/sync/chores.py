@@ -49,10 +49,11 @@ class Chores:
         """
         is_left = False
         for key, kind in await self._storing.write(self._find):
-            is_more = True
+            is_more, after = True, None
             while is_more:
                 if kind is rechecks.Kind.LEFT:
-                    is_more = await self._locate_batch(key)
+                    after = await self._locate_batch(key, after)
+                    is_more = after is not None
                 else:
                     is_more = await self._storing.write(partial(self._do_batch, key, kind))
                 if is_over():
@@ -92,25 +93,27 @@ class Chores:
         rechecks.drop(tx, key, kind, item_ids)
         return len(item_ids) == BATCH
 
-    async def _locate_batch(self, key: FolderKey) -> bool:
-        """Ask where a batch of items that left the folder lies; tells whether there may be more.
+    async def _locate_batch(self, key: FolderKey, after: ItemId | None) -> ItemId | None:
+        """Ask where a batch of items that left the folder lies; names the last of it, if there may be more after it.
 
-        What could not be found out stays lined up for the next round.
+        What could not be found out stays lined up for the next round, and keeps none of the others waiting.
         """
-        item_ids, is_full = await self._storing.write(partial(self._still_lying, key))
+        item_ids, last = await self._storing.write(partial(self._still_lying, key, after))
         places = await self._reader.locate(item_ids) if item_ids else {}
         await self._storing.write(partial(self._place, key, places))
-        return is_full and len(places) == len(item_ids)
+        return last
 
-    def _still_lying(self, key: FolderKey, tx: Transaction) -> tuple[list[ItemId], bool]:
-        """Give those of a batch that were not seen elsewhere meanwhile, and whether there may be more."""
-        item_ids = rechecks.take(tx, key, rechecks.Kind.LEFT, limit=BATCH)
+    def _still_lying(
+        self, key: FolderKey, after: ItemId | None, tx: Transaction
+    ) -> tuple[list[ItemId], ItemId | None]:
+        """Give those of a batch that were not seen elsewhere meanwhile, and its last if there may be more after it."""
+        item_ids = rechecks.take(tx, key, rechecks.Kind.LEFT, limit=BATCH, after=after)
         known = copies.by_items(tx, self._mailbox.id, item_ids)
         lying = [id_ for id_, copy in known.items() if copy.folder_key == key and not copy.is_gone]
         # Of one that could not be read yet there is no copy. It may be back already, and nothing else would tell.
         lying += failures.among_items(tx, self._mailbox.id, key, set(item_ids).difference(known))
         rechecks.drop(tx, key, rechecks.Kind.LEFT, set(item_ids).difference(lying))
-        return lying, len(item_ids) == BATCH
+        return lying, item_ids[-1] if len(item_ids) == BATCH else None
 
     def _place(
         self, key: FolderKey, places: Mapping[ItemId, FolderId | None], tx: Transaction

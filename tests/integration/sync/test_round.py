@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import structlog
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from mailmine.exchange.reader import FolderTree
 from mailmine.model.email import Email
@@ -24,6 +24,7 @@ from mailmine.store import (
 )
 from mailmine.store.errors import LeaseLost
 from mailmine.store.failures import Failure
+from mailmine.sync import chores
 from mailmine.sync.configure import read_folder_anew
 from mailmine.sync.intake import REFINE_FAILED, STORE_FAILED
 from mailmine.sync.schedule import ITEM_TRIES
@@ -705,6 +706,29 @@ async def test_what_waits_to_be_read_in_a_folder_is_not_forgotten_where_it_was(
     retry_all(world)
     await world.sync()
     assert (world.folders(), failed(world)) == (["Inbox"], ())
+
+
+@graph
+async def test_what_cannot_be_found_out_about_keeps_nothing_else_waiting(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chores, "BATCH", 2)
+    orders = world.exchange.mailbox(ORDERS)
+    orders.make_folder("Done")
+    back = [orders.deliver(eml(number)) for number in range(4)]
+    deleted = [orders.deliver(eml(number)) for number in range(4, 8)]
+    world.configure()
+    await world.sync()
+    for message in back:
+        message.move("Done")
+        message.move("Inbox")
+        world.exchange.fail("graph:message", "UnknownError", message=message, times=None)
+    for message in deleted:
+        message.delete()
+    await world.sync()
+    with world.database.read() as tx:
+        lying = select(schema.copies.c.is_gone, func.count()).group_by(schema.copies.c.is_gone)
+        assert dict(map(tuple, tx.execute(lying))) == {False: 4, True: 4}
 
 
 async def test_an_email_without_a_body_is_not_taken_for_one_whose_body_could_not_be_read(
