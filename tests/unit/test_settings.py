@@ -36,3 +36,10 @@ def test_the_command_line_comes_before_the_environment(
     assert options.settings(data=tmp_path).data == tmp_path
     assert str(options.settings().data) == "/elsewhere"
     assert options.settings(data=tmp_path).database_url == f"sqlite:///{tmp_path / 'mailmine.db'}"
+
+
+def test_what_is_empty_is_as_if_it_were_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = options.settings()
+    for name in ("DATA", "DATABASE", "READ_DATABASE", "BLOBS", "HOST", "PORT", "NOTIFY"):
+        monkeypatch.setenv(f"MAILMINE_{name}", "")
+    assert options.settings(host="", database="", blobs="") == kept

@@ -48,7 +48,7 @@ Port = Annotated[
 def settings(**given: Any) -> Settings:
     """Put together the settings: what was given on the command line, then the environment, then the defaults."""
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
+        return Settings(**{name: value for name, value in given.items() if value not in {None, ""}})
     except ValidationError as error:
         mistakes = "; ".join(
             f"{'.'.join(map(str, mistake['loc']))}: {mistake['msg']}"

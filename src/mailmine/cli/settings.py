@@ -17,9 +17,9 @@ def _seconds(written: object) -> object:
 
 
 class Settings(BaseSettings):
-    """Each may be set in the environment as MAILMINE_ and its name in capitals."""
+    """Each may be set in the environment as MAILMINE_ and its name in capitals; one that is empty is not set."""
 
-    model_config = SettingsConfigDict(env_prefix="MAILMINE_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="MAILMINE_", env_ignore_empty=True, extra="ignore")
 
     data: Path = Path("mailmine-data")
     """The folder that holds everything, unless `database` or `blobs` say otherwise."""
