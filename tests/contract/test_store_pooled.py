@@ -95,6 +95,7 @@ def test_a_mode_that_cannot_be_is_refused() -> None:
         ("postgresql://m:secret@db1:5433,db2/mail", "mail at db1, db2"),
         ("postgresql://m@/mail?host=db1:1&host=db2:2", "mail at db1, db2"),
         ("postgresql://m@db1:5433/mail", "mail at db1"),
+        ("postgres://m:secret@db1:5433/mail", "mail at db1"),
         ("postgresql://m@/mail?host=/run/postgresql", "mail at this machine"),
     ],
 )
@@ -111,12 +112,21 @@ def test_several_servers_stand_in_an_address_as_libpq_has_them(written: str, pla
         "postgresql://m@db1:x/mail",
         "postgresql://m@db1:1,db2:x/mail",
         "postgresql://m@/mail?host=a,b&port=5432",
+        "postgresql://m:sec@ret@db1/mail",
         "no address",
     ],
 )
 def test_what_is_no_address_is_said_to_be_none(written: str) -> None:
-    with pytest.raises(DatabaseUnavailable, match="is not one"):
+    with pytest.raises(DatabaseUnavailable, match="is not one") as refused:
         Database.open(written)
+    assert "ret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("option", ["sslmod=require", "autocommit=true", "pooler=session&x=1"])
+def test_an_option_that_postgresql_does_not_have_is_named(option: str) -> None:
+    name = option.rpartition("&")[2].partition("=")[0]
+    with pytest.raises(DatabaseUnavailable, match=f'does not know: .*"{name}"'):
+        Database.open(f"postgresql://m@db1/mail?{option}")
 
 
 def test_a_replica_answers_what_is_browsed_and_nothing_else(pg_url: str, empty_pg_url: str) -> None:

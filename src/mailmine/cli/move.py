@@ -44,7 +44,7 @@ def move(
     given = settings(data=data, blobs=blobs)
     if given.database is not None and not given.database.startswith("sqlite"):
         raise Failed("only an installation with SQLite can be moved: leave MAILMINE_DATABASE out")
-    if not to_database.startswith("postgresql"):
+    if not to_database.startswith("postgres"):
         raise Failed("--to-database wants postgresql://…")
     path = Path(make_url(given.database_url).database or "")
     if not path.is_file():

@@ -279,21 +279,30 @@ def _parsed(url: str) -> URL:
     try:
         parsed = make_url(_listed(url))
         if parsed.get_backend_name() == "postgresql":
-            of_driver = parsed.set(drivername=DRIVER)
-            of_driver.get_dialect()().create_connect_args(of_driver)
+            of_driver = parsed.set(drivername=DRIVER).difference_update_query([POOLER])
+            _, options = of_driver.get_dialect()().create_connect_args(of_driver)
+            psycopg.conninfo.make_conninfo(**options)
     except (ArgumentError, ValueError):
         raise DatabaseUnavailable(
-            "The address of the database is not one. "
-            "Write sqlite:////folder/mailmine.db or postgresql://user@host/name."
+            "The address of the database is not one. Write sqlite:////folder/mailmine.db or postgresql://user@host/name, "
+            "and in a password %40 for @, %2F for /, %25 for %."
+        ) from None
+    except psycopg.ProgrammingError as error:
+        raise DatabaseUnavailable(
+            f"The address of the database has what PostgreSQL does not know: {_first_line(error)}."
         ) from None
     return parsed
 
 
 def _listed(url: str) -> str:
-    """Write several hosts, which libpq has as `user@one:5432,two:5432`, as SQLAlchemy does: each a parameter."""
+    """Write as SQLAlchemy does what libpq has otherwise: several hosts, `user@one:5432,two:5432`, are each a parameter."""
     scheme, between, rest = url.partition("://")
+    if scheme == "postgres":  # libpq takes both
+        url, scheme = f"postgresql://{rest}", "postgresql"
     place, slash, name = rest.partition("/")
     user, at, hosts = place.rpartition("@")
+    if "@" in user:  # the rest of a password would be taken for a host, and be shown
+        raise ValueError
     if "," not in hosts:
         return url
     name, mark, query = name.partition("?")
