@@ -297,7 +297,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     orphans.add: lambda tx: orphans.add(tx, {ContentHash("a" * 64)}),
     orphans.lined_up: lambda tx: orphans.lined_up(tx, NOW, limit=5),
     orphans.named: lambda tx: orphans.named(tx, [ContentHash("a" * 64)]),
-    orphans.drop: lambda tx: orphans.drop(tx, [ContentHash("a" * 64)]),
+    orphans.drop: lambda tx: orphans.drop(tx, [ContentHash("a" * 64)], NOW),
     retentions.list_all: retentions.list_all,
     retentions.of_bucket: lambda tx: retentions.of_bucket(tx, BUCKET),
     retentions.put: lambda tx: retentions.put(tx, retentions.Retention(bucket_id=BUCKET)),

@@ -98,7 +98,7 @@ def test_a_content_in_the_place_of_another_leaves_an_orphan(database: Database) 
                 put(name="a", content_type="text/plain", size=3, content_hash=content)
                 assert before == ()
             assert orphans.lined_up(tx, FAR, limit=9) == (old,)
-            orphans.drop(tx, [old])
+            orphans.drop(tx, [old], FAR)
         for raw in (old, old, new):
             assert orphans.lined_up(tx, FAR, limit=9) == ()
             emails.replace_content(tx, key, replace(email("one"), raw=raw), at=NOW)

@@ -31,6 +31,7 @@ def named(tx: Connection, hashes: Collection[ContentHash]) -> frozenset[ContentH
     return frozenset(tx.execute(query).scalars())
 
 
-def drop(tx: Connection, hashes: Collection[ContentHash]) -> None:
-    """Take contents off the line: they are gone, or named again."""
-    tx.execute(delete(orphans).where(orphans.c.content_hash.in_(hashes)))
+def drop(tx: Connection, hashes: Collection[ContentHash], before: datetime) -> None:
+    """Take contents off the line, which are gone, or named again; one that was lined up anew since `before` stays in it."""
+    lined = orphans.c.content_hash.in_(hashes)
+    tx.execute(delete(orphans).where(lined, orphans.c.since < before))

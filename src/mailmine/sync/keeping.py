@@ -120,7 +120,7 @@ class Keeping:
             for content_hash in found:
                 if content_hash not in kept:
                     await self._blobs.remove(content_hash, unless_written_since=before)
-            await self._desk.write(partial(orphans.drop, hashes=found))
+            await self._desk.write(partial(orphans.drop, hashes=found, before=before))
 
 
 def without_contents(comment: Comment) -> Comment:

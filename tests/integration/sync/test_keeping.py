@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
+from sqlalchemy import update
 
 from exchange_simulator.mailbox import Message
 from mailmine.model.ids import CommentId, ContentHash
@@ -15,6 +16,7 @@ from mailmine.store import (
     fills,
     orphans,
     retentions,
+    schema,
     search,
     sources,
 )
@@ -140,6 +142,33 @@ async def test_contents_go_once_nothing_names_them_for_a_day(kept: Kept) -> None
     assert [await world.blobs.size(one) is not None for one in hashes] == [True, False]
     with world.database.read() as tx:
         assert orphans.lined_up(tx, kept.time, limit=10) == ()
+
+
+async def test_a_content_that_is_let_go_of_while_others_are_thrown_away_has_its_turn_later(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = kept.world
+    nobodys = await world.blobs.put_bytes(b"nobody's")
+    named = ContentHash(world.comments()[0].attachments[0].content_hash or "")
+    with world.database.write() as tx:
+        orphans.add(tx, {named, nobodys})
+        tx.execute(update(schema.orphans).values(since=kept.time - 2 * DAY))
+    remove = world.blobs.remove
+
+    async def slowly(content_hash: ContentHash, *, unless_written_since: datetime) -> bool:
+        kept.limit(attachments_days=0)
+        with world.database.write() as tx:
+            keys = retentions.old_attachments(tx, kept.bucket_id, kept.time, limit=10)
+            attachments.forget(tx, keys)
+        return await remove(content_hash, unless_written_since=unless_written_since)
+
+    monkeypatch.setattr(world.blobs, "remove", slowly)
+    await kept.keep()
+    assert await world.blobs.size(named) is not None
+    monkeypatch.undo()
+    kept.time += 2 * DAY
+    await kept.keep()
+    assert await world.blobs.size(named) is None
 
 
 async def test_a_content_that_is_written_again_stays(kept: Kept) -> None:
