@@ -253,9 +253,19 @@ async def test_contents_come_over_once_and_are_read_back(tmp_path: Path) -> None
         assert await there.size(name) is not None
 
 
+async def test_a_content_that_is_damaged_where_it_goes_is_copied_once_more(tmp_path: Path) -> None:
+    here, there = Blobs.in_memory(), Blobs.open(tmp_path / "b")
+    name = await here.put_bytes(b"abc")
+    await there.put_bytes(b"abc")
+    (tmp_path / "b" / name[:2] / name[2:4] / name).write_bytes(b"abd")
+    moved = await copy_contents(iter([name]), here, there, lambda: None, reads_back=True)
+    assert moved.copied == 1
+    assert [piece async for piece in there.read(name)] == [b"abc"]
+
+
 async def test_a_content_that_was_damaged_is_not_moved_in_silence(tmp_path: Path) -> None:
     here, there = Blobs.open(tmp_path / "a"), Blobs.in_memory()
     name = await here.put_bytes(b"abc")
     (tmp_path / "a" / name[:2] / name[2:4] / name).write_bytes(b"abd")
-    with pytest.raises(StoreError, match="damaged"):
+    with pytest.raises(StoreError, match=r"damaged where it is now.*from a backup"):
         await copy_contents(iter([name]), here, there, lambda: None, reads_back=False)

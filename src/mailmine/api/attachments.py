@@ -76,8 +76,15 @@ async def read(
     if is_head:
         return Response(headers=headers)
     content: AsyncIterator[bytes] = blobs.read(attachment.content_hash, start=start, end=end)
+    first = await anext(content, b"")  # what goes wrong with it can be told yet
     status = HTTPStatus.OK if wanted is None else HTTPStatus.PARTIAL_CONTENT
-    return StreamingResponse(content, status, headers)
+    return StreamingResponse(_rest(first, content), status, headers)
+
+
+async def _rest(first: bytes, content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for piece in content:
+        yield piece
 
 
 def _range(header: str, size: int) -> tuple[int, int] | None:

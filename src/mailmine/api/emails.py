@@ -27,7 +27,7 @@ from mailmine.refine.comment import UNDATED
 from mailmine.store import copies, emails, uploads
 from mailmine.store.blobs import Blobs
 from mailmine.store.emails import StoredEmail
-from mailmine.store.errors import BlobMissing
+from mailmine.store.errors import BlobDamaged, BlobMissing
 from mailmine.sync import decide, uploading
 from mailmine.sync.refinery import Refinery
 from mailmine.sync.uploading import Uploaded
@@ -222,6 +222,6 @@ async def _mime(stored: StoredEmail, blobs: Blobs) -> bytes:
     if stored.raw is not None:
         try:
             return b"".join([piece async for piece in blobs.read(stored.raw)])
-        except BlobMissing:
+        except (BlobMissing, BlobDamaged):
             pass
     return composing.compose(stored.email)

@@ -29,7 +29,14 @@ from structlog import get_logger
 
 from mailmine.access.people import NotAllowed
 from mailmine.api.answers import JSON
-from mailmine.store.errors import Conflict, DatabaseUnavailable, NotFound as NotStored, StoreError
+from mailmine.store.errors import (
+    BlobDamaged,
+    Conflict,
+    ContentsUnavailable,
+    DatabaseUnavailable,
+    NotFound as NotStored,
+    StoreError,
+)
 from mailmine.sync.making import NotMade, Taken
 from mailmine.sync.refinery import RefineryBroken
 
@@ -223,6 +230,19 @@ def _store_error(request: Request, error: StoreError) -> Response:
             HTTPStatus.SERVICE_UNAVAILABLE,
             "The database cannot be reached at the moment. Try again shortly.",
             {"Retry-After": RETRY_AFTER},
+        )
+    if isinstance(error, ContentsUnavailable):
+        _log.warning("contents_unavailable", error=str(error))
+        return failure(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "Where contents are kept cannot be reached at the moment. Try again shortly.",
+            {"Retry-After": RETRY_AFTER},
+        )
+    if isinstance(error, BlobDamaged):
+        _log.error("content_damaged", error=str(error))
+        return failure(
+            HTTPStatus.INTERNAL_SERVER_ERROR,
+            f"{error} Whoever operates mailmine may have it in a backup.",
         )
     if isinstance(error, Conflict):
         return failure(HTTPStatus.CONFLICT, str(error))

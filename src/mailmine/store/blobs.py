@@ -18,7 +18,7 @@ from obstore.store import LocalStore, MemoryStore, ObjectStore
 
 from mailmine.model.ids import ContentHash
 from mailmine.store import object_stores
-from mailmine.store.errors import BlobMissing, ContentsUnavailable, StoreError
+from mailmine.store.errors import BlobDamaged, BlobMissing, ContentsUnavailable, StoreError
 from mailmine.store.object_stores import reason
 from mailmine.store.sweeping import sweep
 
@@ -149,7 +149,7 @@ class Blobs:
     ) -> AsyncIterator[bytes]:
         """Read a content, from byte `start` to before `end`, piece by piece. Raises BlobMissing.
 
-        Read whole, a content that is not what its name says is not given to its end: raises StoreError.
+        Read whole, a content that is not what its name says is not given to its end: raises BlobDamaged.
         """
         size = await self.size(content_hash)
         if size is None:
@@ -167,10 +167,10 @@ class Blobs:
                     digest.update(piece)
                     left -= len(piece)
                     if left <= 0 and digest.hexdigest() != content_hash:
-                        raise StoreError(f"The content {content_hash} is damaged.")
+                        raise BlobDamaged(f"The content {content_hash} is damaged.")
                 yield bytes(piece)
         except (BaseError, OSError) as error:
-            raise StoreError(f"A content cannot be read: {reason(error)}") from error
+            raise ContentsUnavailable(f"A content cannot be read: {reason(error)}") from error
 
     async def size(self, content_hash: ContentHash) -> int | None:
         """Count the bytes of a content; None where there is none."""
@@ -181,7 +181,7 @@ class Blobs:
         except FileNotFoundError:
             return None
         except (BaseError, OSError) as error:
-            raise StoreError(f"A content cannot be read: {reason(error)}") from error
+            raise ContentsUnavailable(f"A content cannot be read: {reason(error)}") from error
 
     async def remove(self, content_hash: ContentHash, *, unless_written_since: datetime) -> bool:
         """Throw a content away, unless somebody wrote it again since; whether it is gone.

@@ -5,9 +5,10 @@ StoreError
  │    └── LockedOut         somebody else had it locked for too long
  ├── Conflict               something unique is there already, or a race was lost
  ├── NotFound               what this belongs to is not there
- ├── ContentsUnavailable    where contents are kept takes none now: try later
+ ├── ContentsUnavailable    where contents are kept takes and gives none now: try later
  ├── LeaseLost              another worker has the mailbox now
- └── BlobMissing            no such content
+ ├── BlobMissing            no such content
+ └── BlobDamaged            a content is not what it was when it was kept
 """
 
 
@@ -32,7 +33,7 @@ class NotFound(StoreError):
 
 
 class ContentsUnavailable(StoreError):
-    """The folder or the object store takes no contents now."""
+    """The folder or the object store takes and gives no contents now."""
 
 
 class LeaseLost(StoreError):
@@ -41,3 +42,7 @@ class LeaseLost(StoreError):
 
 class BlobMissing(StoreError):
     """There is no content under this hash."""
+
+
+class BlobDamaged(StoreError):
+    """The content under this hash is not what it was when it was kept."""

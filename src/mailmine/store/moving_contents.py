@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mailmine.model.ids import ContentHash
 from mailmine.store.blobs import Blobs
-from mailmine.store.errors import BlobMissing, StoreError
+from mailmine.store.errors import BlobDamaged, BlobMissing, StoreError
 
 AT_ONCE = 8
 """Contents on the way at the same time: an object store is far, and each is some parts of memory."""
@@ -66,12 +66,29 @@ async def _settle(name: ContentHash, source: Blobs, target: Blobs, *, reads_back
     size = await source.size(name)
     if size is None:
         raise BlobMissing(f"There is no content {name}.")
-    is_new = await target.size(name) != size
-    if is_new:
+    if await target.size(name) == size and (not reads_back or await _is_whole(name, target)):
+        return False
+    try:
         found, _ = await target.put(source.read(name))
-        if found != name:
-            raise StoreError(f"The content {name} is damaged.")
-    if reads_back:
-        async for _ in target.read(name):
+    except BlobDamaged:
+        found = None
+    if found != name:
+        raise StoreError(
+            f"The content {name} is damaged where it is now. Put it back from a backup, or take it away, so that it "
+            "counts as missing; then give the same command again."
+        )
+    if reads_back and not await _is_whole(name, target):
+        raise StoreError(
+            f"The content {name} does not come back from where it goes as it was put. Look at that store; then give "
+            "the same command again."
+        )
+    return True
+
+
+async def _is_whole(name: ContentHash, blobs: Blobs) -> bool:
+    try:
+        async for _ in blobs.read(name):
             pass  # it compares what it reads
-    return is_new
+    except BlobDamaged:
+        return False
+    return True

@@ -1,6 +1,7 @@
 """What each route answers."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,10 +9,13 @@ import pytest
 from fastapi import FastAPI
 
 from mailmine.access import sessions
-from mailmine.store import comments, users
+from mailmine.api import app as api
+from mailmine.store import comments, object_stores, users
+from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
+from mailmine.store.errors import BlobDamaged
 from tests.integration.api.client import Client
-from tests.integration.api.conftest import ClientOf
+from tests.integration.api.conftest import KEYRING, ClientOf
 from tests.integration.api.town import COMMENTS, CONTENT, NOON, Town, comment_id
 
 LIST = "/api/_private/sources/sales/mail/comments"
@@ -324,6 +328,50 @@ async def test_two_contents_of_a_comment_that_come_at_once_are_both_named_by_it(
     told = (await root.get("/api/v1/sources/sales/mail/comments/aa")).json["comment"]
     assert all("attachment_reference" in each for each in told["attachments"])
     await root.delete("/api/v1/sources/sales/mail/comments?id=aa")
+
+
+async def test_a_content_that_was_damaged_is_said_to_be_so(
+    client_of: ClientOf, blobs: Blobs, sales: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def damaged(*_: object, **__: object) -> AsyncIterator[bytes]:
+        raise BlobDamaged("The content is damaged.")
+        yield b""
+
+    monkeypatch.setattr(blobs, "read", damaged)
+    answer = await client_of("root").get(f"/api/v1/attachments/{sales.reference}")
+    assert answer.status == 500
+    assert "damaged" in answer.json["message"]
+    assert "backup" in answer.json["message"]
+
+
+async def test_contents_that_cannot_be_had_now_are_to_be_asked_for_again(
+    database: Database, sales: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setattr(object_stores, "PATIENCE", timedelta(seconds=0.1))
+    app = api.create(database, Blobs.open("s3://bucket/away"), KEYRING)
+    root = Client(app, sales.tokens["root"])
+    form = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nx\r\n--x--\r\n'
+    one = {
+        "id": "ab",
+        "timestamp": "2026-01-01T00:00:00Z",
+        "messages": [{"body": {"text": "A file"}}],
+        "attachments": [{"name": "a", "size": 1, "content_type": "x/y"}],
+    }
+    assert (await root.put(LIST, {"comments": [one]})).status == 200
+    for answer in (
+        await root.get(f"/api/v1/attachments/{sales.reference}"),
+        await root.send(
+            "PUT",
+            f"{LIST}/ab/attachments/0",
+            form,
+            content_type="multipart/form-data; boundary=x",
+        ),
+    ):
+        assert answer.status == 503
+        assert "Try again" in answer.json["message"]
+        assert "retry-after" in answer.headers
+    await root.delete("/api/v1/sources/sales/mail/comments?id=ab")
 
 
 async def test_attachments_that_are_not_there(reader: Client, sales: Town) -> None:
