@@ -136,6 +136,7 @@ def _detach(tx: Transaction, source_id: SourceId) -> None:
     """Let nothing new arrive in a source that goes."""
     source = sources.by_id(tx, source_id)
     if source is not None and source.bucket_id is not None:
+        comments.take_turns(tx, source.bucket_id)  # who writes comments takes his before the row
         sources.save(tx, replace(source, bucket_id=None))
 
 

@@ -4,6 +4,7 @@ In SQLite one waits for the other before it reads anything.
 """
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -26,6 +27,7 @@ from mailmine.sync import intake
 from mailmine.sync.filling import Filling
 from mailmine.sync.keeping import Keeping
 from mailmine.sync.refinery import Here
+from mailmine.sync.removal import remove_source
 from mailmine.sync.settings import SyncSettings
 from tests.integration.sync.conftest import ORDERS, World, eml
 
@@ -127,3 +129,20 @@ async def test_a_source_that_is_filled_while_an_email_is_marked_as_read(world: W
         await asyncio.sleep(1)
     await filling
     assert shown(world) == [(True, True), (True, True)]
+
+
+async def test_a_source_that_is_removed_while_a_comment_of_it_is_written(world: World) -> None:
+    key = await with_an_attachment(world)
+    with world.database.read() as tx:
+        (source,) = sources.list_all(tx)
+    with world.database.write() as tx:
+        comments.take_turns(tx, world.mailbox().bucket_id)
+        (stored,) = comments.of_emails(tx, [key])
+        removing = asyncio.create_task(asyncio.to_thread(remove_source, world.database, source.id))
+        await asyncio.sleep(1)
+        changed = replace(stored.comment, user_properties={})
+        row = NewComment(comment=changed, email_key=key, refined=stored.refined)
+        comments.put(tx, source.id, [row], at=world.time())
+    await removing
+    with world.database.read() as tx:
+        assert sources.list_all(tx) == ()
