@@ -455,6 +455,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     settings.forget: lambda tx: settings.forget(tx, [MAILBOX]),
     settings.get: lambda tx: settings.get(tx, "a"),
     settings.put: lambda tx: settings.put(tx, "a", "b"),
+    settings.remove_older: lambda tx: settings.remove_older(tx, "a", "b"),
     settings.remove: lambda tx: settings.remove(tx, "a"),
     sources.by_id: lambda tx: sources.by_id(tx, SOURCE),
     sources.ensure: lambda tx: sources.ensure(tx, PROJECT, "s"),

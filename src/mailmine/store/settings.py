@@ -50,6 +50,12 @@ def remove(tx: Connection, name: str) -> None:
     tx.execute(delete(settings).where(settings.c.name == name))
 
 
+def remove_older(tx: Connection, prefix: str, value: str) -> None:
+    """Forget the settings whose names begin so and whose values come before this one: a time is at their front."""
+    mine = settings.c.name.startswith(prefix, autoescape=True)
+    tx.execute(delete(settings).where(mine, settings.c.value < value))
+
+
 def swap(tx: Connection, name: str, *, old: str | None, new: str) -> bool:
     """Replace `old` (None: nothing) by `new`, and keep others from swapping it until the end of `tx`.
 

@@ -11,7 +11,6 @@ from starlette.routing import Route
 
 from mailmine.access.secrets import Keyring
 from mailmine.access.single_sign_on import SingleSignOn
-from mailmine.access.throttle import Throttle
 from mailmine.store.database import Database
 from mailmine.store.errors import StoreError
 from mailmine.sync.enabling import Enabling
@@ -51,7 +50,6 @@ def create(
     database: Database,
     keyring: Keyring,
     *,
-    throttle: Throttle | None = None,
     provider: SingleSignOn | None = None,
     enabling: Enabling | None = None,
     setup: Setup | None = None,
@@ -59,13 +57,12 @@ def create(
 ) -> Starlette:
     """Make the application; mount it last, at the root of the server or below any prefix.
 
-    `throttle` is the one that all ways of signing in by password share; people may sign in by `provider`, too; `enabling` switches on what was stopped, and `setup` is what was set for the process; `languages` are those that `texts/` holds, unless given. Before the server ends, call
+    People may sign in by `provider`, too; `enabling` switches on what was stopped, and `setup` is what was set for the process; `languages` are those that `texts/` holds, unless given. Before the server ends, call
     `app.state.site.live.stop()`: open pages hold a stream of events, which then ends.
     """
     site = Site.build(
         database,
         keyring,
-        throttle=throttle or Throttle(),
         provider=provider,
         enabling=enabling,
         setup=setup or Setup(),

@@ -36,7 +36,7 @@ async def submit(request: Request) -> Response:
             partial(
                 signing.sign_in,
                 site.database,
-                site.throttle,
+                site.guesses,
                 username=username,
                 password=password,
                 address=request.client.host if request.client else "",

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse
 from mailmine.access import csrf, passwords
 from mailmine.access.secrets import Keyring
 from mailmine.access.single_sign_on import SingleSignOn
-from mailmine.access.throttle import Throttle
+from mailmine.access.throttle import SharedThrottle, Throttle
 from mailmine.store.database import Database
 from mailmine.sync.enabling import Enabling
 from mailmine.web import language, words
@@ -54,6 +54,9 @@ class Site:
     database: Database
     keyring: Keyring
     throttle: Throttle
+    """Slows down who guesses the password of a person whose session he has."""
+    guesses: SharedThrottle
+    """Slows down who guesses passwords at the door."""
     signing_in: CapacityLimiter
     """The threads that check passwords of those who sign in: whoever floods the form takes none from the pages."""
     provider: SingleSignOn | None
@@ -75,7 +78,6 @@ class Site:
         database: Database,
         keyring: Keyring,
         *,
-        throttle: Throttle,
         provider: SingleSignOn | None,
         enabling: Enabling | None,
         setup: Setup,
@@ -100,7 +102,8 @@ class Site:
         return cls(
             database=database,
             keyring=keyring,
-            throttle=throttle,
+            throttle=Throttle(),
+            guesses=SharedThrottle(database),
             signing_in=CapacityLimiter(passwords.AT_ONCE),
             provider=provider,
             enabling=enabling,

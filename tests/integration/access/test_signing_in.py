@@ -1,18 +1,21 @@
 """Accounts, tokens and sessions on a database."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from mailmine.access import first, passwords, secrets, sessions, signing, tokens
-from mailmine.access.throttle import FREE, Throttle
+from mailmine.access.throttle import FREE, SharedThrottle, Throttle
 from mailmine.model.token_scope import TokenScope
 from mailmine.store import events, users
 from mailmine.store.database import Database
+from mailmine.store.schema import settings
 from mailmine.store.users import User
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -87,6 +90,35 @@ def test_after_some_guesses_even_the_right_password_waits(database: Database) ->
             sign_in(database, throttle, "guess")
     with pytest.raises(signing.SignInError, match="Try again in 2 seconds"):
         sign_in(database, throttle, "open sesame")
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_guesses_are_counted_whichever_process_they_reach(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    if kind == "sqlite":
+        database: Database = request.getfixturevalue("database")
+    else:
+        database = Database.open(request.getfixturevalue("pg_url"))
+        database.migrate()
+    processes = SharedThrottle(database), SharedThrottle(database)
+
+    def guess(at: datetime, number: int = 0) -> timedelta:
+        return processes[number % 2].attempt("ann\0\ud800", "10.0.0.1", now=at)
+
+    with ThreadPoolExecutor(8) as threads:
+        waits = list(threads.map(partial(guess, NOON), range(20)))
+    assert waits.count(timedelta()) == FREE
+    assert max(waits) == timedelta(seconds=2)
+    assert processes[0].attempt("ann", "10.0.0.2", now=NOON) == timedelta()
+    processes[1].succeeded("ann\0\ud800", "10.0.0.1")
+    assert guess(NOON) == timedelta()
+    guess(NOON + timedelta(hours=2))
+    with database.read() as tx:
+        kept = tx.execute(select(settings.c.name).where(settings.c.name.like("failed%"))).all()
+    assert len(kept) == 1
+    assert "ann" not in kept[0].name
+    database.close()
 
 
 def test_a_user_who_was_switched_off_is_nobody(database: Database, admin: User) -> None:
