@@ -215,6 +215,15 @@ async def test_a_store_that_is_not_there_is_said_to_be_so(
         await Blobs.open(bucket.place).check()
 
 
+@pytest.mark.parametrize("endpoint", ["minio:9000", "nonsense", "https://"])
+def test_an_endpoint_that_is_no_address_is_named(
+    endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    with pytest.raises(StoreError, match=r"AWS_ENDPOINT_URL is no address.*https://"):
+        Blobs.open("s3://bucket/here")
+
+
 @pytest.fixture
 def forbidding_url() -> Iterator[str]:
     class Forbids(BaseHTTPRequestHandler):

@@ -30,6 +30,8 @@ BACKOFF: Final = {
 
 _ENDPOINTS: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT", "AZURE_ENDPOINT")
 
+_IS_ENDPOINT = re.compile(r"https?://[^/]", re.IGNORECASE)
+
 _REQUEST = re.compile(
     r"Error performing (?:token request: )?.*? in [\d.]+\S*?s\b[^-]*- ", re.DOTALL
 )
@@ -54,7 +56,12 @@ def open_store(address: str) -> ObjectStore:
     config: dict[str, Any] = {}
     if scheme == "s3" and "AWS_CHECKSUM_ALGORITHM" not in os.environ:
         config["checksum_algorithm"] = "SHA256"  # the store keeps it, and checks what arrives by it
-    endpoints = (os.environ.get(name, "") for name in _ENDPOINTS)
+    endpoints = [os.environ.get(name, "") for name in _ENDPOINTS]
+    for name, each in zip(_ENDPOINTS, endpoints, strict=True):
+        if each and not _IS_ENDPOINT.match(each):  # the library below would panic
+            raise StoreError(
+                f"{name} is no address of an object store: write http://… or https://…."
+            )
     options: dict[str, Any] = {"connect_timeout": CONNECT, "read_timeout": SILENCE}
     options["timeout"] = REQUEST
     # Whoever writes http:// into an endpoint means it.
