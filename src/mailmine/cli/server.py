@@ -1,5 +1,6 @@
 """The server of one process: the API and the pages, and beside them the sync."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -51,12 +52,15 @@ class Server:
     def __init__(
         self, here: Installation, *, syncs: bool = True, administrator_password: str | None = None
     ) -> None:
-        """Make ready; the first start of an installation makes its administrator. Raises Failed."""
+        """Make ready; the first start of an installation makes its administrator. Raises Failed, StoreError."""
         self._here = here
         self._syncs = syncs
         self._enabling = Enabling(here.database, here.secret_of, here.connection_of)
         self._channels = notifications.load(here.settings)
         self._provider = single_sign_on.load(here.settings, here.keyring)
+        if here.blobs.folder is None:
+            # A wrong address or right is told now, not by the first email; and before a password is shown once.
+            asyncio.run(here.blobs.check())
         with here.database.write() as tx:
             self.administrator: FirstAdministrator | None = first.administrator(
                 tx, at=datetime.now(UTC), password=administrator_password
@@ -68,8 +72,6 @@ class Server:
 
     async def _serve(self, listener: Listener) -> None:
         here = self._here
-        if here.blobs.folder is None:
-            await here.blobs.check()  # a wrong address or right is told now, not by the first email
         pages = web.create(
             here.database,
             here.keyring,
