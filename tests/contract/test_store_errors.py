@@ -396,6 +396,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     mailboxes.end_leases: mailboxes.end_leases,
     mailboxes.guard: lambda tx: mailboxes.guard(tx, LEASE),
     mailboxes.list_all: mailboxes.list_all,
+    mailboxes.lock: lambda tx: mailboxes.lock(tx, [MAILBOX]),
     mailboxes.next_due: mailboxes.next_due,
     mailboxes.of_integration: lambda tx: mailboxes.of_integration(tx, INTEGRATION),
     mailboxes.release: lambda tx: mailboxes.release(

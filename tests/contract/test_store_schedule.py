@@ -258,3 +258,22 @@ def test_the_rest_of_a_mailbox_ends_with_what_leaves_something_to_do(
             case "failed":
                 mailboxes.release(tx, Release(lease=lease, next_due_at=now, round_ended_at=None))
     assert claim(database, mailbox, lease.until).rest is None
+
+
+def test_nobody_waits_for_who_writes_a_mailbox(database: Database) -> None:
+    """Two workers that give back, bring forward and claim in different orders would wait for each other."""
+    mailbox, now = start(database)
+    with database.write() as tx:
+        assert mailboxes.lock(tx, [mailbox]) == {mailbox}
+    if database.dialect == "sqlite":  # one writes at a time
+        return
+    until = now + 30 * SECOND
+    with database.write() as tx:
+        mailboxes.wake(tx, mailbox, now)
+        with database.write() as other:
+            assert mailboxes.lock(other, [mailbox]) == frozenset()
+            assert mailboxes.claim(other, [mailbox], owner="a", now=now, until=until) == {}
+            mailboxes.postpone(other, [mailbox], until=until, now=now)
+    with database.read() as tx:
+        assert due_ids(tx, now, limit=9) == (mailbox,)
+    assert claim(database, mailbox, now).owner == "a"

@@ -316,12 +316,25 @@ def begin_claiming(tx: Connection, now: datetime) -> dict[IntegrationId, int]:
 
 
 def postpone(tx: Connection, ids: Collection[MailboxId], *, until: datetime, now: datetime) -> None:
-    """Leave mailboxes alone until then, those that nobody reads."""
+    """Leave mailboxes alone until then, those that nobody reads, or writes just now."""
     tx.execute(
         update(mailboxes)
-        .where(mailboxes.c.id.in_(ids), _is_free(now))
+        .where(_lockable(ids), _is_free(now))
         .values(next_due_at=until, woken_at=None)
     )
+
+
+def lock(tx: Connection, ids: Collection[MailboxId]) -> frozenset[MailboxId]:
+    """Let nobody else write these until the end of `tx`; those that somebody writes just now are left out.
+
+    Nobody is waited for: who has some and waits for others may be waited for by who has those.
+    """
+    return frozenset(tx.execute(select(mailboxes.c.id).where(_lockable(ids))).scalars())
+
+
+def _lockable(ids: Any) -> Any:
+    wanted = select(mailboxes.c.id).where(mailboxes.c.id.in_(ids))
+    return mailboxes.c.id.in_(wanted.with_for_update(key_share=True, skip_locked=True))
 
 
 def wake(tx: Connection, mailbox_id: MailboxId, at: datetime) -> None:
@@ -350,7 +363,7 @@ def wake(tx: Connection, mailbox_id: MailboxId, at: datetime) -> None:
 def claim(
     tx: Connection, ids: Collection[MailboxId], *, owner: str, now: datetime, until: datetime
 ) -> dict[MailboxId, Lease]:
-    """Take the leases of mailboxes; of those that another has alive there is none."""
+    """Take the leases of mailboxes; of those that another has alive, or writes just now, there is none."""
     values = {"ids": list(ids), "now": now, "owner": owner, "until": until}
     return {
         MailboxId(row.id): Lease(
@@ -366,10 +379,7 @@ def claim(
 
 _CLAIM = (
     update(mailboxes)
-    .where(
-        mailboxes.c.id.in_(bindparam("ids", expanding=True)),
-        _is_free(_NOW),
-    )
+    .where(_lockable(bindparam("ids", expanding=True)), _is_free(_NOW))
     .values(
         lease_owner=_OWNER,
         read_by=_OWNER,
@@ -410,7 +420,11 @@ def release(tx: Connection, given_back: Release) -> None:
 def release_all(tx: Connection, given_back: Collection[Release]) -> None:
     """Give leases back; those that others have by now are theirs."""
     if given_back:
-        tx.execute(_RELEASE, [_released(one) for one in given_back])
+        # In one order for all writers, so that they never wait in a ring.
+        tx.execute(
+            _RELEASE,
+            [_released(one) for one in sorted(given_back, key=lambda one: one.lease.mailbox_id)],
+        )
 
 
 def _released(one: Release) -> dict[str, Any]:

@@ -214,7 +214,9 @@ class Runner:
         hinted, self._hinted = self._hinted, set()
         given_back, self._given_back = self._given_back, []
         try:
-            claims, reaches = await self._desk.write(partial(self._claim, hinted, given_back))
+            if hinted:
+                self._hinted |= await self._desk.write(partial(self._bring_forward, hinted))
+            claims, reaches = await self._desk.write(partial(self._claim, given_back))
         except StoreError as error:
             self._hinted |= hinted
             self._given_back += given_back
@@ -239,12 +241,11 @@ class Runner:
         return is_full
 
     def _claim(
-        self, hinted: Collection[MailboxId], given_back: Collection[Release], tx: Transaction
+        self, given_back: Collection[Release], tx: Transaction
     ) -> tuple[Claims, Mapping[IntegrationId, Reach | Exception]]:
         """Give back the leases of rounds that ended and claim others in their place, at one blow: it is done all the time."""
         now = self._claimed_at
         mailboxes.release_all(tx, given_back)
-        self._bring_forward(tx, hinted, now)
         reading = {id_: one.integration_id for id_, one in self._running.items()}
         claims = claiming.claim(tx, reading, owner=self._owner, now=now, settings=self._settings)
         wanted = {one.integration.id: one.integration for one in claims.claimed}
@@ -258,16 +259,21 @@ class Runner:
         with suppress(StoreError):
             await self._desk.write(partial(mailboxes.release_all, given_back=given_back))
 
-    def _bring_forward(self, tx: Transaction, hinted: Collection[MailboxId], now: datetime) -> None:
-        """Let mailboxes in which something happened be read now; one where much does, not all the time."""
-        for mailbox_id in hinted:
+    def _bring_forward(self, hinted: Collection[MailboxId], tx: Transaction) -> set[MailboxId]:
+        """Let mailboxes in which something happened be read now; one where much does, not all the time.
+
+        Gives those that somebody writes just now: they are for the next time.
+        """
+        here = mailboxes.lock(tx, hinted)
+        for mailbox_id in here:
             mailbox = mailboxes.by_id(tx, mailbox_id)
             if mailbox is None or mailbox.trouble is not None:
                 continue  # it is tried again when its pause is over, not earlier
-            before = self._hinted_at.get(mailbox_id)
+            before, now = self._hinted_at.get(mailbox_id), self._claimed_at
             at = now if before is None else max(now, before + self._settings.hint_interval)
             self._hinted_at[mailbox_id] = at
             mailboxes.wake(tx, mailbox_id, at)
+        return {one for one in hinted if one not in here and mailboxes.by_id(tx, one) is not None}
 
     def _ended(self, mailbox_id: MailboxId, task: "asyncio.Task[None]") -> None:
         del self._running[mailbox_id]
