@@ -63,8 +63,9 @@ def refine(email: Email, *, whole: bool = True, known: Known | None = None) -> R
 def _refined(done: quotes.Labelled, email: Email, *, whole: bool, known: Known | None) -> Refined:
     """Compose the result of the labelled lines."""
     lines, kinds = done.lines, done.kinds
+    names = learning.Names(lines)
     if known is not None:
-        learning.label(lines, kinds, known)
+        learning.label(names, kinds, known)
     passes_on = history.says_forward(done, email.subject)
     signature.label(lines, kinds, email.from_, may_be_all=passes_on)
     there = set(kinds)
@@ -91,8 +92,8 @@ def _refined(done: quotes.Labelled, email: Email, *, whole: bool, known: Known |
         shows_forwarded=shows_forwarded,
         earlier=earlier if whole else None,
         messages=history.messages(earlier) if whole else (),
-        tail=learning.tail(lines, kinds, _OWN) if known is not None else (),
-        lines=learning.all_of(lines) if known is not None else (),
+        tail=learning.tail(names, kinds, _OWN) if known is not None else (),
+        lines=learning.all_of(names) if known is not None else (),
         posting=history.posting(_worded(lines, kinds), _WORDS) if whole else Posting.ALONE,
     )
 

@@ -10,8 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mailmine.refine import signature
-from mailmine.refine.lines import Line
+from mailmine.refine.lines import Line, squeezed
 from mailmine.refine.result import Kind
+
+_NEW = Kind.NEW  # said for each line: until Python 3.12 it is found slowly
 
 MAX_TAIL = 15
 """Lines at the end of an email that are remembered."""
@@ -47,24 +49,37 @@ class Known:
 
 def hash_of(text: str) -> int:
     """Name a line, whatever its case and its white space."""
-    return zlib.crc32(" ".join(text.lower().split()).encode("utf-8", "replace"))
+    return zlib.crc32(squeezed(text.lower()).encode("utf-8", "replace"))
 
 
-def tail(lines: Sequence[Line], kinds: Sequence[Kind], own: frozenset[Kind]) -> tuple[int, ...]:
+class Names(dict[int, int]):
+    """The names of the lines of an email by their number: each is made when it is first asked for, and once."""
+
+    def __init__(self, lines: Sequence[Line]) -> None:
+        super().__init__()
+        self.lines = lines
+
+    def __missing__(self, at: int) -> int:
+        """Make one."""
+        self[at] = name = hash_of(self.lines[at].text)
+        return name
+
+
+def tail(names: Names, kinds: Sequence[Kind], own: frozenset[Kind]) -> tuple[int, ...]:
     """Name the last lines of the kinds that are the author's `own`."""
     found = []
     for at in range(len(kinds) - 1, -1, -1):
-        if kinds[at] in own and lines[at].text.strip():
-            found.append(hash_of(lines[at].text))
+        if kinds[at] in own and names.lines[at].text.strip():
+            found.append(names[at])
             if len(found) == MAX_TAIL:
                 break
     return tuple(found)
 
 
-def all_of(lines: Sequence[Line]) -> tuple[int, ...]:
+def all_of(names: Names) -> tuple[int, ...]:
     """Name the first lines of a body, for the emails that answer it."""
-    found = [hash_of(line.text) for line in lines[: 2 * MAX_LINES] if line.text.strip()]
-    return tuple(dict.fromkeys(found[:MAX_LINES]))
+    written = [at for at, line in enumerate(names.lines[: 2 * MAX_LINES]) if line.text.strip()]
+    return tuple(dict.fromkeys([names[at] for at in written[:MAX_LINES]]))
 
 
 def learn(seen: dict[int, int], lines: Iterable[int], witness: int) -> bool:
@@ -95,20 +110,21 @@ def repeated(seen: dict[int, int]) -> frozenset[int]:
     return frozenset(line for line, witness in seen.items() if witness == REPEATED)
 
 
-def label(lines: Sequence[Line], kinds: list[Kind], known: Known) -> None:
+def label(names: Names, kinds: list[Kind], known: Known) -> None:
     """Change the kinds of new lines that tell of themselves by being known."""
     if known.parent:
-        _label_quotes(lines, kinds, known.parent)
+        _label_quotes(names, kinds, known.parent)
     if known.signature or known.notice:
-        _label_tail(lines, kinds, known)
+        _label_tail(names, kinds, known)
 
 
-def _label_quotes(lines: Sequence[Line], kinds: list[Kind], parent: frozenset[int]) -> None:
+def _label_quotes(names: Names, kinds: list[Kind], parent: frozenset[int]) -> None:
     """Mark runs of lines that stand in the email replied to; never all that is new."""
-    new = [at for at, kind in enumerate(kinds) if kind is Kind.NEW and lines[at].text.strip()]
+    lines = names.lines
+    new = [at for at, kind in enumerate(kinds) if kind is _NEW and lines[at].text.strip()]
     runs: list[list[int]] = [[]]
     for at in new:
-        if hash_of(lines[at].text) in parent:
+        if names[at] in parent:
             runs[-1].append(at)
         elif runs[-1]:
             runs.append([])
@@ -125,23 +141,23 @@ def _is_quote(texts: list[str]) -> bool:
     return sum(map(len, texts)) >= (MIN_QUOTED if len(texts) > 1 else MIN_QUOTED_LINE)
 
 
-def _label_tail(lines: Sequence[Line], kinds: list[Kind], known: Known) -> None:
+def _label_tail(names: Names, kinds: list[Kind], known: Known) -> None:
     """Mark the signature at the end of the new words, and the notice below it."""
-    first_history = next((at for at, kind in enumerate(kinds) if kind is not Kind.NEW), len(kinds))
+    lines = names.lines
+    first_history = next((at for at, kind in enumerate(kinds) if kind is not _NEW), len(kinds))
     own = [at for at in range(first_history) if lines[at].text.strip()]
-    names = [hash_of(lines[at].text) for at in own]
     end = len(own)
     notice = end
-    while notice > 1 and names[notice - 1] in known.notice:
+    while notice > 1 and names[own[notice - 1]] in known.notice:
         notice -= 1
-    while notice < end and not _may_begin_notice(lines, own, notice, names, known):
+    while notice < end and not _may_begin_notice(names, own, notice, known):
         notice += 1
     if sum(len(lines[at].text) for at in own[notice:]) < MIN_NOTICE:
         notice = end
     start = notice
     while (
         start > 1
-        and names[start - 1] in known.signature
+        and names[own[start - 1]] in known.signature
         and signature.may_hold(lines[own[start - 1]].text)
     ):
         start -= 1
@@ -155,11 +171,9 @@ def _label_tail(lines: Sequence[Line], kinds: list[Kind], known: Known) -> None:
         kinds[own[notice] : own[-1] + 1] = [Kind.DISCLAIMER] * (own[-1] + 1 - own[notice])
 
 
-def _may_begin_notice(
-    lines: Sequence[Line], own: Sequence[int], at: int, names: Sequence[int], known: Known
-) -> bool:
+def _may_begin_notice(names: Names, own: Sequence[int], at: int, known: Known) -> bool:
     """Whether a notice may begin with this line: below a signature, in a paragraph of its own."""
-    above = lines[own[at] - 1].text
+    above = names.lines[own[at] - 1].text
     return signature.is_between(above) and (
-        names[at - 1] in known.signature or signature.may_hold(lines[own[at - 1]].text)
+        names[own[at - 1]] in known.signature or signature.may_hold(names.lines[own[at - 1]].text)
     )

@@ -55,25 +55,34 @@ class Line:
     mark: Mark | None = None
 
 
-def of_text(text: str) -> list[Line]:
+def squeezed(text: str) -> str:
+    """Write all white space as single blanks, and none at the ends."""
+    # Where all is printable there is no white space but blanks.
+    if "  " not in text and text.isprintable():
+        return text.strip()
+    return " ".join(text.split())
+
+
+def of_text(body: str) -> list[Line]:
     """Split a plain-text body."""
     lines: list[Line] = []
     above = ""
-    quoting = _quoting(text[:MAX_TEXT])
-    for raw in text[:MAX_TEXT].split("\n", MAX_LINES):
-        line = Line(raw, raw)
+    body = body[:MAX_TEXT]
+    quoting = _quoting(body)
+    for raw in body.split("\n", MAX_LINES):
         if quoting is not None and (prefix := quoting.match(raw)):
             lines.append(Line(raw[prefix.end() :], raw, prefix[0].count(">")))
             continue
+        text, depth = raw, 0
         if (
             ">" in raw[:9]
             and (prefix := _QUOTE_PREFIX.match(raw))
             and not _is_tail(above, raw)
             and not (":" in raw[-3:] and _ends_attribution(lines, raw))
         ):
-            line = Line(raw[prefix.end() :], raw, prefix[0].count(">"))
-        lines.append(line)
-        above = raw if raw and not line.depth else ""
+            text, depth = raw[prefix.end() :], prefix[0].count(">")
+        lines.append(Line(text, raw, depth))
+        above = raw if not depth else ""
     return lines
 
 
