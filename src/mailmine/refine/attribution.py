@@ -11,6 +11,8 @@ from dataclasses import replace
 from mailmine.refine import labels
 from mailmine.refine.lines import Line, Mark
 
+_QUOTE = Mark.QUOTE  # said for each line: until Python 3.12 it is found slowly
+
 MAX_CHECKED = 1_000
 """Characters of a line that are looked at: no line that opens a history is longer."""
 
@@ -67,7 +69,7 @@ def possible_ends(lines: Sequence[Line]) -> dict[int, bool]:
     quoted = False
     for at in range(len(lines) - 1, -1, -1):
         line = lines[at]
-        if line.depth or line.mark is Mark.QUOTE:
+        if line.depth or line.mark is _QUOTE:
             quoted = True
         elif line.text:
             text = line.text.rstrip(EDGE)
@@ -293,7 +295,7 @@ def _stands_alone(lines: Sequence[Line], at: int) -> bool:
 def quote_follows(lines: Sequence[Line], at: int) -> bool:
     """Whether the next line with words, from this one on, is marked as quoted."""
     for line in lines[at : at + 4]:
-        if line.depth or line.mark is Mark.QUOTE:
+        if line.depth or line.mark is _QUOTE:
             return True
         if line.text.strip():
             return False

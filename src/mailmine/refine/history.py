@@ -12,6 +12,9 @@ from mailmine.refine.lines import Line, of_text
 from mailmine.refine.quotes import Labelled
 from mailmine.refine.result import Earlier, Kind, Posting
 
+_QUOTED, _ATTRIBUTION, _DIVIDER = Kind.QUOTED, Kind.ATTRIBUTION, Kind.DIVIDER
+# said for each line: until Python 3.12 the members of an enumeration are found slowly
+
 _ADDRESS = re.compile(
     r"[<\[(]?(?:mailto:)?([^\s<>\[\]()\"']{1,200}@[^\s<>\[\]()\"',;:]{1,200})[>\])]?"
 )
@@ -153,7 +156,7 @@ def _of_fields(
 def _of_one_line(done: Labelled) -> Earlier | None:
     """Yahoo puts a divider and all labels on one line."""
     for at, kind in enumerate(done.kinds):
-        if kind is Kind.DIVIDER and done.lines[at].text.count(":") > 1:
+        if kind is _DIVIDER and done.lines[at].text.count(":") > 1:
             fields = headerblock.of_one_line(done.lines[at].text)
             return _of_fields(fields, done.lines[at + 1 :]) if "from" in fields else None
     return None
@@ -161,7 +164,7 @@ def _of_one_line(done: Labelled) -> Earlier | None:
 
 def _of_attribution(done: Labelled) -> Earlier | None:
     """`On Monday, 3 March 2026, Ann <ann@example.com> wrote:`, and what is quoted below it."""
-    span = [at for at, kind in enumerate(done.kinds) if kind is Kind.ATTRIBUTION]
+    span = [at for at, kind in enumerate(done.kinds) if kind is _ATTRIBUTION]
     if not span:
         return None
     end = span[0]
@@ -171,7 +174,7 @@ def _of_attribution(done: Labelled) -> Earlier | None:
     below = [
         _unquoted(line, 1)
         for line, kind in zip(done.lines[end + 1 :], done.kinds[end + 1 :], strict=True)
-        if kind is Kind.QUOTED
+        if kind is _QUOTED
     ]
     who, when = _who_and_when(text)
     return Earlier(from_=who, to="", cc="", reply_to="", subject="", date=when, text=_joined(below))
@@ -205,7 +208,7 @@ def _of_quoted(done: Labelled) -> Earlier | None:
     quoted = [
         _unquoted(line, 1)
         for line, kind in zip(done.lines, done.kinds, strict=True)
-        if kind is Kind.QUOTED
+        if kind is _QUOTED
     ]
     if not quoted:
         return None

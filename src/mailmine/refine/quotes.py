@@ -15,6 +15,10 @@ from mailmine.refine.headerblock import Block
 from mailmine.refine.lines import Line, Mark
 from mailmine.refine.result import Kind
 
+_NEW, _QUOTED = Kind.NEW, Kind.QUOTED
+_QUOTE, _HISTORY = Mark.QUOTE, Mark.HISTORY
+# said for each line: until Python 3.12 the members of an enumeration are found slowly
+
 MAX_OPENINGS = 10_000
 """Lines of an email in which a history is looked for."""
 
@@ -38,6 +42,7 @@ _STAMP = re.compile(
 )
 _LINK = re.compile(r"[ \t]*[(<\[]?https?://\S+[ \t]*[)>\]]*[ \t]*$")
 _ATTACHED = re.compile(r"[ \t]*(?:- .{1,80}\.\w{2,4}|<<.{1,80}>>)[ \t]*$")
+_ANNOUNCED = frozenset({Kind.ATTRIBUTION, Kind.HEADER_BLOCK, Kind.DIVIDER})
 _LABELS_ON_ONE_LINE = 3
 _OPENING = 8
 """Lines of a history in which its header block is looked for."""
@@ -61,23 +66,26 @@ def label(given: Sequence[Line], email: Email | None = None) -> Labelled:
     The headers of the `email` tell whether there is an earlier one that it may quote; where nobody knows, there is.
     """
     lines = list(given)
-    is_marked = any(line.depth or line.mark is Mark.QUOTE for line in lines)
+    is_marked = any(line.depth or line.mark is _QUOTE for line in lines)
     if is_marked:
         lines = attribution.parted(lines)
-    done = Labelled(lines, [Kind.NEW] * len(lines))
+    done = Labelled(lines, [_NEW] * len(lines))
     kinds = done.kinds
     ends = attribution.possible_ends(lines)
+    near = {at for end in ends for at in range(end + 1 - MAX_ATTRIBUTION_LINES, end + 1)}
     asks = _asks_to_reply_above(
         "\n".join([line.text for line in lines if len(line.text) <= MAX_ASKING])
     )
     for at, line in enumerate(lines):
-        if line.depth or line.mark is Mark.QUOTE:
-            kinds[at] = Kind.QUOTED
+        mark, text = line.mark, line.text
+        if line.depth or mark is _QUOTE:
+            kinds[at] = _QUOTED
         elif (
-            kinds[at] is Kind.NEW
+            text
+            and (mark or asks or at in near or _may_open(text))
+            and kinds[at] is _NEW
             and at < MAX_OPENINGS
-            and line.text
-            and not line.text.isspace()
+            and not text.isspace()
             and _history_begins(done, at, ends, asks=asks)
         ):
             break
@@ -102,7 +110,7 @@ def _history_begins(done: Labelled, at: int, ends: dict[int, bool], *, asks: boo
         return False
     if _opens(done, at):
         return True
-    return bool(ends) and done.kinds[at] is Kind.NEW and _attributed(done, at, ends)
+    return done.kinds[at] is _NEW and _attributed(done, at, ends)
 
 
 def _marked(done: Labelled, at: int) -> bool:
@@ -129,10 +137,16 @@ def _asks_to_reply_above(text: str) -> bool:
     )
 
 
+def _may_open(text: str) -> bool:
+    """Whether a line has what every divider and header block has."""
+    text = text[:MAX_CHECKED]
+    return ":" in text or text[0] in _OPENERS or "\uff1a" in text
+
+
 def _opens(done: Labelled, at: int) -> bool:
     """Cut at a divider or a header block that begins with this line."""
     text = done.lines[at].text[:MAX_CHECKED]
-    if ":" not in text and text[0] not in _OPENERS and "\uff1a" not in text:
+    if not _may_open(text):
         return False
     kind = _divider(text) if _DASHED.match(text) else None
     if kind is None and text.rstrip().endswith(" >>>") and _STAMP.match(text):
@@ -251,16 +265,16 @@ def _attributed(done: Labelled, at: int, ends: dict[int, bool]) -> bool:
 def _attributions_in_containers(done: Labelled) -> None:
     """Take what a container says before its quote for an attribution, in whatever language."""
     lines, kinds = done.lines, done.kinds
-    at = next((at for at, line in enumerate(lines) if line.mark is Mark.HISTORY), len(lines))
+    at = next((at for at, line in enumerate(lines) if line.mark is _HISTORY), len(lines))
     while at < len(lines):
-        if lines[at].mark is not Mark.HISTORY or lines[at].depth or kinds[at] is not Kind.NEW:
+        if lines[at].mark is not _HISTORY or lines[at].depth or kinds[at] is not _NEW:
             at += 1
             continue
         end = at
-        while end < len(lines) and lines[end].mark is Mark.HISTORY and not lines[end].depth:
+        while end < len(lines) and lines[end].mark is _HISTORY and not lines[end].depth:
             end += 1
         quoted = attribution.quote_follows(lines, end)
-        opens = at == 0 or lines[at - 1].mark is not Mark.HISTORY
+        opens = at == 0 or lines[at - 1].mark is not _HISTORY
         if opens and at and (not quoted or end - at <= MAX_ATTRIBUTION_LINES):
             kinds[at:end] = [Kind.ATTRIBUTION if quoted else Kind.QUOTED] * (end - at)
         at = end
@@ -271,11 +285,11 @@ def _mend(done: Labelled, email: Email | None) -> None:
     lines, kinds = done.lines, done.kinds
     _mend_wraps(done)
     written = [at for at, line in enumerate(lines) if line.text.strip()]
-    own = [at for at in written if kinds[at] is Kind.NEW]
-    plain = not any(kind in (Kind.ATTRIBUTION, Kind.HEADER_BLOCK, Kind.DIVIDER) for kind in kinds)
+    own = [at for at in written if kinds[at] is _NEW]
+    plain = _ANNOUNCED.isdisjoint(kinds)
     while own and own[-1] > written[0] and _ATTACHED.match(lines[own[-1]].text):
         # Names of attachments that a client appended below a history are nobody's words.
-        if all(kinds[at] is Kind.NEW for at in range(own[-1])):
+        if all(kinds[at] is _NEW for at in range(own[-1])):
             break
         kinds[own.pop()] = Kind.QUOTED
     if not plain or tells_of_history(lines):
@@ -283,7 +297,7 @@ def _mend(done: Labelled, email: Email | None) -> None:
     last = own[-1] if own else len(lines)
     opens = email is not None and _opens_conversation(email)
     for at, line in enumerate(lines):
-        if kinds[at] is not Kind.QUOTED:
+        if kinds[at] is not _QUOTED:
             continue
         if not own or line.mark is Mark.CITED or (at < last and line.raw == line.text):
             # Nothing says whose words these are: the author quotes them, they are no history.
@@ -297,10 +311,10 @@ def _rules_above_quotes(done: Labelled) -> None:
     """Take a rule, or a divider's words, right above what is quoted for a divider."""
     lines, kinds = done.lines, done.kinds
     for at in range(1, len(lines)):
-        if kinds[at] is not Kind.QUOTED or not lines[at].depth or kinds[at - 1] is not Kind.NEW:
+        if kinds[at] is not _QUOTED or kinds[at - 1] is not _NEW or not lines[at].depth:
             continue
         start = at
-        while start and kinds[start - 1] is Kind.NEW and _is_opening(lines[start - 1]):
+        while start and kinds[start - 1] is _NEW and _is_opening(lines[start - 1]):
             start -= 1
         if _is_seen(lines[start:at]):
             kinds[start:at] = [Kind.DIVIDER] * (at - start)
@@ -339,7 +353,7 @@ def _mend_wraps(done: Labelled) -> None:
     """Take a short line between two quoted ones for one that was wrapped off the first."""
     lines, kinds = done.lines, done.kinds
     for at in range(1, len(lines) - 1):
-        if kinds[at] is not Kind.NEW or not lines[at - 1].depth or not lines[at + 1].depth:
+        if kinds[at] is not _NEW or not lines[at - 1].depth or not lines[at + 1].depth:
             continue
         text = lines[at].text
         wrapped = len(lines[at - 1].raw) >= 60 and len(text) < 25  # noqa: PLR2004

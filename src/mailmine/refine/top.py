@@ -41,7 +41,7 @@ def is_enough(done: Labelled) -> bool:
     """Whether the rest of the body cannot change what is new in these lines, the last of which may be half a one."""
     if done.block is None or "from" not in done.block.fields:
         return False
-    if any(line.depth or line.mark in _TELLING for line in done.lines):
+    if any(line.depth or (line.mark and line.mark in _TELLING) for line in done.lines):
         return False
     return sum(map(_has_words, done.lines[done.block.start : -1])) >= _ENOUGH
 
