@@ -230,6 +230,13 @@ def closing_beginnings() -> tuple[str, ...]:
 
 
 @cache
+def closing_firsts() -> frozenset[str]:
+    """Give the first words of all of these, as they are written in ASCII: without one a line in ASCII is no closing."""
+    phrases = (*plain_closings(), *map(without_accents, closing_beginnings()))
+    return frozenset(word[0] for phrase in phrases if (word := _TOKEN.search(phrase)))
+
+
+@cache
 def between_closings() -> re.Pattern[str]:
     """Match what stands between two closings on one line: `Thanks and best regards`."""
     words = "|".join(map(_escaped, _words("signature", "and")))
@@ -254,10 +261,21 @@ def without_accents(text: str) -> str:
 
 
 @cache
-def device() -> re.Pattern[str]:
-    """Match, from its beginning, a line that a telephone or an app appended."""
-    words = "|".join(_escaped(word) for word in _words("signature", "device"))
+def device(first: str = "") -> re.Pattern[str]:
+    """Match, from its beginning, a line that a telephone or an app appended.
+
+    Of these only such as begin with the word `first` of `device_hints`, if it is given: to try all takes twenty times as long.
+    """
+    words = "|".join(
+        _escaped(word)
+        for word in _words("signature", "device")
+        if not first or (_first_of(word.lower()) == first and not word.startswith("*"))
+    )
     return re.compile(rf"(?:{words})", re.IGNORECASE)
+
+
+def _first_of(phrase: str) -> str:
+    return phrase.split(maxsplit=1)[0].strip("*")
 
 
 @cache
@@ -267,7 +285,7 @@ def device_hints() -> tuple[frozenset[str], frozenset[str]]:
     A line with none of them is none: that is far quicker to tell.
     """
     words = _lower("signature", "device")
-    firsts = {word.split()[0].strip("*") for word in words if not word.startswith("*")}
+    firsts = {_first_of(word) for word in words if not word.startswith("*")}
     lasts = {word.strip("* ").split()[-1] for word in words if word.startswith("*")}
     return frozenset(firsts), frozenset(lasts)
 

@@ -7,11 +7,16 @@ stands below `-- `, `Sent from my phone`.
 
 import re
 from collections.abc import Sequence
+from itertools import groupby
 
 from mailmine.model.email import Address
 from mailmine.refine import labels
 from mailmine.refine.lines import Line, Mark
 from mailmine.refine.result import Kind
+
+_NEW = Kind.NEW
+_SIGNATURE = Mark.SIGNATURE
+# said for each line: until Python 3.12 the members of an enumeration are found slowly
 
 MAX_LINES = 20
 """Lines, blank ones not counted, that a signature may have."""
@@ -69,23 +74,35 @@ _RFC_DELIMITER = "-- "
 """With the blank it is nothing else (RFC 3676, 4.3)."""
 
 _DASHES = re.compile(r"[ \t]*(?:[-\u2013\u2014]{2,}|_{3,}|={3,}|\*{3,}|~{3,}|#{5,})[ \t]*$")
+_DASHED = frozenset(" \t-\u2013\u2014_=*~#")
+"""Characters with which it begins."""
+
 _DASH_NAME = re.compile(
     r"(?:-{1,2}|[\u2013~\u2014])[ \t]?[^\W\d_][\w.'-]{0,30}(?: [^\W\d_][\w.'-]{0,30}){0,2}$"
 )
+_WORD = re.compile(r"\w+")
+_REACHED_BY = "tel|fax|phone|mobile|mobil|cell|pager|handy|t\u00e9l|telefon|tlf|skype|aim|im|icq|whatsapp|linkedin"
 _CONTACT = re.compile(
     r"\+?\(?\d[\d \t()./-]{6,}\d"  # a telephone number
     r"|\b[xX][ -]?\d{4,5}\b|\b\d-\d{4}\b"  # an extension
     r"|[\w.+-]{1,64}@[\w-]{1,64}\."
-    r"|\b(?:tel|fax|phone|mobile|mobil|cell|pager|handy|t\u00e9l|telefon|tlf|skype|aim|im|icq|whatsapp|linkedin)\b[ .:)]",
+    rf"|\b(?:{_REACHED_BY})\b[ .:)]",
     re.IGNORECASE,
 )
+_CONTACT_WORDS = frozenset(_REACHED_BY.split("|"))
+_DIGIT_OR_AT = re.compile(r"[\d@]")
+"""What a line of contact data holds that has none of the words."""
+
 _URL = re.compile(r"https?://\S*")
+_COMPANIES = r"Inc|Corp|LLC|LLP|GmbH|Ltd|AG|S\.A|B\.V|AB|Oy|ApS|SpA|Sarl|Co"
 _PLACE = re.compile(
-    r"\bwww\.|https?://"
-    r"|\b(?:Inc|Corp|LLC|LLP|GmbH|Ltd|AG|S\.A|B\.V|AB|Oy|ApS|SpA|Sarl|Co)\b\.?[,]?(?:$| )",
+    rf"\bwww\.|https?://|\b(?:{_COMPANIES})\b\.?[,]?(?:$| )",
     re.IGNORECASE,
 )
 """A web site or a company: in a signature, but alone none."""
+
+_PLACE_WORDS = frozenset({"www", *re.findall(r"(?<![\w.])\w+", _COMPANIES.lower())})
+"""The words with which these begin; `https` may stand within one."""
 
 _ENTRY = re.compile(r"[\w .#/-]{2,40}?[ \t]*:[ \t]")
 """`Request ID : 4711`: a line of data."""
@@ -127,7 +144,7 @@ def label(
     An email that passes another one on may hold nothing else (`may_be_all`).
     """
     for at, line in enumerate(lines):
-        if line.mark is Mark.SIGNATURE and kinds[at] is Kind.NEW:
+        if line.mark is _SIGNATURE and kinds[at] is _NEW:
             kinds[at] = Kind.SIGNATURE
     _cautions(lines, kinds)
     _disclaimers(lines, kinds)
@@ -144,7 +161,7 @@ def label(
                 sender if first else None,
                 keeps_first=first and not may_be_all,
             )
-            _label_closing(lines, kinds, [at for at in own if kinds[at] is Kind.NEW])
+            _label_closing(lines, kinds, [at for at in own if kinds[at] is _NEW])
             first = False
 
 
@@ -223,9 +240,10 @@ def _disclaimers(lines: Sequence[Line], kinds: list[Kind]) -> None:
                 first -= 1
             if not _is_disclaimer(lines[first:last]):
                 break
-            first = _notice_begins(lines, first, last)
-            if not _is_disclaimer(lines[first:last]):
+            begins = _notice_begins(lines, first, last)
+            if begins != first and not _is_disclaimer(lines[begins:last]):
                 break
+            first = begins
             is_whole = first == start or is_between(lines[first - 1].text)
             while first > start and is_between(lines[first - 1].text):
                 first -= 1
@@ -253,7 +271,7 @@ def _notice_begins(lines: Sequence[Line], first: int, last: int) -> int:
 
 def is_between(text: str) -> bool:
     """Whether a line parts paragraphs: it is blank, or a rule."""
-    return not text or text.isspace() or bool(_DASHES.match(text))
+    return not text or text.isspace() or (text[0] in _DASHED and bool(_DASHES.match(text)))
 
 
 def _is_disclaimer(paragraph: Sequence[Line]) -> bool:
@@ -268,16 +286,12 @@ def _is_disclaimer(paragraph: Sequence[Line]) -> bool:
 def _regions(kinds: Sequence[Kind]) -> list[tuple[int, int]]:
     """Find the runs of new lines: above a history, between quotes, below."""
     regions = []
-    start = -1
-    for at, kind in enumerate(kinds):
-        if kind is Kind.NEW:
-            if start < 0:
-                start = at
-        elif start >= 0:
-            regions.append((start, at))
-            start = -1
-    if start >= 0:
-        regions.append((start, len(kinds)))
+    start = 0
+    for kind, run in groupby(kinds):
+        end = start + len(list(run))
+        if kind is _NEW:
+            regions.append((start, end))
+        start = end
     return regions
 
 
@@ -291,7 +305,7 @@ def _label_region(
     keeps_first: bool,
 ) -> None:
     _device_lines(lines, kinds, own)
-    own = [at for at in own if kinds[at] is Kind.NEW]
+    own = [at for at in own if kinds[at] is _NEW]
     while len(own) > 1 and _ATTACHED.match(lines[own[-1]].text):
         end = own.pop()  # it stands below a signature, but is none
     while len(own) > 1 and _is_bare_rule(lines[own[-1]].text):
@@ -310,7 +324,7 @@ def _label_region(
         start = _contact_block(lines, top, sender)
     if start is not None:
         for at in range(start, end):
-            if kinds[at] is Kind.NEW:
+            if kinds[at] is _NEW:
                 kinds[at] = Kind.SIGNATURE
 
 
@@ -343,6 +357,10 @@ def is_closing(text: str) -> bool:
     """Whether a line is nothing but a closing, or one in two languages: `Mit freundlichen Grüßen / Kind regards`."""
     text = text.rstrip(_CLOSING_END)
     if len(text) > MAX_LINE or not text:
+        return False
+    if text.isascii() and not (
+        (word := _WORD.search(text)) and word[0].lower() in labels.closing_firsts()
+    ):
         return False
     if _is_known_closing(text):
         return True
@@ -379,14 +397,18 @@ def _is_device_line(text: str) -> bool:
     if not text or (len(text) > _LONGEST_DEVICE and "http" not in text and "](" not in text):
         return False
     firsts, lasts = labels.device_hints()
+    first = text.split(None, 1)[0].lower()
     if (
-        text.split(None, 1)[0].lower() not in firsts
+        first not in firsts
         and text.rsplit(None, 1)[-1].lower().rstrip(".!") not in lasts
         and (text.isascii() or not _UNSPACED.search(text))
     ):
         return False
     text = _MARKDOWN_LINK.sub(r"\1", text).strip(_ORNAMENTS)
-    if len(text) > _LONGEST_DEVICE or not labels.device().match(text):
+    if len(text) > _LONGEST_DEVICE:
+        return False
+    is_of_first = text.isascii() and first in firsts and not any(map(text.lower().count, lasts))
+    if not labels.device(first if is_of_first else "").match(text):
         return False
     _, comma, more = text.partition(", ")
     return not comma or bool(labels.excuses().search(more) or labels.device().match(more))
@@ -569,7 +591,7 @@ def _fits(text: str) -> bool:
     if _is_contact(text):
         text = _PARTED.sub(" ", text)
         return len(text.split()) <= (MAX_WORDS // 2 if text.endswith(".") else MAX_WORDS + 3)
-    if _PLACE.search(text) or (_POSTAL_CODE.search(text) and "," in text):
+    if _is_place(text) or (_POSTAL_CODE.search(text) and "," in text):
         return len(text.split()) <= MAX_WORDS + 3
     if len(text.split()) > MAX_WORDS or text.endswith((":", ",")) or _ENTRY.match(text):
         return False
@@ -578,8 +600,23 @@ def _fits(text: str) -> bool:
 
 def _is_tail(text: str) -> bool:
     """Whether the line with which the block begins so far is no name: more must stand above."""
-    return bool(_is_contact(text) or _PLACE.search(text) or text.lstrip()[:1].isdigit())
+    return bool(_is_contact(text) or _is_place(text) or text.lstrip()[:1].isdigit())
 
 
 def _is_contact(text: str) -> bool:
-    return bool(_CONTACT.search(_URL.sub("", text) if "://" in text else text))
+    if "://" in text:
+        text = _URL.sub("", text)
+    if not _DIGIT_OR_AT.search(text) and _has_none_of(_CONTACT_WORDS, text):
+        return False
+    return bool(_CONTACT.search(text))
+
+
+def _is_place(text: str) -> bool:
+    if "://" not in text and _has_none_of(_PLACE_WORDS, text):
+        return False
+    return bool(_PLACE.search(text))
+
+
+def _has_none_of(words: frozenset[str], text: str) -> bool:
+    """Whether a text in ASCII has none of the words: that is far quicker to tell than by an expression."""
+    return text.isascii() and words.isdisjoint(_WORD.findall(text.lower()))
