@@ -131,6 +131,7 @@ class _Reading:
     """One walk through a document. Its loop sees every tag, so it is written for speed."""
 
     __slots__ = (
+        "_beyond",
         "_level",
         "_marks",
         "_newline",
@@ -155,6 +156,8 @@ class _Reading:
         self._newline = False
         """Whether the last line was ended by a `br`, so that one more makes a blank line."""
         self._wants_blank = False
+        self._beyond: list[str] = []
+        """Lines beyond those that are looked at."""
 
     def read(self, root: LexborNode) -> None:  # noqa: C901, PLR0912 - one loop, with no call for most tags
         """Read a document."""
@@ -178,17 +181,17 @@ class _Reading:
                 ):
                     if text:
                         self._flush()
-                    child = node.child
+                    child = node.first_child
                 elif not attributes and meaning is _BREAK:
                     self._break()
                 elif attributes or meaning is not None:
                     self._level = len(open_tags) + 1
                     if self._start(tag, attributes):
-                        child = node.child
+                        child = node.first_child
                     if child is None and (meaning is not _BREAK or marks):
                         self._end(tag)
                 else:
-                    child = node.child
+                    child = node.first_child
             if child is not None:
                 open_tags.append(tag)
                 node = child
@@ -209,6 +212,7 @@ class _Reading:
             node = following
         if text:
             self._flush()
+        self._put_beyond()
 
     def _start(self, tag: str, attributes: Mapping[str, str | None]) -> bool:
         """Begin an element; False where nobody sees what is in it."""
@@ -320,6 +324,7 @@ class _Reading:
 
     def _rule(self) -> None:
         self._flush()
+        self._put_beyond()
         self.lines.append(Line("", "", len(self._quotes), Mark.RULE))
 
     def _mark(self) -> Mark | None:
@@ -339,7 +344,11 @@ class _Reading:
         self._text.clear()
         lines, depth = self.lines, len(self._quotes)
         mark = self._mark() if self._rest or self._marks else None
+        wants_blank = self._wants_blank
         for line in text.split(_LINE_END) if _LINE_END in text else (text,):
+            if line == "\xa0":
+                wants_blank = True  # as below: half of the lines of Outlook's mail
+                continue
             # A line in which all is printable has no white space but blanks, and nothing to take out.
             if line.isprintable() and "  " not in line and not self._preformatted:
                 seen = line.strip()
@@ -348,17 +357,25 @@ class _Reading:
             if not seen:
                 # Nothing but a blank that does not break is how an editor keeps an empty line open.
                 if "\xa0" in line and _CELL_END not in line:
-                    self._wants_blank = True
+                    wants_blank = True
                 continue
-            if self._wants_blank:
-                self._wants_blank = False
-                if lines and lines[-1].raw:
-                    self._blank()
             self._newline = False
+            if wants_blank:
+                wants_blank = False
+                if lines and lines[-1].raw and len(lines) < MAX_LINES:
+                    lines.append(Line("", "", depth, mark))
             if len(lines) < MAX_LINES:
                 lines.append(Line(seen, seen, depth, mark))
             else:
-                lines[-1].raw += "\n" + seen
+                self._beyond.append(seen)
+        self._wants_blank = wants_blank
+
+    def _put_beyond(self) -> None:
+        """Let what is beyond the lines that are looked at follow the last of them."""
+        if self._beyond:
+            last = self.lines[-1]
+            last.raw = "\n".join([last.raw, *self._beyond])
+            self._beyond.clear()
 
     def _tidied(self, text: str) -> str:
         """Take out what nobody sees of a line."""
