@@ -131,9 +131,11 @@ def _text(
 ) -> str:
     """Put lines together; signatures only `up_to` a line."""
     return _joined(
-        lines[at].text
-        for at, kind in enumerate(kinds)
-        if kind in wanted and (up_to is None or at < up_to or kind in _WORDS)
+        [
+            lines[at].text
+            for at, kind in enumerate(kinds)
+            if kind in wanted and (up_to is None or at < up_to or kind in _WORDS)
+        ]
     )
 
 

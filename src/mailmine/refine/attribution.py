@@ -6,7 +6,6 @@ in any language. What is no more than a sentence that ends in a colon must not b
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
 from mailmine.refine import labels
 from mailmine.refine.lines import Line, Mark
@@ -153,8 +152,8 @@ def parted(lines: list[Line]) -> list[Line]:
         ):
             words = text[: inner.start()].rstrip()
             lines[at : at + 1] = [
-                replace(line, text=words, raw=words),
-                replace(line, text=text[inner.end() :], raw=text[len(words) :]),
+                Line(words, words, line.depth, line.mark),
+                Line(text[inner.end() :], text[len(words) :], line.depth, line.mark),
             ]
     return lines
 

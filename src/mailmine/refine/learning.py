@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mailmine.refine import signature
-from mailmine.refine.lines import Line, squeezed
+from mailmine.refine.lines import Line
 from mailmine.refine.result import Kind
 
 _NEW = Kind.NEW  # said for each line: until Python 3.12 it is found slowly
@@ -49,7 +49,11 @@ class Known:
 
 def hash_of(text: str) -> int:
     """Name a line, whatever its case and its white space."""
-    return zlib.crc32(squeezed(text.lower()).encode("utf-8", "replace"))
+    text = text.lower()
+    # Where all is printable there is no white space but blanks.
+    if "  " in text or not text.isprintable():
+        text = " ".join(text.split())
+    return zlib.crc32(text.strip().encode("utf-8", "replace"))
 
 
 class Names(dict[int, int]):
