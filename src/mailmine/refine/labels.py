@@ -7,6 +7,7 @@ because a reply in one language often quotes another.
 import re
 import tomllib
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 from functools import cache
 from importlib import resources
@@ -207,12 +208,19 @@ def forwarded() -> re.Pattern[str]:
 
 
 @cache
-def reply_above() -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Give, in lower case, what ticket systems write to ask people to write above it: in ASCII, and the others."""
+def reply_above() -> tuple[dict[str, list[str]], tuple[str, ...]]:
+    """Give, in lower case, what ticket systems write to ask people to write above it.
+
+    Phrases in ASCII are given by a word that many of them have, as few of them are looked for then; and the others.
+    """
     phrases = _lower("divider", "reply_above")
-    return tuple(filter(str.isascii, phrases)), tuple(
-        phrase for phrase in phrases if not phrase.isascii()
-    )
+    in_ascii = list(filter(str.isascii, phrases))
+    counts = Counter(word for phrase in in_ascii for word in phrase.split())
+    by_word: dict[str, list[str]] = {}
+    for phrase in in_ascii:
+        common = max(phrase.split(), key=lambda word: (counts[word], word))
+        by_word.setdefault(common, []).append(phrase)
+    return by_word, tuple(phrase for phrase in phrases if not phrase.isascii())
 
 
 @cache

@@ -131,10 +131,10 @@ def _has_words(lines: Sequence[Line]) -> bool:
 
 def _asks_to_reply_above(text: str) -> bool:
     text = text.lower()
-    in_ascii, others = labels.reply_above()
-    return any(map(text.__contains__, in_ascii)) or (
-        not text.isascii() and any(map(text.__contains__, others))
-    )
+    by_word, others = labels.reply_above()
+    return any(
+        any(map(text.__contains__, phrases)) for word, phrases in by_word.items() if word in text
+    ) or (not text.isascii() and any(map(text.__contains__, others)))
 
 
 def _may_open(text: str) -> bool:
