@@ -51,6 +51,12 @@ def world(database: Database) -> World:
     return world
 
 
+@pytest.fixture(params=[search.NEAR, 0], ids=["near first", "by the index alone"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let PostgreSQL find in one way, or in the other."""
+    monkeypatch.setattr(search, "NEAR", request.param)
+
+
 def found(database: Database, world: World, query: str) -> list[str]:
     """Name the comments found."""
     named = {comment_id(name): name for name in MAIL}
@@ -59,6 +65,7 @@ def found(database: Database, world: World, query: str) -> list[str]:
     return [named[hit.comment.comment.id] for hit in hits]
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize(
     ("query", "names"),
     [
@@ -163,6 +170,7 @@ def test_a_comment_that_moves_in_time_is_found_once(database: Database, world: W
     assert found(database, world, "overdue") == []
 
 
+@pytest.mark.usefixtures("way")
 def test_hits_are_paged_newest_first(database: Database, world: World) -> None:
     with database.read() as tx:
         first, second = search.find(tx, world.source.id, "week", before=None, limit=9)
@@ -172,6 +180,7 @@ def test_hits_are_paged_newest_first(database: Database, world: World) -> None:
     assert rest == (second,)
 
 
+@pytest.mark.usefixtures("way")
 def test_only_the_source_is_searched(database: Database, world: World) -> None:
     with database.write() as tx:
         other = sources.ensure(tx, world.project.id, "other")

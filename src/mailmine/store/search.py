@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from sqlalchemy import Connection, select, text
 
@@ -35,19 +36,34 @@ SNIPPET_LENGTH = 240
 
 MAX_KEY = (1 << 63) - 1
 
+NEAR = 100
+"""Comments that PostgreSQL looks at, for each that is asked for, before it asks the index of words."""
+
 _MATCHING = {
     "sqlite": (
         "SELECT rowid FROM comment_words WHERE comment_words MATCH :match "
-        "AND rowid >= :first AND rowid < :end ORDER BY rowid"
+        "AND rowid >= :first AND rowid < :end ORDER BY rowid {order} LIMIT :limit"
     ),
-    "postgresql": (
-        "SELECT time_key FROM comment_words WHERE words @@ to_tsquery('simple', :match) "
-        "AND source_id = :source AND time_key >= :first AND time_key < :end ORDER BY time_key"
+    # What many comments have is found soon by going through them in their order, and only so without sorting.
+    "near": (
+        "SELECT time_key FROM (SELECT time_key, words FROM comment_words WHERE source_id = :source "
+        "AND time_key >= :first AND time_key < :end ORDER BY time_key {order} LIMIT :near) AS near "
+        "WHERE words @@ to_tsquery('simple', :match) ORDER BY time_key {order} LIMIT :limit"
+    ),
+    "number near": (
+        "SELECT count(*) FROM (SELECT 1 FROM comment_words WHERE source_id = :source "
+        "AND time_key >= :first AND time_key < :end LIMIT :near) AS near"
+    ),
+    # What few have is found by the index of words, and only so without going through all. PostgreSQL cannot know which it
+    # is, so the other index is kept from it: `source_id || ''`, `time_key + 0`.
+    "far": (
+        "SELECT time_key FROM comment_words WHERE words @@ to_tsquery('simple', :match) AND source_id || '' = :source "
+        "AND time_key + 0 >= :first AND time_key + 0 < :end ORDER BY time_key {order} LIMIT :limit"
     ),
 }
 _FIND = {
-    (dialect, newest_first): text(f"{query} {'DESC' if newest_first else 'ASC'} LIMIT :limit")
-    for dialect, query in _MATCHING.items()
+    (way, newest_first): text(query.format(order="DESC" if newest_first else "ASC"))
+    for way, query in _MATCHING.items()
     for newest_first in (True, False)
 }
 
@@ -102,10 +118,17 @@ def keys(
     newest_first: bool,
 ) -> Sequence[int]:
     """Find the time keys of comments that match `terms`, from `first` on and before `end`."""
-    is_sqlite = tx.dialect.name == "sqlite"
-    match = _match_sqlite(terms, source_id) if is_sqlite else _match_postgresql(terms)
-    bounds = {"match": match, "source": source_id, "first": first, "end": end, "limit": limit}
-    return tx.execute(_FIND[tx.dialect.name, newest_first], bounds).scalars().all()
+    bounds: dict[str, Any] = {"first": first, "end": end, "limit": limit}
+    if tx.dialect.name == "sqlite":
+        bounds["match"] = _match_sqlite(terms, source_id)
+        return tx.execute(_FIND["sqlite", newest_first], bounds).scalars().all()
+    bounds |= {"match": _match_postgresql(terms), "source": source_id, "near": NEAR * limit}
+    near = tx.execute(_FIND["near", newest_first], bounds).scalars().all()
+    if len(near) == limit:
+        return near
+    if tx.execute(_FIND["number near", newest_first], bounds).scalar_one() < bounds["near"]:
+        return near
+    return tx.execute(_FIND["far", newest_first], bounds).scalars().all()
 
 
 _TERM = re.compile(r'(?P<not>-?)(?:"(?P<phrase>[^"]*)"?|(?P<word>[^\s"]+))(?P<prefix>\*?)')
