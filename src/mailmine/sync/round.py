@@ -60,7 +60,7 @@ OVERLAP = timedelta(minutes=2)
 SETTLED = timedelta(seconds=2)
 """A hint counts whole seconds: only a reading this long after it was first seen has all that it stands for."""
 PIECE = 20
-"""Items that came with a page and are refined at a time."""
+"""Items that are refined at a time."""
 RETRIED = 20
 """Items that failed earlier and are asked for again in one round."""
 
@@ -661,6 +661,12 @@ class Round:
         """Give what came along in pieces, so that refining begins with the first; then what is to be fetched."""
         for start in range(0, len(came_along), PIECE):
             yield came_along[start : start + PIECE]
+        piece: list[Fetched] = []
         if item_ids:
             async for batch in self._reader.fetch(item_ids):
-                yield batch
+                piece += batch
+                if len(piece) >= PIECE:
+                    yield piece
+                    piece = []
+        if piece:
+            yield piece
