@@ -43,3 +43,11 @@ def test_what_is_empty_is_as_if_it_were_not_there(monkeypatch: pytest.MonkeyPatc
     for name in ("DATA", "DATABASE", "READ_DATABASE", "BLOBS", "HOST", "PORT", "NOTIFY"):
         monkeypatch.setenv(f"MAILMINE_{name}", "")
     assert options.settings(host="", database="", blobs="") == kept
+
+
+def test_the_level_of_the_log_is_one_that_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAILMINE_LOG_LEVEL", "WARNING")
+    assert options.settings().log_level == "warning"
+    monkeypatch.setenv("MAILMINE_LOG_LEVEL", "loud")
+    with pytest.raises(Failed, match=r"log_level.*'debug'"):
+        options.settings()

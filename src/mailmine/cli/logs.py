@@ -11,8 +11,8 @@ from mailmine import tracing
 
 
 def configure(level: str) -> None:
-    """Set up the log of the process. Libraries speak through it from `warning` on."""
-    number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
+    """Set up the log of the process, from a `level` of `logging` on. Libraries speak through it from `warning` on."""
+    number = logging.getLevelNamesMapping()[level.upper()]
     is_terminal = sys.stderr.isatty()
     last: Processor = (
         structlog.dev.ConsoleRenderer() if is_terminal else structlog.processors.JSONRenderer()

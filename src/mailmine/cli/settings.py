@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -14,6 +14,10 @@ def _seconds(written: object) -> object:
         return timedelta(seconds=float(written)) if isinstance(written, str) else written
     except (ValueError, OverflowError):
         return written
+
+
+def _small(written: object) -> object:
+    return written.strip().lower() if isinstance(written, str) else written
 
 
 class Settings(BaseSettings):
@@ -39,7 +43,9 @@ class Settings(BaseSettings):
     """How long an idle mailbox is left alone. In the environment: seconds, or ISO 8601 (PT30S)."""
     learn: bool = True
     """Whether signatures, legal notices and quotes are also told by what the emails of a bucket have in common."""
-    log_level: str = "info"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error", "critical"], BeforeValidator(_small)
+    ] = "info"
     metrics_token: SecretStr = SecretStr("")
     """What whoever asks for `/metrics` has to send; without one only this machine may ask."""
     oidc_issuer: str = ""
