@@ -209,6 +209,41 @@ async def test_another_address_is_asked_for_at_its_own_domain() -> None:
     assert b"orders@corp.example" in internet.asked[-1].body
 
 
+STRANGE = "orders@evil.example"
+
+
+async def test_a_mailbox_of_another_domain_is_asked_for_at_that_of_the_account() -> None:
+    internet = Internet(
+        {
+            f"https://autodiscover.example.com{POX}": settings(),
+            f"https://autodiscover.evil.example{POX}": settings(),
+        }
+    )
+    assert await opened(internet).endpoint(STRANGE) == FOUND
+    assert STRANGE.encode() in internet.asked[-1].body
+    assert internet.signed_in_at == {"autodiscover.example.com"}
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+async def test_who_adds_a_mailbox_of_his_own_domain_is_not_sent_the_password(
+    *, is_open: bool
+) -> None:
+    first = f"https://autodiscover.evil.example{POX}"
+    said = redirect(address="orders@worse.example") if is_open else settings()
+    places = {first: said, f"https://autodiscover.worse.example{POX}": settings()}
+    internet = Internet(places, open_to_all=frozenset([first] if is_open else []))
+    with pytest.raises(ExchangeError, match="no password is carried") as raised:
+        await opened(internet).endpoint(STRANGE)
+    assert "example.com, the domain of the account" in raised.value.fault.message
+    assert internet.signed_in_at == set()
+
+
+async def test_an_account_without_a_domain_signs_in_at_that_of_the_mailbox() -> None:
+    internet = Internet({f"https://autodiscover.example.com{POX}": settings()})
+    account = replace(CONNECTION, username="CORP\\svc")
+    assert await opened(internet, account).endpoint(ADDRESS) == FOUND
+
+
 async def test_a_mailbox_in_the_cloud_is_told_apart() -> None:
     away = redirect(address="orders@corp.mail.onmicrosoft.com")
     got = await fault_when(Internet({f"https://autodiscover.example.com{POX}": away}))

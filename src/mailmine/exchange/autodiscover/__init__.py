@@ -4,7 +4,8 @@
     search    in which places, and how far an answer is believed
     account   an account whose endpoint is found when a mailbox is first read
 
-A password is sent only by TLS, and only to hosts of the mailbox's own domain. What another host is named for by such a
+A password is sent only by TLS, and only to hosts of the account's own domain, or of the mailbox's where the account's name has
+none: who may add mailboxes need not be who knows the password. What another host is named for by such a
 host's answer to the signed-in account is believed; a mere redirect to a foreign host is not, because anybody who
 answers for the domain's website could send one. It is named in the fault, and a person may enter it as the endpoint.
 """

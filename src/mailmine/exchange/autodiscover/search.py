@@ -87,6 +87,9 @@ class Search:
         self._one_at_a_time = asyncio.Lock()
         self._answering: dict[str, Place] = {}
         """The place of each domain that knew a mailbox of it."""
+        self._own = _domain(connection.username) if "@" in connection.username else ""
+        self._trusted = {self._own}
+        """Domains whose hosts may see the password: the account's, and those that hosts of such a domain named."""
 
     async def find(self, mailbox: str) -> str:
         """Give the URL of the EWS that serves `mailbox`. Raises ExchangeError."""
@@ -120,17 +123,18 @@ class Search:
             host = urlsplit(ews_online(self._connection.cloud)).hostname or ""
             return [Place(json_url(host, address), Form.JSON)]
         domain = _domain(address)
-        # Microsoft's order has the bare domain first: that is a website as a rule, often another company's.
-        places = [
-            Place(f"https://{host}{path}", form_of(path))
-            for host in (f"autodiscover.{domain}", domain)
-            for path in (SOAP_PATH, POX_PATH)
-        ]
-        places.append(
-            Place(f"http://autodiscover.{domain}{POX_PATH}", Form.POX, is_hint=True),
-        )
+        places = _places_of(domain)
+        if not self._may_see_password(domain):  # who serves the account may serve that mailbox too
+            places = [*_places_of(self._own), *places]
         known = self._answering.get(domain)
         return [known, *places] if known is not None else places
+
+    def _may_see_password(self, host: str) -> bool:
+        """Tell whether we may sign in at `host`: whoever adds a mailbox of a domain of his own must not be sent it.
+
+        An account whose name tells no domain of mail signs in at that of the mailbox.
+        """
+        return not self._own or any(_is_of(host, domain) for domain in self._trusted)
 
     def _follow(self, course: _Course, place: Place, url: str) -> None:
         """Ask at `url` next, where it may be believed."""
@@ -142,7 +146,9 @@ class Search:
             host = ""
         if not host:
             course.said.append(f"{_name(place)} sends us to a place without HTTPS")
-        elif place.form is not Form.JSON and not _is_of(host, _domain(course.address)):
+        elif place.form is not Form.JSON and not (
+            _is_of(host, _domain(course.address)) or (self._own and self._may_see_password(host))
+        ):
             course.said.append(
                 f"{_name(place)} sends us on to {host}, which is not of {_domain(course.address)}: no password is "
                 f"carried there; if it is right, enter https://{host}/EWS/Exchange.asmx as the endpoint"
@@ -153,7 +159,7 @@ class Search:
             course.places.insert(0, Place(url, form_of(url)))
 
     def _start_over(self, course: _Course, place: Place, address: str) -> None:
-        """Ask for `address` instead, which a server that we signed in to named."""
+        """Ask for `address` instead, which a server named; one that may see the password is believed about the domain, too."""
         course.hops += 1
         domain = _domain(address)
         if f".{domain}".endswith(CLOUD_DOMAINS):
@@ -164,6 +170,8 @@ class Search:
         elif not domain or address.lower() in {asked for _, asked in course.seen}:
             course.said.append(f"{_name(place)} sends us in a circle")
         else:
+            if self._own and self._may_see_password(urlsplit(place.url).hostname or ""):
+                self._trusted.add(domain)
             course.address = address
             course.places = self._places(address)
 
@@ -203,6 +211,11 @@ class Search:
                 return said
             if place.is_hint or place.form is Form.JSON:
                 return Nothing("wants a sign-in")
+            if not self._may_see_password(host):
+                return Nothing(
+                    f"wants a sign-in and is not of {self._own}, the domain of the account: no password is carried "
+                    f"there; if it is right, enter https://{host}/EWS/Exchange.asmx as the endpoint"
+                )
             scheme = SCHEMES[self._connection.auth]
             if scheme not in dict(offered(challenges)):
                 return Nothing(f"does not let us sign in by {self._connection.auth}")
@@ -251,6 +264,16 @@ class Search:
                 scope=Scope.MAILBOX,
             )
         )
+
+
+def _places_of(domain: str) -> list[Place]:
+    # Microsoft's order has the bare domain first: that is a website as a rule, often another company's.
+    places = [
+        Place(f"https://{host}{path}", form_of(path))
+        for host in (f"autodiscover.{domain}", domain)
+        for path in (SOAP_PATH, POX_PATH)
+    ]
+    return [*places, Place(f"http://autodiscover.{domain}{POX_PATH}", Form.POX, is_hint=True)]
 
 
 async def _read(response: Response) -> bytes:
