@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy import Connection
 
 from mailmine.model.ids import MailboxId
-from mailmine.store import integrations, mailboxes
+from mailmine.store import integrations, mailboxes, strikes
 from mailmine.store.database import Database
 from mailmine.store.errors import LeaseLost
 from mailmine.store.mailboxes import Release, Rest, Turn
+from mailmine.store.strikes import Strikes
 from tests.contract.store_world import MINUTE, build
 
 SECOND = timedelta(seconds=1)
@@ -277,3 +278,26 @@ def test_nobody_waits_for_who_writes_a_mailbox(database: Database) -> None:
     with database.read() as tx:
         assert due_ids(tx, now, limit=9) == (mailbox,)
     assert claim(database, mailbox, now).owner == "a"
+
+
+def test_what_a_wrong_clock_put_off_for_years_is_due_once_it_is_set_back(
+    database: Database,
+) -> None:
+    mailbox, now = start(database)
+    years = timedelta(days=900)
+    lease = claim(database, mailbox, now + years)
+    held = Strikes(code="ErrorServerBusy", times=1, since=now, last_at=now, hold_until=now + years)
+    with database.write() as tx:
+        strikes.put(tx, mailbox, held)
+        assert due_ids(tx, now, limit=9) == ()
+        assert mailboxes.put_right(tx, now) == 1
+        strikes.put_right(tx, after=now + mailboxes.LONGEST)
+        assert due_ids(tx, now, limit=9) == (mailbox,)
+        assert strikes.of(tx, mailbox) == replace(held, hold_until=None)
+        due_at = now + years
+        mailboxes.release(tx, Release(lease=lease, next_due_at=due_at, round_ended_at=None))
+        assert due_ids(tx, now, limit=9) == ()
+        assert mailboxes.put_right(tx, now) == 1
+        assert due_ids(tx, now, limit=9) == (mailbox,)
+        mailboxes.postpone(tx, [mailbox], until=now + timedelta(days=1), now=now)
+        assert mailboxes.put_right(tx, now) == 0

@@ -180,6 +180,8 @@ _DUE_AT = case(
 """A mailbox that is being read is due again when the lease ends without having been given back."""
 
 
+LONGEST: Final = timedelta(days=2)
+"""Nothing is put off for longer, and no lease lasts as long: not by the longest interval, nor by what an Exchange asks for."""
 _CLAIMING_SECONDS = 5
 """So long a claim may take from one statement to the next."""
 _CLAIMING = 0x6D61696C
@@ -322,6 +324,15 @@ def postpone(tx: Connection, ids: Collection[MailboxId], *, until: datetime, now
         .where(_lockable(ids), _is_free(now))
         .values(next_due_at=until, woken_at=None)
     )
+
+
+def put_right(tx: Connection, now: datetime) -> int:
+    """Let be due now what is due, or leased, later than can be: the clock was wrong, and was set back. How many were."""
+    too_late = now + LONGEST
+    late = mailboxes.c.next_due_at > too_late
+    leased = mailboxes.c.lease_until > too_late
+    found = tx.execute(update(mailboxes).where(late).values(next_due_at=now)).rowcount
+    return found + tx.execute(update(mailboxes).where(leased).values(lease_until=now)).rowcount
 
 
 def lock(tx: Connection, ids: Collection[MailboxId]) -> frozenset[MailboxId]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select
+from sqlalchemy import Connection, Row, delete, select, update
 
 from mailmine.model.ids import ExchangeId, IntegrationId, MailboxId
 from mailmine.store.schema import strikes
@@ -61,6 +61,11 @@ def end_pauses(tx: Connection, subjects: Collection[Subject], now: datetime) -> 
     """Forget what went wrong with those of `subjects` that need not be left alone any more."""
     is_over = strikes.c.hold_until <= now  # another may have been told meanwhile to wait longer
     tx.execute(delete(strikes).where(strikes.c.subject.in_(subjects), is_over))
+
+
+def put_right(tx: Connection, *, after: datetime) -> None:
+    """Forget pauses that end only `after` then: the clock was wrong when they were asked for."""
+    tx.execute(update(strikes).where(strikes.c.hold_until > after).values(hold_until=None))
 
 
 def _strikes(row: Row[Any]) -> Strikes:

@@ -29,7 +29,7 @@ from mailmine.model.ids import IntegrationId, MailboxId
 from mailmine.model.integration import Connection, Integration, Mailbox
 from mailmine.model.past_round import PastRound
 from mailmine.model.reach import Reach
-from mailmine.store import integrations, mailboxes, workers
+from mailmine.store import integrations, mailboxes, strikes, workers
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
 from mailmine.store.errors import LeaseLost, StoreError
@@ -526,8 +526,12 @@ def _read_integrations(tx: Transaction) -> frozenset[IntegrationId]:
 
 
 def _note_worker(tx: Transaction, worker: Worker) -> None:
+    now = worker.seen_at
     workers.put(tx, worker)
-    workers.forget(tx, before=worker.seen_at - FORGOTTEN)
+    workers.forget(tx, before=now - FORGOTTEN)
+    if number := mailboxes.put_right(tx, now):
+        log.warning("clock was set back", mailboxes=number)
+    strikes.put_right(tx, after=now + mailboxes.LONGEST)
 
 
 def _place_of(error: Exception) -> str:
