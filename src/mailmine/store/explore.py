@@ -344,24 +344,49 @@ def _pieces(
     end = first_slot(wanted.until) if wanted.until else _MOST_KEY
     if place is not None:
         first, end = (first, min(end, place)) if newest_first else (max(first, place + 1), end)
+    if index:
+        yield from _found(
+            tx, source_id, index, first=first, end=end, most=most, newest_first=newest_first
+        )
+        return
+    query = _NEWEST if newest_first else _OLDEST
     while most > 0:
         size = min(PIECE, most)
         bounds = {"source": source_id, "first": first, "end": end, "most": size}
-        if index:
-            keys = search.keys(
-                tx, source_id, index, first=first, end=end, limit=size, newest_first=newest_first
-            )
-            rows = tx.execute(_KEYED, {"source": source_id, "keys": keys}).all()
-            rows = rows if newest_first else rows[::-1]
-        else:
-            query = _NEWEST if newest_first else _OLDEST
-            rows = tx.execute(query, bounds).all()
-            keys = [key for key, _ in rows]
+        rows = tx.execute(query, bounds).all()
         if rows:
             yield rows
-        if len(keys) < size:
+        if len(rows) < size:
             return
         most -= size
+        last = rows[-1][0]
+        first, end = (first, last) if newest_first else (last + 1, end)
+
+
+def _found(
+    tx: Connection,
+    source_id: SourceId,
+    index: tuple[search.Term, ...],
+    *,
+    first: int,
+    end: int,
+    most: int,
+    newest_first: bool,
+) -> Iterator[Sequence[tuple[int, bytes]]]:
+    """Give those that the search index finds: as many as a page may want, and then all others at one blow."""
+    for size in (min(PIECE, most), most - PIECE):
+        if size <= 0:
+            return
+        keys = search.keys(
+            tx, source_id, index, first=first, end=end, limit=size, newest_first=newest_first
+        )
+        for at in range(0, len(keys), PIECE):
+            piece = {"source": source_id, "keys": keys[at : at + PIECE]}
+            rows = tx.execute(_KEYED, piece).all()
+            if rows:
+                yield rows if newest_first else rows[::-1]
+        if len(keys) < size:
+            return
         first, end = (first, keys[-1]) if newest_first else (keys[-1] + 1, end)
 
 

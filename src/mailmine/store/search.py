@@ -36,8 +36,10 @@ SNIPPET_LENGTH = 240
 
 MAX_KEY = (1 << 63) - 1
 
-NEAR = 100
-"""Comments that PostgreSQL looks at, for each that is asked for, before it asks the index of words."""
+NEAR = 5_000
+"""Comments that PostgreSQL looks through before it asks the index of words."""
+NEAR_EACH, MOST_NEAR = 100, 200_000
+"""How many more, for each hit that is wanted and in all, where the first ones promise that there are enough hits among them."""
 
 _MATCHING = {
     "sqlite": (
@@ -122,12 +124,18 @@ def keys(
     if tx.dialect.name == "sqlite":
         bounds["match"] = _match_sqlite(terms, source_id)
         return tx.execute(_FIND["sqlite", newest_first], bounds).scalars().all()
-    bounds |= {"match": _match_postgresql(terms), "source": source_id, "near": NEAR * limit}
-    near = tx.execute(_FIND["near", newest_first], bounds).scalars().all()
-    if len(near) == limit:
-        return near
-    if tx.execute(_FIND["number near", newest_first], bounds).scalar_one() < bounds["near"]:
-        return near
+    bounds |= {"match": _match_postgresql(terms), "source": source_id}
+    near = NEAR
+    while near <= max(4 * NEAR, min(NEAR_EACH * limit, MOST_NEAR)):
+        bounds["near"] = near
+        found = tx.execute(_FIND["near", newest_first], bounds).scalars().all()
+        if len(found) == limit:
+            return found
+        if tx.execute(_FIND["number near", newest_first], bounds).scalar_one() < near:
+            return found  # these were all
+        if near > NEAR:
+            break
+        near = max(near + 1, near * limit * 3 // (2 * max(1, len(found))))
     return tx.execute(_FIND["far", newest_first], bounds).scalars().all()
 
 
