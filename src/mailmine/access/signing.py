@@ -4,7 +4,7 @@ import math
 from datetime import datetime
 
 from mailmine.access import passwords, sessions
-from mailmine.access.throttle import Throttle
+from mailmine.access.throttle import SharedThrottle, Throttle
 from mailmine.store import events, users
 from mailmine.store.database import Database
 
@@ -15,7 +15,7 @@ class SignInError(Exception):
 
 def sign_in(
     database: Database,
-    throttle: Throttle,
+    throttle: SharedThrottle | Throttle,
     *,
     username: str,
     password: str,

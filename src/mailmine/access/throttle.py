@@ -57,14 +57,13 @@ class Throttle:
             self._failures.pop(_key(username, address), None)
 
 
-class SharedThrottle(Throttle):
-    """Remembers them for all processes of a database: behind a load balancer each would let as many guesses pass.
+class SharedThrottle:
+    """Remembers failures for all processes of a database: behind a load balancer each would let as many guesses pass.
 
     Never within a transaction: what is counted stays, whatever becomes of the attempt.
     """
 
     def __init__(self, database: Database) -> None:
-        super().__init__()
         self._database = database
 
     def attempt(self, username: str, address: str, *, now: datetime) -> timedelta:

@@ -192,7 +192,7 @@ class Runner:
                 taken_over=self._taken_over,
             )
             with suppress(StoreError):
-                await self._desk.write(partial(_note_worker, worker=me))
+                await self._desk.write(partial(_beat, worker=me))
                 await self._accounts.keep_only(await self._desk.read(_read_integrations))
             await asyncio.sleep(self._settings.heartbeat.total_seconds())
 
@@ -525,7 +525,8 @@ def _read_integrations(tx: Transaction) -> frozenset[IntegrationId]:
     return frozenset(one.id for one in integrations.list_all(tx) if one.enabled)
 
 
-def _note_worker(tx: Transaction, worker: Worker) -> None:
+def _beat(tx: Transaction, worker: Worker) -> None:
+    """Write down that a worker is there, and put right what wrong clocks have left."""
     now = worker.seen_at
     workers.put(tx, worker)
     workers.forget(tx, before=now - FORGOTTEN)

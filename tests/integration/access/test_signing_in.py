@@ -49,7 +49,9 @@ def test_the_first_start_makes_an_administrator_and_later_ones_do_not(database: 
     assert made.password not in repr(made)
 
 
-def sign_in(database: Database, throttle: Throttle, password: str, username: str = "admin") -> str:
+def sign_in(
+    database: Database, throttle: SharedThrottle | Throttle, password: str, username: str = "admin"
+) -> str:
     return signing.sign_in(
         database, throttle, username=username, password=password, address="10.0.0.1", now=NOON
     )
