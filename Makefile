@@ -8,14 +8,19 @@ BIN := .venv/bin
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/ -/'
 
-.venv/.installed: pyproject.toml constraints.txt
+# uv does in seconds what takes pip minutes. Where PyPI is reached by another address it wants to be told so: UV_DEFAULT_INDEX.
+INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
+LOCKED := $(INSTALL) --require-hashes --requirement
+
+.venv/.installed: pyproject.toml constraints.txt constraints-uv.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --require-hashes --requirement constraints.txt
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement constraints-uv.txt
+	$(LOCKED) constraints.txt
+	$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/.strangers: .venv/.installed constraints-strangers.txt
-	$(BIN)/python -m pip install --quiet --require-hashes --requirement constraints-strangers.txt
+	$(LOCKED) constraints-strangers.txt
 	@touch $@
 
 env: .venv/.installed  ## the virtual environment with everything in it
@@ -23,8 +28,9 @@ env: .venv/.installed  ## the virtual environment with everything in it
 demo: env  ## a simulated Exchange, mailmine on it: look around in one minute
 	$(BIN)/mailmine demo
 
+# Compiled to be tested: without optimization it takes a third of the time.
 .venv/.kerberos: .venv/.installed constraints-kerberos.txt
-	$(BIN)/python -m pip install --quiet --require-hashes --requirement constraints-kerberos.txt
+	CFLAGS='-O0 -g0' $(LOCKED) constraints-kerberos.txt
 	@touch $@
 
 kerberos: .venv/.kerberos  ## signing in by Kerberos, compiled: wants gcc, python3-dev and libkrb5-dev
@@ -80,7 +86,6 @@ chaos: env  ## a quarter of an hour of faults, kills and mail: is all of it ther
 	$(BIN)/python -m bench.chaos --minutes 15
 
 constraints: env  ## locks the dependencies anew
-	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra otel --generate-hashes \
 	  --no-header --no-emit-index-url --no-annotate --output-file constraints.txt pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra strangers --generate-hashes \
@@ -92,6 +97,8 @@ constraints: env  ## locks the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra otel --generate-hashes \
 	  --constraint constraints.txt \
 	  --no-header --no-emit-index-url --no-annotate --output-file constraints-runtime.txt pyproject.toml
+	echo 'uv' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-header --no-emit-index-url --no-annotate --output-file constraints-uv.txt -
 	echo 'hatchling>=1.27' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --constraint constraints.txt \
 	  --no-header --no-emit-index-url --no-annotate --output-file constraints-build.txt -
