@@ -152,9 +152,9 @@ def _add_graph(app: web.Application, exchange: Exchange) -> None:
             under_way[key] -= 1
         if found.failure is not None and found.failure.disconnect and request.transport:
             request.transport.close()
-        return _compressed(
-            exchange, request, found.status, found.body, _names(request) | found.headers
-        )
+        named = request.headers.get("client-request-id")
+        headers = _names(request) | ({"client-request-id": named} if named else {}) | found.headers
+        return _compressed(exchange, request, found.status, found.body, headers)
 
     for version in ("v1.0", "beta"):
         app.router.add_route("*", f"/{version}/{{path:.*}}", graph)

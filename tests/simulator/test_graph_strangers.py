@@ -20,6 +20,7 @@ from tests.integration.sync.conftest import eml
 
 APP, SECRET, TENANT = "6731de76-14a6-49ae-97bc-6eba6914391e", "app-secret", "contoso.example"
 ORDERS = "orders@example.com"
+USER, PASSWORD = "svc@example.com", "password of svc"
 MICROSOFTS = {"graph.microsoft.com", "login.microsoftonline.com"}
 
 pytestmark = [pytest.mark.stranger, pytest.mark.xdist_group("graph-strangers")]
@@ -29,6 +30,7 @@ pytestmark = [pytest.mark.stranger, pytest.mark.xdist_group("graph-strangers")]
 def mailbox() -> Iterator[tuple[str, Mailbox]]:
     exchange = Exchange()
     exchange.application(APP, tenant=TENANT, secret=SECRET)
+    exchange.account(USER, password=PASSWORD)
     orders = exchange.mailbox(ORDERS)
     for number in range(35):
         folder = "Inbox" if number % 3 else "Inbox/Work/Done"
@@ -193,7 +195,8 @@ def test_what_is_in_a_collection_is_counted(
 ) -> None:
     address, _ = mailbox
     url = f"{address}/v1.0/users{path}"
-    answer = requests.get(url, headers=signed_in(address), timeout=30)
+    headers = signed_in(address) | {"ConsistencyLevel": "eventual"}
+    answer = requests.get(url, headers=headers, timeout=30)
     assert answer.status_code == (400 if count is None else 200)
     assert count is None or answer.text == str(count)
 
@@ -273,6 +276,149 @@ def test_a_message_within_another_comes_where_it_is_expanded(
     assert (pdf["name"], pdf["contentBytes"]) == ("a.pdf", "JVBERg==")
     beyond = get(f"/{found['id']}/attachments/{pdf['id']}")
     assert beyond["error"]["code"] == "ErrorItemNotFound"
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "code"),
+    [
+        (
+            "/messages?$filter=subject eq 'a'&$orderby=receivedDateTime desc",
+            400,
+            "InefficientFilter",
+        ),
+        (
+            "/messages?$filter=receivedDateTime ge 2020-01-01 and isRead eq false&$orderby=receivedDateTime",
+            200,
+            None,
+        ),
+        ("/messages?$filter=(from/emailAddress/address) eq 'ann@example.com'", 200, None),
+        ("/messages?$filter=receivedDateTime ge '2020-01-01T00:00:00Z'", 400, "BadRequest"),
+        ("/messages?$expand=nothing", 400, "BadRequest"),
+        ("/mailFolders?$select=nothing", 400, "BadRequest"),
+        ("/mailFolders?$filter=childFolderCount gt 0&$select=displayName", 200, None),
+        ("/calendar/events", 403, "ErrorAccessDenied"),
+        ("/mailboxSettings", 403, "ErrorAccessDenied"),
+        ("/mailFolders/inbox/messageRules", 403, "ErrorAccessDenied"),
+        ("/nothing", 400, "BadRequest"),
+        ("/../../groups", 403, "Authorization_RequestDenied"),
+        ("/../../subscriptions", 200, None),
+        ("/../../subscriptions/1", 400, "ValidationError"),
+        ("/..?$skip=1", 400, "Request_BadRequest"),
+        ("/..?$filter=endswith(mail,'example.com')", 400, "Request_UnsupportedQuery"),
+        ('/..?$search="displayName:orders"', 400, "Request_UnsupportedQuery"),
+        ("/../$count", 400, "Request_BadRequest"),
+        ("?$select=nothing", 400, "BadRequest"),
+    ],
+)
+def test_what_graph_refuses_is_refused_in_its_words(
+    mailbox: tuple[str, Mailbox], asked: str, status: int, code: str | None
+) -> None:
+    address, _ = mailbox
+    url = f"{address}/v1.0/users/{ORDERS}{asked}"
+    answer = requests.get(url, headers=signed_in(address), timeout=30)
+    assert (answer.status_code, answer.json().get("error", {}).get("code")) == (status, code)
+
+
+def test_users_are_listed_as_the_directory_does(mailbox: tuple[str, Mailbox]) -> None:
+    address, orders = mailbox
+    headers = signed_in(address) | {"ConsistencyLevel": "eventual"}
+
+    def get(asked: str) -> Any:
+        return requests.get(f"{address}/v1.0/users{asked}", headers=headers, timeout=30).json()
+
+    named = {"id": orders.guid, "mail": ORDERS}
+    assert get("?$select=id,mail&$filter=endswith(mail,'.com')&$count=true")["value"] == [named]
+    assert get('?$search="displayName:ord" AND "mail:ord"&$select=mail,id')["value"] == [named]
+    assert get('?$search="displayName:rders"')["value"] == []
+    assert "jobTitle" in get(f"/{ORDERS}")
+    assert get(f"/{ORDERS}?$select=mail")["mail"] == ORDERS
+    assert "$metadata#users/$entity" in get(f"/{ORDERS}")["@odata.context"]
+
+
+def test_what_is_selected_of_attachments_is_all_that_comes(mailbox: tuple[str, Mailbox]) -> None:
+    address, _ = mailbox
+    headers = signed_in(address)
+
+    def get(asked: str) -> Any:
+        url = f"{address}/v1.0/users/{ORDERS}/messages{asked}"
+        return requests.get(url, headers=headers, timeout=30).json()
+
+    found = get(
+        "?$filter=subject eq 'Order 5'&$select=id&$expand=attachments($select=name,contentType)"
+    )
+    (message,) = found["value"]
+    always = {"@odata.type", "@odata.mediaContentType", "id"}
+    assert set(message["attachments"][0]) == always | {"name", "contentType"}
+    (one,) = get(f"/{message['id']}/attachments?$select=size")["value"]
+    assert set(one) == always | {"size"}
+    wanted = "$filter=contentType eq 'application/pdf'"
+    assert len(get(f"/{message['id']}/attachments?{wanted}")["value"]) == 1
+    whole = get(f"/{message['id']}/attachments/{one['id']}")
+    assert (whole["name"], len(whole["contentBytes"])) == ("a.pdf", 28)
+
+
+def test_extended_properties_are_expanded_and_filtered_by(mailbox: tuple[str, Mailbox]) -> None:
+    address, _ = mailbox
+    url = f"{address}/v1.0/users/{ORDERS}/messages"
+    asked = {
+        "$filter": "singleValueExtendedProperties/Any(ep: ep/id eq 'String 0x0037' and ep/value eq 'Order 7')",
+        "$expand": "singleValueExtendedProperties($filter=id eq 'String 0x007D' or id eq 'String {00020386-0000-0000-C000-000000000046} Name X-A')",
+        "$select": "subject",
+    }
+    (found,) = requests.get(url, params=asked, headers=signed_in(address), timeout=30).json()[
+        "value"
+    ]
+    (headers,) = found["singleValueExtendedProperties"]
+    assert headers["id"] == "String 0x7d"
+    assert "Subject: Order 7\r\n" in headers["value"]
+
+
+def test_preferences_that_were_met_are_named(mailbox: tuple[str, Mailbox]) -> None:
+    address, _ = mailbox
+    wanted = 'outlook.body-content-type="text", odata.maxpagesize=3'
+    headers = signed_in(address) | {"Prefer": wanted, "client-request-id": "abc"}
+    url = f"{address}/v1.0/users/{ORDERS}/messages"
+    answer = requests.get(url, headers=headers, timeout=30)
+    assert answer.headers["Preference-Applied"] == wanted
+    assert answer.headers["client-request-id"] == "abc"
+    assert len(answer.json()["value"]) == 3
+
+
+def test_settings_are_shown_to_those_who_may_see_them() -> None:
+    exchange = Exchange()
+    exchange.application(
+        APP, tenant=TENANT, secret=SECRET, roles=("MailboxSettings.Read", "Mail.Read")
+    )
+    exchange.mailbox(ORDERS)
+    with exchange.serve() as address:
+        headers = signed_in(address)
+
+        def get(asked: str) -> Any:
+            url = f"{address}/v1.0/users/{ORDERS}{asked}"
+            return requests.get(url, headers=headers, timeout=30).json()
+
+        assert get("/mailboxSettings")["userPurpose"] == "user"
+        assert get("/mailboxSettings/timeZone") == {"value": "UTC"}
+        assert get("/mailFolders/inbox/messageRules")["value"] == []
+    exchange.close()
+
+
+@pytest.mark.usefixtures("microsoft")
+@pytest.mark.filterwarnings("ignore:.*:DeprecationWarning")  # msal's, of this way to sign in
+def test_a_user_who_signed_in_is_known_again_by_msal() -> None:
+    msal = pytest.importorskip("msal")
+    authority = f"https://login.microsoftonline.com/{TENANT}"
+    client = msal.PublicClientApplication(APP, authority=authority)
+    scopes = ["https://graph.microsoft.com/Mail.Read"]
+    client.acquire_token_by_username_password(USER, PASSWORD, scopes)
+    (account,) = client.get_accounts()
+    assert account["username"] == USER
+    token = client.acquire_token_silent(scopes, account=account)
+    headers = {"Authorization": f"Bearer {token['access_token']}"}
+    me = "https://graph.microsoft.com/v1.0/me"
+    assert requests.get(me, headers=headers, timeout=30).json()["userPrincipalName"] == USER
+    none = requests.get(f"{me}/messages", headers=headers, timeout=30).json()
+    assert none["error"]["code"] == "MailboxNotEnabledForRESTAPI"
 
 
 def test_folders_come_with_those_below_them(mailbox: tuple[str, Mailbox]) -> None:

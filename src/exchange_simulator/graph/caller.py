@@ -77,6 +77,8 @@ class Caller:
                 )
             name = self.identity.user
         mailbox = self.exchange.find_mailbox(name) or self.exchange.mailbox_by_guid(name.lower())
+        if mailbox is None and name == self.identity.user:
+            raise GraphError(404, "MailboxNotEnabledForRESTAPI")
         if mailbox is None:
             raise GraphError(404, "ErrorInvalidUser", f"The requested user '{name}' is invalid.")
         self.mailbox = mailbox

@@ -16,12 +16,18 @@ from exchange_simulator.changes import Changes, State
 from exchange_simulator.folder import Folder, Gone, Item
 from exchange_simulator.graph import resources
 from exchange_simulator.graph.caller import Caller
-from exchange_simulator.graph.errors import GraphError
+from exchange_simulator.graph.errors import GraphError, no_property
 from exchange_simulator.graph.filters import read_filter
 from exchange_simulator.graph.pages import listed, options
+from exchange_simulator.graph.query import DEFAULT_PAGE
 from exchange_simulator.mailbox import Mailbox
 
 PROPERTY = re.compile(r"id eq '((?:String|Integer|Long|Boolean|SystemTime) 0x[0-9a-fA-F]+)'")
+EXPANDED = re.compile(r"\w+")
+EXPANDABLE = frozenset(
+    ("attachments", "extensions", "multiValueExtendedProperties", "singleValueExtendedProperties")
+)
+"""What of a message may be expanded (resource type message, relationships)."""
 MOST_FILTERED = 5_000
 """Messages that a delta with a filter gives at most (delta query for messages)."""
 
@@ -39,7 +45,7 @@ def of_messages(caller: Caller, mailbox: Mailbox, folder: Folder) -> bytes:
     scope = f"graph {mailbox.guid} {folder.number}"
     since = _since(caller, scope, mailbox)
     given = query.number("given") or 0
-    limit = query.max_page_size
+    limit = query.max_page_size or DEFAULT_PAGE
     if (top := query.number("top")) is not None:
         limit = min(limit, top - given)
     if query.get("filter"):
@@ -165,6 +171,9 @@ def extra_of(caller: Caller, mailbox: Mailbox, item: Item) -> bytes:
     """Write what `$expand` asks for besides a message's own properties."""
     expand = caller.query.get("expand") or ""
     extra = b""
+    first = EXPANDED.match(expand)
+    if first is not None and first[0] not in EXPANDABLE:
+        raise no_property(first[0])
     if "attachments" in expand.lower():
         extra += b',"attachments":[' + b",".join(attachments(mailbox, item, expand)) + b"]"
     if "singlevalueextendedproperties" in expand.lower():
@@ -172,26 +181,19 @@ def extra_of(caller: Caller, mailbox: Mailbox, item: Item) -> bytes:
     return extra
 
 
-def attachments(mailbox: Mailbox, item: Item, options_: str = "") -> Iterable[bytes]:
-    """Write the attachments of a message; their contents unless something else is selected."""
-    with_content = "$select" not in options_ or "contentBytes" in options_
+def attachments(mailbox: Mailbox, item: Item, expand: str = "") -> Iterable[bytes]:
+    """Write the attachments of a message, with their contents unless something else is selected."""
+    select = resources.selected_in(expand, "attachments")
     for place, attached in enumerate(mailbox.content(item).attachments):
-        yield resources.attachment(
-            mailbox, item, (place,), attached, with_content=with_content, expand=options_
-        )
+        yield resources.attachment(mailbox, item, (place,), attached, select=select, expand=expand)
 
 
 def extended(mailbox: Mailbox, item: Item, expand: str) -> bytes:
     """Write the extended properties that are asked for by `id eq '<type> 0x…'` and that we have."""
-    made = resources.made_of(mailbox, item)
     found: list[dict[str, str]] = []
     for name in PROPERTY.findall(expand):
         kind, _, tag = name.partition(" ")
-        value: str | None = None
-        if tag.lower() == "0x0e08":
-            value = str(item.mime.length)
-        elif (raw := made.get(f"PidTag 0x{tag[2:].upper()}")) is not None:
-            value = msgspec.json.decode(raw)
+        value = resources.extended(mailbox, item, tag[2:].upper().rjust(4, "0"))
         if value is not None:
             found.append({"id": f"{kind} 0x{tag[2:].lower().lstrip('0')}", "value": value})
     if not found:

@@ -42,6 +42,8 @@ _MESSAGES = {
     "TooManyRequests": "Too many requests.",
     "ApplicationThrottled": "Application is over its MailboxConcurrency limit.",
     "ErrorQuotaExceeded": "The mailbox is over its quota.",
+    "InefficientFilter": "The restriction or sort order is too complex for this operation.",
+    "Authorization_RequestDenied": "Insufficient privileges to complete the operation.",
     "UnsupportedQueryOption": "The query option is not supported here.",
     "ErrorMimeContentConversionFailed": "Conversion of the message to MIME failed.",
 }
@@ -52,9 +54,14 @@ def not_found() -> GraphError:
     return GraphError(404, "ErrorItemNotFound")
 
 
-def no_property(name: str) -> GraphError:
-    """Say that messages have no such property."""
-    message = f"Could not find a property named '{name}' on type 'microsoft.graph.message'."
+def denied() -> GraphError:
+    """Say that the application has no right to this."""
+    return GraphError(403, "ErrorAccessDenied")
+
+
+def no_property(name: str, kind: str = "message") -> GraphError:
+    """Say that resources of this kind have no such property."""
+    message = f"Could not find a property named '{name}' on type 'microsoft.graph.{kind}'."
     return GraphError(400, "BadRequest", message)
 
 

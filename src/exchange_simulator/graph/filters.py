@@ -44,6 +44,35 @@ def read_filter(text: str) -> Test:
         raise GraphError(400, "BadRequest", f"Invalid filter clause: {text}") from error
 
 
+_WORDS: Final = frozenset(
+    [
+        "and",
+        "or",
+        "not",
+        "in",
+        "eq",
+        "ne",
+        "gt",
+        "ge",
+        "lt",
+        "le",
+        "true",
+        "false",
+        "null",
+        "startswith",
+        "endswith",
+        "contains",
+    ]
+)
+
+
+def names_in(text: str) -> list[str]:
+    """Name the properties that a `$filter` is about, each once, in its order."""
+    plain = re.sub(r"'(?:[^']|'')*'", "''", text)
+    found = re.findall(r"(?<![\w:.-])[A-Za-z][\w/]*", plain)
+    return list(dict.fromkeys(name for name in found if name.lower() not in _WORDS))
+
+
 class _Reader:
     """Reads one filter from its beginning to its end. What makes no sense raises ValueError."""
 
@@ -96,18 +125,34 @@ class _Reader:
             test = self._one()
             return lambda get: not test(get)
         if self._takes("mark", "("):
+            if self._is_bracketed_name():
+                _, name = self._next("word")
+                self._next("mark", ")")
+                return self._comparison(name)
             test = self._either()
             self._next("mark", ")")
             return test
         _, name = self._next("word")
         if self._takes("mark", "("):
             return self._call(name)
+        return self._comparison(name)
+
+    def _is_bracketed_name(self) -> bool:
+        """Tell `(from/emailAddress/address) eq …`, as Microsoft's own examples write it."""
+        return [kind for kind, _ in self._tokens[-2:]] == ["mark", "word"] and self._tokens[-2][
+            1
+        ] == ")"
+
+    def _comparison(self, name: str) -> Test:
         _, operator = self._next("word")
         if operator.lower() == "in":
             self._next("mark", "(")
             values = self._values()
             return lambda get: any(_is_same(get(name), value) for value in values)
-        return _compared(name, operator.lower(), self._value())
+        value = self._value()
+        if name.endswith("DateTime") and not isinstance(value, datetime | None):
+            raise ValueError(name)  # a time in quotation marks is a text to Graph
+        return _compared(name, operator.lower(), value)
 
     def _call(self, name: str) -> Test:
         collection, _, quantifier = name.rpartition("/")

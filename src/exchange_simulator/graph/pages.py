@@ -1,7 +1,7 @@
 """Collections: what is selected of them, page by page, each with the link to the next."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -9,9 +9,22 @@ import msgspec
 from exchange_simulator.graph.caller import Caller
 from exchange_simulator.graph.errors import GraphError
 from exchange_simulator.graph.filters import Test, read_filter
-from exchange_simulator.graph.query import MOST, read_search
+from exchange_simulator.graph.query import DEFAULT_PAGE, MOST, read_search
 
 Row = TypeVar("Row")
+
+
+class Listing(NamedTuple):
+    """How a collection is paged."""
+
+    size: int = DEFAULT_PAGE
+    """What a page holds where the client does not say."""
+    most: int = MOST
+    place: str = "skip"
+    """The option that says in a link where the next page begins."""
+
+
+OF_MAIL: Final = Listing()
 
 
 def collection(
@@ -21,10 +34,12 @@ def collection(
     write: Callable[[Row], bytes],
     *,
     get: Callable[[Row, str], Any],
+    listing: Listing = OF_MAIL,
+    search: Callable[[str], Test] = read_search,
 ) -> bytes:
     """Answer with a page of `rows`: filtered, sorted and cut as the query says. `get` reads a property of a row."""
     query = caller.query
-    found = _wanted(caller, rows, get)
+    found = _wanted(caller, rows, get, search)
     if caller.counts:
         return str(len(found)).encode()
     if text := query.get("orderby"):
@@ -34,12 +49,12 @@ def collection(
                 key=lambda row, name=name: str(get(row, name) or "").lower(),  # type: ignore[misc]
                 reverse=direction.strip().lower() == "desc",
             )
-    skip, top = query.number("skip") or 0, query.number("top")
-    size = min(top or query.max_page_size, MOST)
+    skip, top = query.number(listing.place) or 0, query.number("top")
+    size = min(top or query.max_page_size or listing.size, listing.most)
     page = found[skip : skip + size]
     link = None
     if skip + size < len(found):
-        following = dict(query.options) | {"skip": str(skip + size)}
+        following = dict(query.options) | {listing.place: str(skip + size)}
         link = f"{caller.url}?{options(following)}"
     return listed(
         caller,
@@ -50,7 +65,12 @@ def collection(
     )
 
 
-def _wanted(caller: Caller, rows: Sequence[Row], get: Callable[[Row, str], Any]) -> list[Row]:
+def _wanted(
+    caller: Caller,
+    rows: Sequence[Row],
+    get: Callable[[Row, str], Any],
+    search: Callable[[str], Test],
+) -> list[Row]:
     """Choose what the query searches for and lets through."""
     query = caller.query
     found = list(rows)
@@ -60,7 +80,7 @@ def _wanted(caller: Caller, rows: Sequence[Row], get: Callable[[Row, str], Any])
             raise GraphError(
                 400, "SearchWithFilter", "$search cannot be used with $filter or $orderby."
             )
-        found = _chosen(found, read_search(text), get)
+        found = _chosen(found, search(text), get)
     if text := query.get("filter"):
         found = _chosen(found, read_filter(text), get)
     return found
@@ -77,6 +97,12 @@ def options(given: dict[str, str]) -> str:
 
 
 PLAIN = frozenset({"changetype", "includehiddenfolders"})
+
+
+def single(caller: Caller, context: str, body: bytes) -> bytes:
+    """Say of one object what it is an entity of."""
+    named = msgspec.json.encode(f"{caller.base}/$metadata#{context}/$entity")
+    return b'{"@odata.context":' + named + b"," + body[1:]
 
 
 def listed(

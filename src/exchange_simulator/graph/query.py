@@ -54,10 +54,20 @@ class Query:
         return found is not None and found[1].lower() == "text"
 
     @property
-    def max_page_size(self) -> int:
-        """How many a page may hold (Prefer: odata.maxpagesize)."""
+    def max_page_size(self) -> int | None:
+        """How many a page may hold (Prefer: odata.maxpagesize); None where the client does not say."""
         found = re.search(r"odata\.maxpagesize\s*=\s*(\d+)", self.prefer, re.IGNORECASE)
-        return min(max(1, int(found[1])), MOST) if found else DEFAULT_PAGE
+        return min(max(1, int(found[1])), MOST) if found else None
+
+    @property
+    def applied(self) -> str:
+        """Which preferences are met, as `Preference-Applied` tells them (RFC 7240, 3)."""
+        met = {
+            'IdType="ImmutableId"': self.is_immutable,
+            'outlook.body-content-type="text"': self.wants_text,
+            f"odata.maxpagesize={self.max_page_size}": self.max_page_size is not None,
+        }
+        return ", ".join(name for name, is_met in met.items() if is_met)
 
     def number(self, name: str) -> int | None:
         """Give an option that is a number."""

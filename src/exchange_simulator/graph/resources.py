@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -70,6 +70,8 @@ FOLDER: Final = (
 )
 
 _EXPANDED: Final = re.compile(r"microsoft\.graph\.itemattachment/item", re.IGNORECASE)
+_ALWAYS: Final = ("@odata.type", "@odata.mediaContentType", "id", "item")
+"""What an attachment shows whatever is selected."""
 _encode = msgspec.json.encode
 Made = dict[str, bytes]
 """Name of a property to its JSON."""
@@ -197,6 +199,40 @@ def _says(content: Content) -> dict[str, Any]:
     }
 
 
+_OF_CONTENT: Final[dict[str, Callable[[Content], str | None]]] = {
+    "0037": lambda content: content.subject,
+    "007D": lambda content: "".join(f"{name}: {value}\r\n" for name, value in content.headers),
+    "0C1A": lambda content: content.sender.name if content.sender else None,
+    "1035": lambda content: content.message_id,
+    "1039": lambda content: content.references,
+    "1042": lambda content: content.in_reply_to,
+}
+"""Properties that are asked for by their tags, besides those that are kept (MS-OXPROPS)."""
+_KINDS: Final = {"0E08": "Integer", "0036": "Integer", "0E1B": "Boolean"}
+
+
+def extended(mailbox: Mailbox, item: Item, tag: str) -> str | None:
+    """Give the value of the extended property with this tag, four hexadecimal digits; None where we have none."""
+    if tag == "0E08":
+        return str(item.mime.length)
+    raw = made_of(mailbox, item).get(f"PidTag 0x{tag}")
+    if raw is not None:
+        value: str | None = msgspec.json.decode(raw)
+        return value
+    read = _OF_CONTENT.get(tag)
+    return read(mailbox.content(item)) if read is not None else None
+
+
+def all_extended(mailbox: Mailbox, item: Item) -> list[dict[str, str]]:
+    """Give all extended properties that a filter may ask for, by each way to write their names."""
+    return [
+        {"id": f"{_KINDS.get(tag, 'String')} 0x{written}", "value": value}
+        for tag in ("001A", "0036", "0070", "0E08", "0E1B", *_OF_CONTENT)
+        if (value := extended(mailbox, item, tag)) is not None
+        for written in (tag, tag.lstrip("0"))
+    ]
+
+
 def _person(address: Address | None) -> dict[str, Any] | None:
     if address is None:
         return None
@@ -207,27 +243,47 @@ def _people(addresses: Sequence[Address]) -> list[dict[str, Any] | None]:
     return [_person(address) for address in addresses]
 
 
+_OF_FOLDER: Final[dict[str, Callable[[Mailbox, Folder], Any]]] = {
+    "id": folder_id,
+    "displayName": lambda _, found: found.name,
+    "parentFolderId": lambda mailbox, found: (
+        folder_id(mailbox, found.parent) if found.parent else None
+    ),
+    "childFolderCount": lambda _, found: sum(is_mail(child) for child in found.children),
+    "unreadItemCount": lambda _, found: found.unread,
+    "totalItemCount": lambda _, found: len(found.normal_items()),
+    "sizeInBytes": lambda _, found: sum(item.mime.length for item in found.normal_items()),
+    "isHidden": lambda _, found: found.is_hidden,
+}
+"""The properties of a folder."""
+
+
+def of_folder(mailbox: Mailbox, found: Folder, name: str) -> Any:
+    """Give a property of a folder. Raises GraphError where folders have no such."""
+    read = _OF_FOLDER.get(name)
+    if read is None:
+        raise no_property(name, "mailFolder")
+    return read(mailbox, found)
+
+
 def folder(mailbox: Mailbox, found: Folder, query: Query) -> bytes:
     """Write a folder."""
-    parent = found.parent
-    values: dict[str, Any] = {
-        "displayName": found.name,
-        "parentFolderId": folder_id(mailbox, parent) if parent else None,
-        "childFolderCount": sum(is_mail(child) for child in found.children),
-        "unreadItemCount": found.unread,
-        "totalItemCount": len(found.normal_items()),
-        "sizeInBytes": sum(item.mime.length for item in found.normal_items()),
-        "isHidden": found.is_hidden,
-    }
-    names = query.select or FOLDER
-    shown: dict[str, Any] = {"id": folder_id(mailbox, found)}
-    shown |= {name: values[name] for name in names if name in values}
-    if "childfolders" in (query.get("expand") or "").lower():
-        inner = Query(prefer=query.prefer)
+    names = dict.fromkeys(("id", *(query.select or FOLDER)))
+    shown = {name: of_folder(mailbox, found, name) for name in names}
+    expand = query.get("expand") or ""
+    if "childfolders" in expand.lower():
+        select = ",".join(selected_in(expand, "childFolders") or ())
+        inner = Query({"select": select}, query.prefer)
         shown["childFolders"] = [
             msgspec.Raw(folder(mailbox, child, inner)) for child in found.children if is_mail(child)
         ]
     return _encode(shown)
+
+
+def selected_in(expand: str, name: str) -> tuple[str, ...] | None:
+    """Read the `$select` of what is expanded under this name; None where there is none."""
+    found = re.search(rf"{name}\((?:[^()]*;)?\s*\$select=([\w, ./]+)", expand, re.IGNORECASE)
+    return tuple(name.strip() for name in found[1].split(",")) if found else None
 
 
 def is_mail(found: Folder) -> bool:
@@ -241,10 +297,11 @@ def attachment(
     places: tuple[int, ...],
     attached: Attached,
     *,
-    with_content: bool,
+    select: tuple[str, ...] | None = None,
     expand: str = "",
 ) -> bytes:
-    """Write an attachment; the content of a small file only if wanted, a message within only where it is expanded."""
+    """Write an attachment, or what is selected of it; a message within only where it is expanded."""
+    wanted = None if select is None else {name.rpartition("/")[2] for name in select}
     shown: dict[str, Any] = {
         "@odata.type": f"#microsoft.graph.{'item' if attached.is_item else 'file'}Attachment",
         "@odata.mediaContentType": attached.content_type,
@@ -258,10 +315,12 @@ def attachment(
     if not attached.is_item:
         shown["contentId"] = attached.content_id
         shown["contentLocation"] = attached.content_location
-        if with_content and attached.data.length <= SMALL:
+        if (wanted is None or "contentBytes" in wanted) and attached.data.length <= SMALL:
             shown["contentBytes"] = base64.b64encode(mailbox.data(attached.data)).decode()
     elif (found := _EXPANDED.search(expand)) is not None:
         shown["item"] = _within(mailbox, item, places, attached, expand[found.end() :])
+    if wanted is not None:
+        shown = {name: one for name, one in shown.items() if name in wanted or name in _ALWAYS}
     return _encode(shown)
 
 
@@ -283,7 +342,7 @@ def _within(
     shown |= {name: says[name] for name in USUAL if name in says}
     if "attachments" in expand.lower():
         shown["attachments"] = [
-            msgspec.Raw(attachment(mailbox, item, (*places, place), inner, with_content=True))
+            msgspec.Raw(attachment(mailbox, item, (*places, place), inner))
             for place, inner in enumerate(content.attachments)
         ]
     return shown

@@ -1,6 +1,7 @@
 """Answers one request to Graph; a batch is some of them."""
 
 import asyncio
+import uuid
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, NamedTuple
@@ -13,12 +14,14 @@ from exchange_simulator import ids
 from exchange_simulator.entra import identity_of
 from exchange_simulator.exchange import Exchange, Failure, Request
 from exchange_simulator.folder import Folder, Item
-from exchange_simulator.graph import delta, resources
+from exchange_simulator.graph import delta, resources, users
 from exchange_simulator.graph.caller import Caller, segments
-from exchange_simulator.graph.errors import GraphError, no_property, not_found
-from exchange_simulator.graph.pages import collection
+from exchange_simulator.graph.errors import GraphError, denied, no_property, not_found
+from exchange_simulator.graph.filters import names_in
+from exchange_simulator.graph.pages import collection, listed, single
 from exchange_simulator.graph.query import Query
 from exchange_simulator.mailbox import Mailbox
+from exchange_simulator.parts import Attached
 
 JSON = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
 MOST_IN_BATCH = 20
@@ -97,7 +100,9 @@ def answer(
                 return Answer(failure.status or 500, b"", dict(failure.headers), failure)
             if within > exchange.graph_concurrency:
                 raise _too_many_at_once()
-            return _routed(caller)
+            routed = _routed(caller)
+            applied = {"Preference-Applied": query.applied} if query.applied else {}
+            return routed._replace(headers=routed.headers | applied)
         except GraphError as error:
             code = error.code
             return Answer(
@@ -187,29 +192,58 @@ def _answered(caller: Caller) -> Answer:
     if caller.path == ("$batch",) and caller.method == "POST":
         return _batch(caller)
     match caller.path:
-        case ("users",):
-            rows = caller.exchange.mailboxes
-            return _json(collection(caller, "users", rows, _write_user, get=_of_user))
         case ("users", name, *rest):
-            pass
-        case ("me", *rest):
-            name = "me"
+            return _of_mailbox(caller, name, rest)
+        case ("me", *rest) if rest or caller.identity.user is None or caller.method != "GET":
+            return _of_mailbox(caller, "me", rest)
         case _:
-            raise GraphError(
-                400, "BadRequest", f"Resource not found for the segment '{caller.path[0]}'."
-            )
+            return _json(_of_directory(caller, caller.path))
+
+
+def _of_directory(caller: Caller, path: tuple[str, ...]) -> bytes:
+    """Answer about what is in no mailbox."""
+    match path:
+        case ("users",):
+            return _users(caller)
+        case ("me",) if caller.identity.user is not None:
+            return _me(caller, caller.identity.user)
+        case ("subscriptions", *_):
+            return _subscriptions(caller)
+        case (directory, *_) if directory in DIRECTORY:
+            raise GraphError(403, "Authorization_RequestDenied")
+    raise GraphError(400, "BadRequest", f"Resource not found for the segment '{path[0]}'.")
+
+
+def _of_mailbox(caller: Caller, name: str, rest: list[str]) -> Answer:
     mailbox = caller.open(name)
     if rest == ["translateExchangeIds"] and caller.method == "POST":
         return _json(_translated(caller, mailbox))
     if caller.method != "GET":
-        raise GraphError(403, "ErrorAccessDenied")
-    if not rest:
-        return _json(_write_user(mailbox))
+        raise denied()
     match rest:
+        case ["mailFolders", _, "messageRules"] | ["outlook", "masterCategories"]:
+            return _json(_settings(caller, mailbox, rest))
         case ["mailFolders", *more]:
             return _folders(caller, mailbox, None, more)
         case ["messages", *more]:
             return _messages(caller, mailbox, None, more)
+    return _json(_settings(caller, mailbox, rest))
+
+
+def _settings(caller: Caller, mailbox: Mailbox, rest: list[str]) -> bytes:
+    """Answer about a mailbox but not its mail."""
+    match rest:
+        case []:
+            return _user_shown(caller, users.User.of(mailbox))
+        case ["mailboxSettings"]:
+            return msgspec.json.encode(users.settings(caller, mailbox, None))
+        case ["mailboxSettings", name]:
+            return msgspec.json.encode(users.settings(caller, mailbox, name))
+        case [*_, "messageRules" | "masterCategories"]:
+            users.may_see_settings(caller)
+            return listed(caller, f"users('{mailbox.address}')/{'/'.join(rest)}", [])
+        case [other, *_] if other in OTHER_SERVICES:
+            raise denied()
     raise GraphError(400, "BadRequest", f"Resource not found for the segment '{rest[0]}'.")
 
 
@@ -217,20 +251,86 @@ def _json(body: bytes) -> Answer:
     return Answer(200, body, {"Content-Type": JSON})
 
 
-def _write_user(mailbox: Mailbox) -> bytes:
-    return msgspec.json.encode({name: _of_user(mailbox, name) for name in USER})
+DIRECTORY = frozenset(
+    [
+        "applications",
+        "contacts",
+        "devices",
+        "directoryRoles",
+        "domains",
+        "groups",
+        "organization",
+        "servicePrincipals",
+        "subscribedSkus",
+    ]
+)
+"""Collections of the directory, of which the right to read mail shows nothing."""
+OTHER_SERVICES = frozenset(
+    [
+        "calendar",
+        "calendars",
+        "calendarGroups",
+        "calendarView",
+        "contactFolders",
+        "contacts",
+        "drive",
+        "drives",
+        "events",
+        "findMeetingTimes",
+        "inferenceClassification",
+        "memberOf",
+        "onenote",
+        "outlook",
+        "people",
+        "photo",
+        "planner",
+        "sendMail",
+        "todo",
+    ]
+)
+"""What a user has besides mail, which the right to read mail does not show either."""
 
 
-USER = ("id", "displayName", "mail", "userPrincipalName")
+def _users(caller: Caller) -> bytes:
+    """List those of whom the directory says that they are users."""
+    users.check_query(caller)
+    kinds = ("user", "shared", "on-premises")
+    rows = [users.User.of(one) for one in caller.exchange.mailboxes if one.kind in kinds]
+
+    def write(user: users.User) -> bytes:
+        return msgspec.json.encode(users.shown(user, caller.query.select))
+
+    return collection(
+        caller,
+        "users",
+        rows,
+        write,
+        get=users.of_user,
+        listing=users.LISTING,
+        search=users.read_search,
+    )
 
 
-def _of_user(mailbox: Mailbox, name: str) -> Any:
-    return {
-        "id": mailbox.guid,
-        "displayName": mailbox.name,
-        "mail": mailbox.address,
-        "userPrincipalName": mailbox.address,
-    }.get(name)
+def _me(caller: Caller, name: str) -> bytes:
+    """Tell of the one who signed in, with or without a mailbox."""
+    mailbox = caller.exchange.find_mailbox(name)
+    if mailbox is not None:
+        caller.mailbox = mailbox
+        return _user_shown(caller, users.User.of(mailbox))
+    guid = str(uuid.uuid5(uuid.NAMESPACE_DNS, name.lower()))
+    return _user_shown(caller, users.User(guid, name.partition("@")[0], name))
+
+
+def _user_shown(caller: Caller, user: users.User) -> bytes:
+    return single(caller, "users", msgspec.json.encode(users.shown(user, caller.query.select)))
+
+
+def _subscriptions(caller: Caller) -> bytes:
+    """List none, and begin none: nobody is told anything here."""
+    if caller.method == "GET" and caller.path == ("subscriptions",):
+        return listed(caller, "subscriptions", [])
+    message = "Subscription validation request failed. Notifications are not simulated."
+    raise GraphError(400, "ValidationError", message)
 
 
 def _folders(caller: Caller, mailbox: Mailbox, above: Folder | None, rest: list[str]) -> Answer:
@@ -249,14 +349,18 @@ def _folders(caller: Caller, mailbox: Mailbox, above: Folder | None, rest: list[
             def write(folder: Folder) -> bytes:
                 return _folder(caller, mailbox, folder)
 
-            return _json(collection(caller, context, found, write, get=_of_folder))
+            def get(folder: Folder, name: str) -> Any:
+                return resources.of_folder(mailbox, folder, name)
+
+            return _json(collection(caller, context, found, write, get=get))
         case ["delta"]:
             return _json(delta.of_folders(caller, mailbox))
         case [name, *more]:
             folder = caller.folder(mailbox, name)
             match more:
                 case []:
-                    return _json(_folder(caller, mailbox, folder))
+                    context = f"users('{mailbox.address}')/mailFolders"
+                    return _json(single(caller, context, _folder(caller, mailbox, folder)))
                 case ["childFolders", *deeper]:
                     return _folders(caller, mailbox, folder, deeper)
                 case ["messages", *deeper]:
@@ -266,15 +370,6 @@ def _folders(caller: Caller, mailbox: Mailbox, above: Folder | None, rest: list[
 
 def _folder(caller: Caller, mailbox: Mailbox, folder: Folder) -> bytes:
     return resources.folder(mailbox, folder, caller.query)
-
-
-def _of_folder(folder: Folder, name: str) -> Any:
-    return {
-        "displayName": folder.name,
-        "totalItemCount": len(folder.normal_items()),
-        "unreadItemCount": folder.unread,
-        "isHidden": folder.is_hidden,
-    }.get(name)
 
 
 def _messages(caller: Caller, mailbox: Mailbox, folder: Folder | None, rest: list[str]) -> Answer:
@@ -306,7 +401,19 @@ def _listed(caller: Caller, mailbox: Mailbox, folder: Folder | None) -> bytes:
     def get(item: Item, name: str) -> Any:
         return _of_message(mailbox, item, name)
 
+    _check_order(caller)
+
     return collection(caller, f"users('{mailbox.address}')/messages", items, write, get=get)
+
+
+def _check_order(caller: Caller) -> None:
+    """See that what is sorted by is filtered by, in this order and before all else (list messages). Raises GraphError."""
+    filtered, order = caller.query.get("filter"), caller.query.get("orderby")
+    if not (filtered and order):
+        return
+    wanted = [part.strip().partition(" ")[0] for part in order.split(",")]
+    if names_in(filtered)[: len(wanted)] != wanted:
+        raise GraphError(400, "InefficientFilter")
 
 
 def _of_message(mailbox: Mailbox, item: Item, name: str) -> Any:
@@ -321,6 +428,8 @@ def _of_message(mailbox: Mailbox, item: Item, name: str) -> Any:
     if name in quick:
         return quick[name]
     property_, *more = name.split("/")
+    if property_ == "singleValueExtendedProperties":
+        return resources.all_extended(mailbox, item)
     if property_ not in resources.SELECTABLE:
         raise no_property(property_)
     raw = resources.made_of(mailbox, item).get(property_)
@@ -334,38 +443,42 @@ def _message(caller: Caller, mailbox: Mailbox, item: Item, rest: list[str]) -> A
     match rest:
         case []:
             extra = delta.extra_of(caller, mailbox, item)
-            return _json(resources.message(mailbox, item, caller.query, extra=extra))
+            written = resources.message(mailbox, item, caller.query, extra=extra)
+            return _json(single(caller, f"users('{mailbox.address}')/messages", written))
         case ["$value"]:
             return Answer(200, mailbox.mime(item), {"Content-Type": "text/plain"})
-        case ["attachments"]:
-            context = f"users('{mailbox.address}')/messages/attachments"
-            select = caller.query.select
-            with_content = select is None or "contentBytes" in select
-            attached = list(enumerate(mailbox.content(item).attachments))
+        case ["attachments", *more]:
+            return _attachments(caller, mailbox, item, more)
+    raise GraphError(400, "BadRequest", f"Resource not found for the segment '{rest[-1]}'.")
 
-            expand = caller.query.get("expand") or ""
 
-            def write(row: tuple[int, Any]) -> bytes:
-                return resources.attachment(
-                    mailbox, item, (row[0],), row[1], with_content=with_content, expand=expand
-                )
+def _attachments(caller: Caller, mailbox: Mailbox, item: Item, rest: list[str]) -> Answer:
+    """Answer about what is attached to a message."""
+    context = f"users('{mailbox.address}')/messages/attachments"
+    expand = caller.query.get("expand") or ""
 
-            page = collection(caller, context, attached, write, get=lambda _row, _name: None)
-            return _json(page)
-        case ["attachments", name, *more]:
-            place, one = caller.attachment(mailbox, item, name)
-            mailbox.given["content"] += 1
-            if more == ["$value"]:
-                kind = "text/plain" if one.is_item else one.content_type
-                if not (kind.isascii() and kind.isprintable()):
-                    kind = "application/octet-stream"
-                return Answer(200, mailbox.data(one.data), {"Content-Type": kind})
-            if not more:
-                expand = caller.query.get("expand") or ""
-                written = resources.attachment(
-                    mailbox, item, (place,), one, with_content=True, expand=expand
-                )
-                return _json(written)
+    def show(place: int, one: Attached, select: tuple[str, ...] | None) -> bytes:
+        return resources.attachment(mailbox, item, (place,), one, select=select, expand=expand)
+
+    def write(row: tuple[int, Attached]) -> bytes:
+        return show(*row, caller.query.select)
+
+    def get(row: tuple[int, Attached], name: str) -> Any:
+        return msgspec.json.decode(show(*row, (name,))).get(name)
+
+    if not rest:
+        attached = list(enumerate(mailbox.content(item).attachments))
+        return _json(collection(caller, context, attached, write, get=get))
+    place, one = caller.attachment(mailbox, item, rest[0])
+    mailbox.given["content"] += 1
+    match rest[1:]:
+        case ["$value"]:
+            kind = "text/plain" if one.is_item else one.content_type
+            if not (kind.isascii() and kind.isprintable()):
+                kind = "application/octet-stream"
+            return Answer(200, mailbox.data(one.data), {"Content-Type": kind})
+        case []:
+            return _json(single(caller, context, write((place, one))))
     raise GraphError(400, "BadRequest", f"Resource not found for the segment '{rest[-1]}'.")
 
 
