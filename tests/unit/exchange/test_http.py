@@ -101,10 +101,35 @@ async def test_a_compressed_answer_is_read_and_the_request_says_who_asks() -> No
     assert b"Accept-Encoding: gzip\r\n" in asked[0]
 
 
-async def test_a_small_answer_that_swells_is_stopped_at_the_ceiling() -> None:
+async def test_an_answer_that_is_packed_by_the_old_name_of_gzip_is_read() -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await request_of(reader)
-        writer.write(answer(gzip.compress(b" " * 30_000_000), "Content-Encoding: gzip"))
+        body = gzip.compress((changes(created("A")) + " " * 200_000).encode())
+        writer.write(answer(body, "Content-Encoding: X-GZip"))
+        await writer.drain()
+
+    async with serving(serve) as port:
+        page = await read(at(port))
+    assert [change.item_id for change in page.changes] == ["A"]
+
+
+@pytest.mark.parametrize("body", [b"no gzip", gzip.compress(b"<x/>" * 99)[:-9]])
+async def test_an_answer_that_cannot_be_unpacked_is_a_broken_connection(body: bytes) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request_of(reader)
+        writer.write(answer(body, "Content-Encoding: x-gzip"))
+        await writer.drain()
+
+    async with serving(serve) as port:
+        got = await fault_of(at(port))
+    assert (got.where, got.code) == (Where.NETWORK, Code.RESET)
+
+
+@pytest.mark.parametrize("name", ["gzip", "x-gzip"])
+async def test_a_small_answer_that_swells_is_stopped_at_the_ceiling(name: str) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request_of(reader)
+        writer.write(answer(gzip.compress(b" " * 30_000_000), f"Content-Encoding: {name}"))
         await writer.drain()
 
     async with serving(serve) as port:
