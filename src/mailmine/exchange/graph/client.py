@@ -5,8 +5,9 @@ What Graph says in JSON about a failed request becomes a Fault here, in our word
 
 import codecs
 import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, urljoin, urlsplit
@@ -61,12 +62,8 @@ def clean(body: bytes) -> bytes:
     return _ESCAPES.sub(lambda found: _REPLACEMENT if found[1] else found[0], body)
 
 
-class _Said(msgspec.Struct):
-    code: str = ""
-
-
 class _Error(msgspec.Struct):
-    error: _Said = msgspec.field(default_factory=_Said)
+    error: Any = None
 
 
 class _Part(msgspec.Struct):
@@ -80,6 +77,16 @@ class _Batch(msgspec.Struct):
     responses: list[_Part] = msgspec.field(default_factory=list)
 
 
+DEEPEST: Final = 8
+"""Errors within errors that are looked into."""
+FEWEST: Final = 4
+"""Requests of a batch that Graph works on at a time (throttling limits of the Outlook service)."""
+LONGEST_REST: Final = 15.0
+"""Seconds for which a round waits before it asks again for what was throttled alone in its batch."""
+REST: Final = 1.0
+"""The same where Graph does not say for how long."""
+_HIDDEN: Final = re.compile(rb'\s*\{\s*"error"\s*:\s*\{')
+
 _error = msgspec.json.Decoder(_Error)
 _batch = msgspec.json.Decoder(_Batch, strict=False)
 
@@ -90,6 +97,33 @@ class Part:
 
     body: bytes
     fault: Fault | None
+
+
+def _codes_in(error: object, depth: int = DEEPEST) -> Iterator[str]:
+    """Yield the codes of an error and of those within it, the outermost first.
+
+    They lie in `innerError` ("Microsoft Graph error responses"), or as the JSON of another service in `message`.
+    """
+    if not isinstance(error, dict) or depth == 0:
+        return
+    if isinstance(code := error.get("code"), str) and code:
+        yield code
+    for name in ("innerError", "innererror"):
+        yield from _codes_in(error.get(name), depth - 1)
+    message = error.get("message")
+    if isinstance(message, str) and message.lstrip().startswith("{"):
+        try:
+            said = msgspec.json.decode(message)
+        except (msgspec.MsgspecError, RecursionError, UnicodeError):
+            return
+        yield from _codes_in(said.get("error") if isinstance(said, dict) else None, depth - 1)
+
+
+def most_specific(found: Sequence[str]) -> str:
+    """Choose the innermost code that we know, one that says more than that something failed before one that does not."""
+    known = [code for code in reversed(found) if code in codes.WORDS]
+    telling = [code for code in known if code not in codes.GENERAL]
+    return next(iter((*telling, *known, *found)), "")
 
 
 class Throttled:
@@ -113,6 +147,8 @@ class Client:
         endpoint = line.session.connection.endpoint.rstrip("/")
         self._root = f"{endpoint}/{VERSION}/"
         self._host = host_of(endpoint)
+        self._at_once = MOST_IN_BATCH
+        """How many requests a batch holds: fewer once some of one were throttled."""
         self.mailbox = line.mailbox
         self.user = f"users/{quote(line.mailbox, safe='@')}"
 
@@ -148,6 +184,39 @@ class Client:
         if paths and not parts:
             raise self.not_understood()
         return [self._part(parts.get(str(number)), response) for number in range(len(paths))]
+
+    async def ask(self, paths: Sequence[str], *, prefer: str = "") -> list[Part]:
+        """Ask for any number of paths, batch by batch; gives the answers in order. Raises ExchangeError.
+
+        Some of a batch may be throttled because the others were under way (part C, row 6): these are asked for again, fewer at a
+        time, as long as any are answered. Otherwise nobody would ever come past such a batch.
+        """
+        told: dict[int, Part] = {}
+        waiting = list(range(len(paths)))
+        while waiting:
+            asked = waiting[: self._at_once]
+            parts = await self.batch([paths[number] for number in asked], prefer=prefer)
+            told |= zip(asked, parts, strict=True)
+            busy = {
+                number: part.fault
+                for number, part in zip(asked, parts, strict=True)
+                if part.fault is not None and part.fault.code in codes.BUSY
+            }
+            if busy:
+                await self._rest([*busy.values()], is_any_answered=len(busy) < len(asked))
+            waiting = [*busy, *waiting[len(asked) :]]
+        return [told[number] for number in range(len(paths))]
+
+    async def _rest(self, faults: Sequence[Fault], *, is_any_answered: bool) -> None:
+        """Wait for as long as the throttled parts of a batch say. Raises ExchangeError where that is too long, or of no use."""
+        hints = [one.retry_after.total_seconds() for one in faults if one.retry_after is not None]
+        pause = max(hints, default=REST)
+        if hints:
+            metrics.throttled(pause)
+        if not is_any_answered or pause > LONGEST_REST:
+            raise ExchangeError(max(faults, key=lambda one: one.retry_after or timedelta()))
+        self._at_once = max(FEWEST, self._at_once // 2)
+        await self._line.session.clock.sleep(pause)
 
     async def stream(
         self, path: str, *, prefer: str, may_be_page: bool
@@ -201,6 +270,8 @@ class Client:
             if is_page(response) and b"{" not in body[:10]:  # small servers call JSON so as well
                 connection = self._line.session.connection
                 raise ExchangeError(fault_of_status(response, connection, self.mailbox))
+            if (code := self._hidden_code(body)) is not None:
+                raise ExchangeError(self._paced(self.fault(code, response), ticket))
             self._line.session.pace.succeeded(ticket)
             return clean(body)
         fault = self.fault(self._code(body, response.status), response)
@@ -224,9 +295,10 @@ class Client:
         if part is None:  # not answered
             return Part(b"", self.not_understood().fault)
         body = bytes(part.body)
-        if part.status == HTTPStatus.OK:
+        code = self._hidden_code(body) if part.status == HTTPStatus.OK else None
+        if part.status == HTTPStatus.OK and code is None:
             return Part(body, None)
-        fault = self.fault(self._code(body, part.status), response)
+        fault = self.fault(code or self._code(body, part.status), response)
         headers = {str(name).lower(): str(value) for name, value in (part.headers or {}).items()}
         wait = retry_after_of(
             replace(response, headers={"Retry-After": headers.get("retry-after", "")})
@@ -234,14 +306,21 @@ class Client:
         name = headers.get("request-id") or fault.request_id
         return Part(body, replace(fault, retry_after=wait, request_id=name))
 
+    def _hidden_code(self, body: bytes) -> str | None:
+        """Find the code of an error whose status says that all is well."""
+        code = self._code(body, HTTPStatus.OK) if _HIDDEN.match(body) else "http_200"
+        return code if code != "http_200" else None
+
     def _code(self, body: bytes, status: int) -> str:
         """Find Graph's code in an error; the status where it says none."""
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             return "TooManyRequests"
         try:
-            code = self.decoded(_error, body).error.code
+            code = most_specific([*_codes_in(self.decoded(_error, body).error)])
         except ExchangeError:
             code = ""
+        if code in codes.GENERAL and status in codes.OUTAGES:
+            code = ""  # the status says more
         return code[:LONGEST_CODE] or f"http_{status}"
 
     def _paced(self, fault: Fault, ticket: Ticket) -> Fault:

@@ -55,6 +55,19 @@ SERVER_FAILS: Final = frozenset(
     }
 )
 """What one bad message may do to a whole page (exchange.md, part C, row 13)."""
+GENERAL: Final = frozenset(
+    {
+        "BadRequest",
+        "ErrorInternalServerError",
+        "InternalServerError",
+        "UnknownError",
+        "generalException",
+        "invalidRequest",
+    }
+)
+"""What says no more than that something failed."""
+OUTAGES: Final = frozenset({502, 503})
+"""Statuses of a server that is not there at present, whatever code comes along."""
 TRANSIENT: Final = frozenset(
     {
         "serviceNotAvailable",

@@ -212,7 +212,10 @@ class Folders:
         """Tell which folders are the well-known ones; asked once."""
         if self._well_known is None:
             paths = [f"{self._client.user}/mailFolders/{name}?$select=id" for name in WELL_KNOWN]
-            parts = await self._client.batch(paths)
+            parts = await self._client.ask(paths)
+            for part in parts:
+                if part.fault is not None and part.fault.code in codes.TRANSIENT:
+                    raise ExchangeError(part.fault)  # or the names would be missing from now on
             self._well_known = {
                 FolderId(self._client.decoded(_one, part.body).id): name
                 for name, part in zip(WELL_KNOWN, parts, strict=True)

@@ -88,23 +88,23 @@ class Message(msgspec.Struct, rename="camel"):
     body: Body | None = None
     from_: Person | None = msgspec.field(default=None, name="from")
     sender: Person | None = None
-    to_recipients: list[Person] | None = None
-    cc_recipients: list[Person] | None = None
-    bcc_recipients: list[Person] | None = None
-    reply_to: list[Person] | None = None
+    to_recipients: list[Person | None] | None = None
+    cc_recipients: list[Person | None] | None = None
+    bcc_recipients: list[Person | None] | None = None
+    reply_to: list[Person | None] | None = None
     sent_date_time: str | None = None
     received_date_time: str | None = None
     internet_message_id: str | None = None
-    internet_message_headers: list[Header] | None = None
+    internet_message_headers: list[Header | None] | None = None
     importance: str | None = None
     is_read: bool | None = None
     is_draft: bool | None = None
     has_attachments: bool | None = None
-    categories: list[str] | None = None
+    categories: list[str | None] | None = None
     conversation_id: str | None = None
     parent_folder_id: str | None = None
     last_modified_date_time: str | None = None
-    extended: list[Extended] | None = msgspec.field(
+    extended: list[Extended | None] | None = msgspec.field(
         default=None, name="singleValueExtendedProperties"
     )
 
@@ -133,7 +133,7 @@ def may_have_attachments(message: Message) -> bool:
     if message.has_attachments:
         return True
     attached = next(
-        (one.value for one in message.extended or () if _tag(one.id) == _ATTACHED), None
+        (one.value for one in message.extended or () if one and _tag(one.id) == _ATTACHED), None
     )
     if attached is not None:
         return attached.lower() == "true"
@@ -145,7 +145,7 @@ def may_have_attachments(message: Message) -> bool:
 
 def read_message(message: Message, attachments: tuple[Attachment, ...]) -> Item | ItemSkipped:
     """Make an item of a message."""
-    extended = {_tag(one.id): one.value for one in message.extended or ()}
+    extended = {_tag(one.id): one.value for one in message.extended or () if one}
     raw: dict[str, Any] = {
         "item_class": extended.get(_CLASS),
         "subject": _clean(message.subject),
@@ -160,7 +160,9 @@ def read_message(message: Message, attachments: tuple[Attachment, ...]) -> Item 
         if (id_ := (message.internet_message_id or "").strip())
         else None,
         "headers": [
-            (one.name or "", one.value or "") for one in message.internet_message_headers or ()
+            (one.name or "", one.value or "")
+            for one in message.internet_message_headers or ()
+            if one
         ],
         "body": _body(message.body),
         "attachments": attachments,
@@ -170,7 +172,7 @@ def read_message(message: Message, attachments: tuple[Attachment, ...]) -> Item 
         "is_draft": message.is_draft,
         "importance": (message.importance or "").capitalize() or None,
         "sensitivity": _SENSITIVITIES.get(extended.get(_SENSITIVITY) or ""),
-        "categories": tuple(message.categories or ()),
+        "categories": tuple([one for one in message.categories or () if one]),
         "has_attachments": message.has_attachments,
         "conversation_id": message.conversation_id.translate(_TO_EWS)
         if message.conversation_id
@@ -232,5 +234,5 @@ def _person(found: Person | None) -> Address | None:
     return person(_clean(found.email_address.name), _clean(found.email_address.address))
 
 
-def _people(found: list[Person] | None) -> tuple[Address, ...]:
+def _people(found: list[Person | None] | None) -> tuple[Address, ...]:
     return tuple([address for one in found or () if (address := _person(one)) is not None])

@@ -93,7 +93,8 @@ PASSING: Final = frozenset(
         "http_503",
     }
 )
-THROTTLED: Final = frozenset({"throttledRequest", "http_509"})
+THROTTLED: Final = frozenset({"ErrorTooManyObjectsOpened", "throttledRequest", "http_509"})
+"""The first is said of some of a batch, without a status of its own (OfficeDev/outlook-dev-docs, issue 144)."""
 RESYNC: Final = frozenset({"resyncApplyDifferences", "resyncUploadDifferences"})
 FULL: Final = frozenset({"http_507"})
 BAD_STATUS: Final = frozenset(

@@ -8,7 +8,6 @@ from urllib.parse import quote
 
 import msgspec
 
-from mailmine import metrics
 from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope, Where
 from mailmine.exchange.graph import codes, cursor as cursors
 from mailmine.exchange.graph.client import MOST_IN_BATCH, Client, Part, Read, Throttled
@@ -62,8 +61,8 @@ class _Page(msgspec.Struct):
     delta_link: str | None = msgspec.field(default=None, name="@odata.deltaLink")
 
 
-_page = msgspec.json.Decoder(_Page)
-_message = msgspec.json.Decoder(Message)
+_page = msgspec.json.Decoder(_Page, strict=False)
+_message = msgspec.json.Decoder(Message, strict=False)
 _attachments = msgspec.json.Decoder(Attachments, strict=False)
 
 
@@ -391,17 +390,11 @@ class GraphReader:
 
     async def _batched(self, ids: Sequence[str], paths: Sequence[str]) -> list[tuple[str, Part]]:
         """Ask for any number of paths. Raises ExchangeError for what concerns the mailbox as a whole."""
-        found: list[tuple[str, Part]] = []
-        for start in range(0, len(paths), MOST_IN_BATCH):
-            asked = paths[start : start + MOST_IN_BATCH]
-            parts = await self._client.batch(asked, prefer=IMMUTABLE)
-            for part in parts:
-                if part.fault is not None and _is_beyond(part.fault):
-                    if part.fault.code in codes.BUSY and part.fault.retry_after:
-                        metrics.throttled(part.fault.retry_after.total_seconds())
-                    raise ExchangeError(part.fault)
-            found += zip(ids[start : start + MOST_IN_BATCH], parts, strict=True)
-        return found
+        parts = await self._client.ask(paths, prefer=IMMUTABLE)
+        for part in parts:
+            if part.fault is not None and _is_beyond(part.fault):
+                raise ExchangeError(part.fault)
+        return list(zip(ids, parts, strict=True))
 
 
 def _query(select: str = SELECT) -> str:
