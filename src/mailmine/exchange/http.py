@@ -282,7 +282,7 @@ def _is_this_machine(host: str) -> bool:
 
 
 async def _pieces(answer: aiohttp.ClientResponse, url: str) -> AsyncIterator[bytes]:
-    pieces = answer.content.iter_chunked(PIECE)
+    pieces: AsyncIterator[bytes] = answer.content.iter_chunked(PIECE)
     if answer.headers.get("Content-Encoding", "").strip().lower() == "x-gzip":
         pieces = _unzipped(pieces)
     try:
