@@ -168,6 +168,8 @@ class Exchange:
         """Seconds that a new token is good for."""
         self.graph_concurrency = 4
         """Requests at once for one mailbox; more get 429."""
+        self.graph_forgets_new_returns = False
+        """Whether of a message that arrived, went and came back between two rounds only is told that it went."""
         self.graph_tells_returns = False
         """Whether a delta tells of an item that left and came back that it is there."""
         self.graph_has_no_delta = False

@@ -19,7 +19,7 @@ from exchange_simulator.graph.caller import Caller
 from exchange_simulator.graph.errors import GraphError, no_property
 from exchange_simulator.graph.filters import read_filter
 from exchange_simulator.graph.pages import listed, options
-from exchange_simulator.graph.query import DEFAULT_PAGE
+from exchange_simulator.graph.query import DEFAULT_PAGE, Query
 from exchange_simulator.mailbox import Mailbox
 
 PROPERTY = re.compile(r"id eq '((?:String|Integer|Long|Boolean|SystemTime) 0x[0-9a-fA-F]+)'")
@@ -95,9 +95,13 @@ def _written(
     for kind, what in page.changes:
         if isinstance(what, Gone):
             if only in ("", "deleted"):
-                written.append(_removed(mailbox, what, is_immutable=query.is_immutable))
+                written.append(_gone(mailbox, what.serial, what.number, query))
             continue
         if only and only != ("created" if kind == "Create" else "updated"):
+            continue
+        is_forgotten = caller.exchange.graph_forgets_new_returns and query.get("deltatoken")
+        if kind == "Create" and is_forgotten and _was_here(folder, what):
+            written.append(_gone(mailbox, what.serial, what.number, query))
             continue
         is_return = kind == "Create" and what.serial in left and query.is_immutable
         # Within a round the one who asks may not have been told that it was there at all.
@@ -111,6 +115,11 @@ def _written(
             resources.message(mailbox, what, query, extra=extra_of(caller, mailbox, what))
         )
     return written
+
+
+def _was_here(folder: Folder, item: Item) -> bool:
+    """Tell an item that came back to the folder."""
+    return any(isinstance(what, Gone) and what.serial == item.serial for _, what in folder.log)
 
 
 def _received_alone(item: Item, name: str) -> str | None:
@@ -129,11 +138,12 @@ def _left_since(folder: Folder, since: State) -> set[int]:
     }
 
 
-def _removed(mailbox: Mailbox, gone: Gone, *, is_immutable: bool) -> bytes:
+def _gone(mailbox: Mailbox, serial: int, number: int, query: Query) -> bytes:
+    """Say that an item left, by the id that the client prefers."""
     named = (
-        ids.immutable_id(mailbox.guid, gone.serial)
-        if is_immutable
-        else ids.item_id(mailbox.guid, gone.number)
+        ids.immutable_id(mailbox.guid, serial)
+        if query.is_immutable
+        else ids.item_id(mailbox.guid, number)
     )
     return msgspec.json.encode({"@removed": {"reason": "deleted"}, "id": ids.rest(named)})
 

@@ -4,7 +4,7 @@ A renamed or deleted folder, or a lost place, leaves something to do for every c
 of a server that keeps ids may lie in another, or in the same one again: that is asked (exchange.md, 1.3).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -33,13 +33,15 @@ class Chores:
         reader: Reader,
         storing: Storing,
         now: Callable[[], datetime],
+        bring: Callable[[FolderState, Sequence[ItemId]], Awaitable[None]],
         is_recognising: bool = False,
     ) -> None:
-        """Do nothing yet. While `is_recognising`, what lay in gone folders may still be met in others."""
+        """Do nothing yet. `bring` takes in what turns out to lie in a folder. While `is_recognising`, what lay in gone folders may still be met in others."""
         self._mailbox = mailbox
         self._reader = reader
         self._storing = storing
         self._now = now
+        self._bring = bring
         self._is_recognising = is_recognising
 
     async def do(self, is_over: Callable[[], bool]) -> bool:
@@ -100,7 +102,14 @@ class Chores:
         """
         item_ids, last = await self._storing.write(partial(self._still_lying, key, after))
         places = await self._reader.locate(item_ids) if item_ids else {}
-        await self._storing.write(partial(self._place, key, places))
+        state, back = await self._storing.write(partial(self._place, key, places))
+        if state is not None and back:
+            await self._bring(state, back)
+            await self._storing.write(
+                lambda tx: rechecks.drop(
+                    tx, key, rechecks.Kind.LEFT, back
+                )  # not before they are stored
+            )
         return last
 
     def _still_lying(
@@ -109,39 +118,52 @@ class Chores:
         """Give those of a batch that were not seen elsewhere meanwhile, and its last if there may be more after it."""
         item_ids = rechecks.take(tx, key, rechecks.Kind.LEFT, limit=BATCH, after=after)
         known = copies.by_items(tx, self._mailbox.id, item_ids)
-        lying = [id_ for id_, copy in known.items() if copy.folder_key == key and not copy.is_gone]
-        # Of one that could not be read yet there is no copy. It may be back already, and nothing else would tell.
-        lying += failures.among_items(tx, self._mailbox.id, key, set(item_ids).difference(known))
+        # One without a copy may be back already, and nothing else would tell.
+        lying = [
+            id_
+            for id_ in item_ids
+            if (copy := known.get(id_)) is None or copy.is_gone or copy.folder_key == key
+        ]
         rechecks.drop(tx, key, rechecks.Kind.LEFT, set(item_ids).difference(lying))
         return lying, item_ids[-1] if len(item_ids) == BATCH else None
 
     def _place(
         self, key: FolderKey, places: Mapping[ItemId, FolderId | None], tx: Transaction
-    ) -> None:
-        """Write where the copies lie, or that they are gone. In a folder that is not read they count as gone."""
+    ) -> tuple[FolderState | None, list[ItemId]]:
+        """Write where the copies lie, or that they are gone. In a folder that is not read they count as gone.
+
+        Gives the folder, and what lies in it without a copy that is there: it stays lined up until it was brought.
+        """
         wanted = {
             state.folder_id: state
             for state in folders.of_mailbox(tx, self._mailbox.id)
             if filters.is_folder_wanted(state.path, self._mailbox.filters)
         }
         known = copies.by_items(tx, self._mailbox.id, places)
+        failed = set(failures.among_items(tx, self._mailbox.id, key, places))
         moved: list[NewCopy] = []
         gone: list[ItemId] = []
+        back: list[ItemId] = []
+        here: FolderState | None = None
         for item_id, folder_id in places.items():
             copy, state = known.get(item_id), wanted.get(folder_id) if folder_id else None
             if copy is None and state is None:
                 failures.resolve(tx, self._mailbox.id, [item_id], folder_key=key)
-            if copy is None or copy.is_gone or copy.folder_key != key:
-                continue
-            if state is None:
+            if copy is None or copy.is_gone:
+                # What lies in another folder is told there; what could not be read is asked for again anyway.
+                if state is not None and state.key == key and item_id not in failed:
+                    here = state
+                    back.append(item_id)
+            elif copy.folder_key == key and state is None:
                 gone.append(item_id)
-            elif state.key != key:
+            elif copy.folder_key == key and state is not None and state.key != key:
                 moved.append(_moved(copy, state))
         copies.put(tx, moved)
         touched = {copy.email_key for copy in moved}
         touched.update(copies.mark_gone(tx, self._mailbox.id, key, gone))
         intake.show_again(tx, self._mailbox.bucket_id, touched, at=self._now())
-        rechecks.drop(tx, key, rechecks.Kind.LEFT, list(places))
+        rechecks.drop(tx, key, rechecks.Kind.LEFT, list(places.keys() - set(back)))
+        return here, back
 
 
 def _moved(copy: Copy, to: FolderState) -> NewCopy:

@@ -138,11 +138,12 @@ def select(
     folder: FolderKey,
     start_at: datetime | None = None,
     keeps_ids: bool = False,
-    failed: Collection[ItemId] = (),
 ) -> Selection:
     """Tell what must be fetched from what is settled by the page itself.
 
-    `keeps_ids` says that items keep their ids in a move (`Reader.keeps_ids`), `failed` which could not be read in this folder yet. Only items that are unknown, gone or elsewhere are fetched, and known ones that the server calls changed.
+    `keeps_ids` says that items keep their ids in a move (`Reader.keeps_ids`): then one that is said to have left, and lies nowhere else
+    as far as we know, may be back already, also one of which nothing was ever told before. Only items that are unknown, gone or
+    elsewhere are fetched, and known ones that the server calls changed.
     The last word about an item counts, should a page name it more than once.
     """
     fetch: list[ItemId] = []
@@ -152,7 +153,7 @@ def select(
         copy = known.get(item_id)
         is_here = copy is not None and not copy.is_gone and copy.folder_key == folder
         if change.kind is ChangeKind.GONE:
-            may_be_here = keeps_ids and (is_here or item_id in failed)
+            may_be_here = keeps_ids and (is_here or copy is None or copy.is_gone)
             intents.append(LeftCopy(item_id) if may_be_here else GoneCopy(item_id))
         elif is_here and change.is_read is not None:
             intents.append(ReadFlag(item_id, change.is_read))

@@ -12,7 +12,7 @@ transaction that first makes sure the mailbox is still ours; so a crash at any m
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -24,7 +24,6 @@ from mailmine import metrics
 from mailmine.exchange.faults import Code, Fault
 from mailmine.exchange.reader import (
     Change,
-    ChangeKind,
     ChangePage,
     CursorLost,
     Fetched,
@@ -202,6 +201,7 @@ class Round:
                 reader=self._reader,
                 storing=self._storing,
                 now=self._now,
+                bring=self._bring_back,
                 is_recognising=self._is_recognising,
             )
             self._unfinished |= await chores.do(self._is_over)
@@ -520,7 +520,6 @@ class Round:
             folder=state.key,
             start_at=self._mailbox.start_at,
             keeps_ids=self._reader.keeps_ids,
-            failed=await self._failed_of(state, page.changes, known),
         )
         self._has_chores |= any(isinstance(one, decide.LeftCopy) for one in selection.intents)
         place = Place(
@@ -538,16 +537,11 @@ class Round:
         last.intents = (*selection.intents, *last.intents)
         await self._storing.hand_over(last, place)
 
-    async def _failed_of(
-        self, state: FolderState, changes: Sequence[Change], known: Collection[ItemId]
-    ) -> tuple[ItemId, ...]:
-        """Name what is said to have left the folder and could not be read there yet."""
-        gone = {one.item_id for one in changes if one.kind is ChangeKind.GONE}.difference(known)
-        if not gone or not self._reader.keeps_ids:
-            return ()
-        return await self._desk.read(
-            lambda tx: failures.among_items(tx, self._mailbox.id, state.key, gone)
-        )
+    async def _bring_back(self, state: FolderState, item_ids: Sequence[ItemId]) -> None:
+        """Take in items that lie in a folder, which no page of its changes told."""
+        chunk = await self._fetch_unknown(state, item_ids)
+        await self._storing.hand_over(chunk, None)
+        await self._storing.stored()
 
     async def _bring_found(
         self, changes: Sequence[Change], known: dict[ItemId, copies.Copy]

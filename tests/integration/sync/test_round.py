@@ -655,6 +655,27 @@ async def test_one_that_could_not_be_read_is_not_forgotten_when_it_goes_and_come
 
 
 @graph
+@pytest.mark.parametrize("is_here", [True, False])
+async def test_c19_a_new_one_that_goes_and_comes_back_before_it_was_seen_is_not_lost(
+    world: World, *, is_here: bool
+) -> None:
+    """Graph may tell of it only that it left, which it never said was there."""
+    orders = world.exchange.mailbox(ORDERS)
+    orders.make_folder("Done")
+    world.configure()
+    await world.sync()
+    world.exchange.graph_forgets_new_returns = True
+    message = orders.deliver(eml(1))
+    message.move("Done")
+    message.move("Inbox")
+    if not is_here:
+        message.delete()
+    await world.sync()
+    assert world.folders() == (["Inbox"] if is_here else [])
+    assert failed(world) == ()
+
+
+@graph
 @pytest.mark.parametrize("is_moved", [True, False])
 async def test_one_that_could_not_be_read_is_forgotten_where_it_does_not_lie_any_more(
     world: World, *, is_moved: bool
