@@ -11,7 +11,7 @@ from pathlib import Path
 
 from exchange_simulator.autodiscover import Autodiscover
 from exchange_simulator.entra import Application, Tokens
-from exchange_simulator.folder import PUBLIC
+from exchange_simulator.folder import PUBLIC, WELL_KNOWN, WITH_ARCHIVE_FOLDER
 from exchange_simulator.graph.errors import GraphError
 from exchange_simulator.mailbox import Mailbox, Message
 from exchange_simulator.notifications import Subscriptions
@@ -211,6 +211,7 @@ class Exchange:
                     spool=self._spool,
                     lock=self.lock,
                     now=self.now,
+                    tree=WELL_KNOWN if self.version.is_before_2016 else WITH_ARCHIVE_FOLDER,
                 )
                 mailbox.watchers.append(self.subscriptions.note)
                 self._mailboxes[address.lower()] = mailbox

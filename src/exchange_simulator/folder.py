@@ -29,6 +29,11 @@ WELL_KNOWN: Final[Tree] = (
     ("recoverableitemsroot", "root", "Recoverable Items", None, False),
     ("recoverableitemsdeletions", "recoverableitemsroot", "Deletions", None, False),
 )
+WITH_ARCHIVE_FOLDER: Final[Tree] = (
+    *WELL_KNOWN,
+    ("archive", "msgfolderroot", "Archive", "IPF.Note", False),
+)
+"""Since 2016: where mail goes that is filed by one click, not to be confused with the archive mailbox."""
 ARCHIVE: Final[Tree] = (
     ("archiveroot", "", "", None, False),
     ("archivemsgfolderroot", "archiveroot", "Top of Information Store", None, False),

@@ -72,6 +72,11 @@ class Version(StrEnum):
         return self.build[0] == _MAJOR_OF_2010
 
     @property
+    def is_before_2016(self) -> bool:
+        """Whether it is Exchange 2010 or 2013."""
+        return self.is_2010 or self is Version.EXCHANGE_2013
+
+    @property
     def loads_oldest_first(self) -> bool:
         """Whether the first load of a folder begins with its oldest items: before Exchange 2010 SP2."""
         return self in (Version.EXCHANGE_2010, Version.EXCHANGE_2010_SP1)

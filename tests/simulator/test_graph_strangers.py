@@ -205,7 +205,7 @@ def test_a_well_known_folder_that_a_mailbox_lacks_is_not_found(
     mailbox: tuple[str, Mailbox],
 ) -> None:
     address, _ = mailbox
-    url = f"{address}/v1.0/users/{ORDERS}/mailFolders/archive/messages"
+    url = f"{address}/v1.0/users/{ORDERS}/mailFolders/clutter/messages"
     answer = requests.get(url, headers=signed_in(address), timeout=30)
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "ErrorFolderNotFound")
 

@@ -88,16 +88,35 @@ def test_a_mailbox_may_lie_on_an_older_server(make_exchange: MakeExchange) -> No
         assert answer.all("s:Header/*")[0].get("MajorVersion") == "14"
 
 
-def test_folders_that_a_schema_does_not_name_are_refused(client: Client) -> None:
-    for version, name in [
-        ("Exchange2010_SP2", "archiveinbox"),
-        ("Exchange2013", "scheduled"),
-        ("Exchange2013", "nonsense"),
-        ("Exchange2010", "archivemsgfolderroot"),
-    ]:
-        client.version = version
+@pytest.mark.parametrize(
+    ("version", "claimed", "name"),
+    [
+        ("Exchange2010_SP2", "Exchange2010_SP2", "archiveinbox"),
+        ("Exchange2010_SP2", "Exchange2010", "archivemsgfolderroot"),
+        ("Exchange2013", "Exchange2013", "scheduled"),
+        ("Exchange2016", "Exchange2013", "nonsense"),
+    ],
+)
+def test_folders_that_a_schema_does_not_name_are_refused(
+    make_exchange: MakeExchange, version: str, claimed: str, name: str
+) -> None:
+    with asked(make_exchange(version), claimed) as (_, client):
         refused = client.get_folder(distinguished(name))
-        assert (refused.status, refused.codes) == (500, ["ErrorSchemaValidation"])
+    assert (refused.status, refused.codes) == (500, ["ErrorSchemaValidation"])
+
+
+@pytest.mark.parametrize(
+    ("version", "codes"),
+    [("Exchange2013", ["ErrorSchemaValidation"]), ("Exchange2016", ["NoError"])],
+)
+def test_the_archive_folder_came_with_2016_whatever_is_claimed(
+    make_exchange: MakeExchange, version: str, codes: list[str]
+) -> None:
+    with asked(make_exchange(version), "Exchange2013_SP1") as (bob, client):
+        message = bob.deliver(mail(), "Archive")
+        assert client.get_folder(distinguished("archive")).codes == codes
+        if codes == ["NoError"]:
+            assert client.sync(distinguished("archive")).ids == [message.id]
 
 
 def test_streaming_came_with_2010_sp1(client: Client) -> None:

@@ -57,7 +57,7 @@ class Caller:
             folder = mailbox.folders.get(named.number) if mailbox else None
         elif element.tag == f"{T}DistinguishedFolderId":
             name = element.get("Id", "")
-            check_distinguished(name, self.claimed, self.schema)
+            check_distinguished(name, self.claimed, self.schema, self.version)
             mailbox = self._distinguished(element, name, missing)
             folder = mailbox.well_known(name)
         else:
