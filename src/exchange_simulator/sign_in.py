@@ -8,6 +8,7 @@ import asyncio
 import base64
 import binascii
 import hashlib
+import hmac
 import os
 import struct
 import tempfile
@@ -18,6 +19,7 @@ from typing import Final
 
 import spnego
 from aiohttp import web
+from spnego._ntlm_raw.crypto import ntowfv1, ntowfv2  # MD4 is nowhere else to be had
 from spnego.channel_bindings import GssChannelBindings
 from spnego.exceptions import SpnegoError
 
@@ -37,7 +39,10 @@ OPTIONS: Final = {
 }
 AUTHENTICATE: Final = b"NTLMSSP\0\3\0\0\0"
 """How the last message of NTLM begins (MS-NLMP 2.2.1.3), also within SPNEGO."""
+CHALLENGE: Final = b"NTLMSSP\0\2\0\0\0"
 UNICODE: Final = 0x1
+NTLM_V1: Final = 24
+"""Bytes of the response of the first version; that of the second is longer."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,8 @@ class Refused:
 @dataclass
 class _Connection:
     context: spnego.ContextProxy | None = None
+    challenge: bytes = b""
+    """What the server said last."""
     account: Account | None = None
 
 
@@ -122,7 +129,7 @@ class Gate:
         """Take the next step: the account at the end, the server's next word before it, None where it failed."""
         self._connections = {t: c for t, c in self._connections.items() if not t.is_closing()}
         connection = self._connections.setdefault(transport, _Connection())
-        account = None
+        account, token = None, b""
         try:
             token = base64.b64decode(given, validate=True)
             account, line = _claimed(self._exchange, token)
@@ -139,8 +146,16 @@ class Gate:
         except (SpnegoError, binascii.Error, ValueError, KeyError, struct.error, AttributeError):
             # The last three are what pyspnego makes of tokens that are none, and of tickets that are bound elsewhere.
             del self._connections[transport]
-            return account and self._exchange.let_in(account, is_right=False)
+            is_right = (
+                account is not None
+                and self._bound_to(transport) is None
+                and _proves(token, connection.challenge, account)
+            )
+            if is_right:
+                self._connections[transport] = _Connection(account=account)
+            return account and self._exchange.let_in(account, is_right=is_right)
         if not is_complete:
+            connection.challenge = answer or b""
             return f"{scheme} {base64.b64encode(answer or b'').decode()}"
         if connection.context.negotiated_protocol == "kerberos":
             # The key distribution center has checked the password; what is left is whose ticket it is.
@@ -160,18 +175,39 @@ def _by_password(exchange: Exchange, given: str) -> Account | None:
 
 def _claimed(exchange: Exchange, token: bytes) -> tuple[Account | None, str]:
     """Tell who a last message of NTLM claims to be, with the line of the user file that checks it."""
-    message = token[token.find(AUTHENTICATE) :] if AUTHENTICATE in token else b""
-    if not message:
+    if AUTHENTICATE not in token:
         return None, ""
-    (flags,) = struct.unpack_from("<I", message, 60)
-    encoding = "utf-16-le" if flags & UNICODE else "ascii"
-    names = []
-    for field in (28, 36):  # DomainNameFields, UserNameFields
-        length, _, offset = struct.unpack_from("<HHI", message, field)
-        names.append(message[offset : offset + length].decode(encoding))
-    domain, user = names
+    domain, user = _names(token[token.find(AUTHENTICATE) :])
     account = exchange.find_account(f"{domain}\\{user}" if domain else user)
     return account, f"{domain}:{user}:{account.password}" if account else ""
+
+
+def _names(message: bytes) -> tuple[str, str]:
+    """Read the domain and the user of a last message of NTLM."""
+    (flags,) = struct.unpack_from("<I", message, 60)
+    encoding = "utf-16-le" if flags & UNICODE else "ascii"
+    domain, user = (_field(message, at).decode(encoding) for at in (28, 36))
+    return domain, user
+
+
+def _field(message: bytes, at: int) -> bytes:
+    length, _, offset = struct.unpack_from("<HHI", message, at)
+    return message[offset : offset + length]
+
+
+def _proves(token: bytes, challenge: bytes, account: Account) -> bool:
+    """Tell whether a last message of NTLMv2 proves the password over what the client sent, byte for byte (MS-NLMP 3.3.2).
+
+    pyspnego builds anew what is signed, with the four zeros at its end, and so refuses those who leave them out as
+    Mozilla's clients do, and whom Exchange lets in.
+    """
+    response = _field(token, 20) if token.startswith(AUTHENTICATE) else b""
+    if len(response) <= NTLM_V1 or not challenge.startswith(CHALLENGE):
+        return False
+    domain, user = _names(token)
+    key = ntowfv2(user, ntowfv1(account.password), domain)
+    proof = hmac.digest(key, challenge[24:32] + response[16:], "md5")
+    return hmac.compare_digest(proof, response[:16])
 
 
 @contextmanager

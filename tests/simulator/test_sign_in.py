@@ -2,9 +2,11 @@
 
 import base64
 import datetime as dt
+import hmac
 import http.client
 import json
 import ssl
+import struct
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -28,6 +30,8 @@ OPTIONS = {
     "Negotiate": spnego.NegotiateOptions.use_negotiate,
 }
 PATH = "/EWS/Exchange.asmx"
+SECRET = bytes.fromhex("878d8014606cda29677a44efa1353fc7")
+"""What NTLM makes of the password "secret" (MS-NLMP 3.3.2, MD4 of it)."""
 APP = "11111111-2222-3333-4444-555555555555"
 
 
@@ -76,6 +80,36 @@ def test_a_connection_signs_in_once(exchange: Exchange, scheme: str, name: str) 
         assert get(connection, None) == (200, []), "the connection is signed in"
         connection.close()
         assert get(connection, None)[0] == 401, "another one is not"
+
+
+@pytest.mark.parametrize(
+    ("ending", "hashed", "status"),
+    [(b"", SECRET, 200), (b"\0" * 4, SECRET, 200), (b"", bytes(16), 401)],
+    ids=["without zeros", "with zeros", "of another password"],
+)
+def test_what_ntlm_signs_may_end_without_its_zeros(
+    exchange: Exchange, bob: Mailbox, ending: bytes, hashed: bytes, status: int
+) -> None:
+    """Thunderbird's does; servers check what was signed byte for byte."""
+    exchange.offers = ("NTLM",)
+    with connected(exchange) as connection:
+        negotiate = b"NTLMSSP\0" + struct.pack("<II", 1, 0x88207) + bytes(16)
+        _, said = get(connection, f"NTLM {base64.b64encode(negotiate).decode()}")
+        challenge = base64.b64decode(said[0].partition(" ")[2])
+        length, _, offset = struct.unpack_from("<HHI", challenge, 40)
+        target_info = challenge[offset : offset + length]
+        signed = bytes([1, 1]) + bytes(6) + bytes(8) + b"clients!" + bytes(4) + target_info + ending
+        user = bob.address.encode("utf-16-le")
+        key = hmac.digest(hashed, bob.address.upper().encode("utf-16-le"), "md5")
+        proof = hmac.digest(key, challenge[24:32] + signed, "md5") + signed
+        fields, payload = b"", b""
+        for part in (b"", proof, b"", user, b"", b""):
+            fields += struct.pack("<HHI", len(part), len(part), 64 + len(payload))
+            payload += part
+        message = b"NTLMSSP\0" + struct.pack("<I", 3) + fields + struct.pack("<I", 0x88205)
+        answer = f"NTLM {base64.b64encode(message + payload).decode()}"
+        assert get(connection, answer)[0] == status
+        assert get(connection, None)[0] == status
 
 
 @pytest.mark.parametrize("scheme", ["NTLM", "Negotiate"])
