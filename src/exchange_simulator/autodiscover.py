@@ -75,15 +75,13 @@ def answer(
     url = f"{base}{EWS_PATH}" if settings.ews_url is None else settings.ews_url
     if form is Form.JSON:
         return _json(asked, url, knows)
-    write = _pox if form is Form.POX else _soap
     other = settings.redirect_addresses.get(asked.lower())
     is_known = other is None and settings.redirect_url is None and asked.lower() in knows
-    return write(
-        asked,
-        url=url if is_known else None,
-        location=settings.redirect_url,
-        address=other,
-        version=version,
+    named, location = url if is_known else None, settings.redirect_url
+    if form is Form.POX:
+        return _pox(asked, url=named, location=location, address=other)
+    return _soap(
+        asked, _settings(body), url=named, location=location, address=other, version=version
     )
 
 
@@ -95,6 +93,12 @@ def _asked(form: Form, body: bytes) -> str | None:
     except etree.XMLSyntaxError:
         return None
     return next((one.text.strip() for one in root.iter(f"{{*}}{name}") if one.text), None)
+
+
+def _settings(body: bytes) -> tuple[str, ...]:
+    """Find the settings that are asked for."""
+    root = etree.fromstring(body, etree.XMLParser(resolve_entities=False, no_network=True))
+    return tuple(one.text.strip() for one in root.iter(f"{{{_SOAP}}}Setting") if one.text)
 
 
 def _json(asked: str, url: str, knows: frozenset[str]) -> Answer:
@@ -112,9 +116,7 @@ def _pox(
     url: str | None = None,
     location: str | None = None,
     address: str | None = None,
-    version: Version,
 ) -> Answer:
-    del version
     if url is None and location is None and address is None:
         code = "500"
         inside = (
@@ -151,12 +153,14 @@ def _pox_document(inside: str) -> bytes:
 
 def _soap(
     asked: str,
+    wanted: tuple[str, ...],
     *,
-    url: str | None = None,
-    location: str | None = None,
-    address: str | None = None,
+    url: str | None,
+    location: str | None,
+    address: str | None,
     version: Version,
 ) -> Answer:
+    """Answer with the settings that are asked for, and one by one say which there are not (UserSettingError)."""
     if address is not None:
         code, text, target = "RedirectAddress", "Redirection address.", address
     elif location is not None:
@@ -166,6 +170,8 @@ def _soap(
     else:
         code, text, target = "NoError", "No error.", ""
     settings = {
+        "UserDisplayName": asked.partition("@")[0],
+        "AutoDiscoverSMTPAddress": asked,
         "ExternalEwsUrl": url,
         "InternalEwsUrl": url,
         "EwsSupportedSchemas": "Exchange2007, Exchange2007_SP1, Exchange2010, Exchange2010_SP1, "
@@ -175,7 +181,14 @@ def _soap(
     written = "".join(
         f'<UserSetting i:type="StringSetting"><Name>{name}</Name><Value>{escape(value)}</Value></UserSetting>'
         for name, value in settings.items()
-        if url is not None and value
+        if url is not None and value and name in (wanted or settings)
+    )
+    missing = "".join(
+        "<UserSettingError><ErrorCode>SettingIsNotAvailable</ErrorCode>"
+        f"<ErrorMessage>The setting {escape(name)} is not available.</ErrorMessage>"
+        f"<SettingName>{escape(name)}</SettingName></UserSettingError>"
+        for name in wanted
+        if url is not None and not settings.get(name)
     )
     redirect = f"<RedirectTarget>{escape(target)}</RedirectTarget>" if target else ""
     major, minor, build, revision = version.build
@@ -191,7 +204,7 @@ def _soap(
         '<Response xmlns:i="http://www.w3.org/2001/XMLSchema-instance">'
         "<ErrorCode>NoError</ErrorCode><ErrorMessage /><UserResponses><UserResponse>"
         f"<ErrorCode>{code}</ErrorCode><ErrorMessage>{escape(text)}</ErrorMessage>{redirect}"
-        f"<UserSettingErrors /><UserSettings>{written}</UserSettings>"
+        f"<UserSettingErrors>{missing}</UserSettingErrors><UserSettings>{written}</UserSettings>"
         "</UserResponse></UserResponses></Response></GetUserSettingsResponseMessage></s:Body></s:Envelope>"
     )
     return Answer(200, body.encode(), address=asked, code=code)

@@ -5,9 +5,13 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
 
 import exchangelib
 import pytest
+import requests
+from exchangelib.autodiscover import Autodiscovery, discovery
 from exchangelib.autodiscover.protocol import AutodiscoverProtocol
 from lxml import etree
 
@@ -19,6 +23,12 @@ BOB = "bob@example.com"
 POX = (
     '<Autodiscover xmlns="http://schemas.microsoft.com/exchange/autodiscover/outlook/requestschema/2006">'
     "<Request><EMailAddress>{}</EMailAddress></Request></Autodiscover>"
+)
+SOAP = (
+    '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"'
+    ' xmlns:a="http://schemas.microsoft.com/exchange/2010/Autodiscover"><s:Body>'
+    "<a:GetUserSettingsRequestMessage><a:Request><a:Users><a:User><a:Mailbox>{}</a:Mailbox></a:User></a:Users>"
+    "<a:RequestedSettings>{}</a:RequestedSettings></a:Request></a:GetUserSettingsRequestMessage></s:Body></s:Envelope>"
 )
 SIGNED_IN = {"Authorization": "Basic " + base64.b64encode(f"{BOB}:secret".encode()).decode()}
 
@@ -93,6 +103,60 @@ def test_json_answers_anybody(exchange: Exchange) -> None:
         _, body, _ = ask(f"{place}{BOB}?Protocol=EWS", signed_in=False)
         assert json.loads(body) == {"Protocol": "EWS", "Url": f"{address}/EWS/Exchange.asmx"}
         assert ask(f"{place}nobody@example.com?Protocol=EWS", signed_in=False)[0] == 404
+
+
+def test_soap_answers_what_is_asked_for_and_names_what_there_is_not(exchange: Exchange) -> None:
+    wanted = ("AutoDiscoverSMTPAddress", "ExternalEwsUrl", "ExternalUMUrl")
+    settings = "".join(f"<a:Setting>{name}</a:Setting>" for name in wanted)
+    with exchange.serve() as address:
+        url = f"{address}/autodiscover/autodiscover.svc"
+        _, body, _ = ask(url, SOAP.format(BOB, settings))
+        assert texts(body, "Name") == ["AutoDiscoverSMTPAddress", "ExternalEwsUrl"]
+        assert texts(body, "Value") == [BOB, f"{address}/EWS/Exchange.asmx"]
+        assert texts(body, "SettingName") == ["ExternalUMUrl"]
+        assert texts(body, "ErrorCode") == ["NoError", "NoError", "SettingIsNotAvailable"]
+
+
+@pytest.mark.stranger
+@pytest.mark.parametrize("address", [BOB, "moved@example.com"])
+def test_exchangelib_finds_the_way_from_the_address_alone(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    """Only the names of hosts are taken for the simulator's address, on the way to the wire."""
+    exchange.autodiscover.redirect_addresses["moved@example.com"] = BOB
+    send = requests.adapters.HTTPAdapter.send
+    with exchange.serve() as served:
+        ours = urlsplit(served)
+
+        def redirected(adapter: Any, request: Any, **options: Any) -> Any:
+            url = urlsplit(request.url)
+            if url.hostname == "example.com":
+                request.url = url._replace(scheme=ours.scheme, netloc=ours.netloc).geturl()
+            return send(adapter, request, **options)
+
+        monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", redirected)
+        monkeypatch.setattr(Autodiscovery, "_ensure_valid_hostname", lambda *_, **__: None)
+        monkeypatch.setattr(discovery, "autodiscover_cache", _Cache())
+        account = exchangelib.Account(
+            address,
+            credentials=exchangelib.Credentials(BOB, "secret"),
+            autodiscover=True,
+            access_type="delegate",
+        )
+        assert account.primary_smtp_address == BOB
+        assert [item.subject for item in account.inbox.all()] == ["Found"]
+        account.protocol.close()
+    assert exchange.requests.count("autodiscover:svc") == (1 if address == BOB else 2)
+
+
+class _Cache(dict[Any, Any]):
+    """What exchangelib found, without its file."""
+
+    def __enter__(self) -> None:
+        """Lock nothing."""
+
+    def __exit__(self, *_: object) -> None:
+        """Unlock nothing."""
 
 
 @pytest.mark.stranger
