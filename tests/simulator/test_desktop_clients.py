@@ -9,7 +9,7 @@ import pytest
 
 from exchange_simulator import Exchange, Mailbox
 from exchange_simulator.entra import token
-from tests.simulator.client import FOLDER_ID_ONLY, Client
+from tests.simulator.client import FOLDER_ID_ONLY, SPACES, Client
 from tests.simulator.mails import mail
 
 BOB = "bob@example.com"
@@ -70,3 +70,45 @@ def test_thunderbird_asks_graph_for_each_of_them(
         mails = ask(f"{address}/v1.0/me/mailFolders/{archive}/messages/delta()", delegated)
     assert len({folder["id"] for folder in found}) == len(NAMED)
     assert [one["internetMessageId"] for one in mails["value"]] == [message.message_id]
+
+
+def test_evolution_asks_who_is_away(exchange: Exchange, client: Client) -> None:
+    def away(address: str) -> tuple[list[str | None], str | None]:
+        answer = client.ask(
+            f"<m:GetUserOofSettingsRequest><t:Mailbox><t:Address>{address}</t:Address></t:Mailbox>"
+            "</m:GetUserOofSettingsRequest>"
+        )
+        return answer.codes, answer.text(".//t:OofState")
+
+    exchange.mailbox("ann@example.com")
+    assert away(BOB) == (["NoError"], "Disabled")
+    assert away("ann@example.com") == (["ErrorAccessDenied"], None)
+    assert away("nobody@example.com") == (["ErrorNonExistentMailbox"], None)
+
+
+def test_evolution_asks_for_the_names_of_categories_which_nobody_kept(client: Client) -> None:
+    answer = client.ask(
+        '<m:GetUserConfiguration><m:UserConfigurationName Name="CategoryList">'
+        '<t:DistinguishedFolderId Id="calendar"/></m:UserConfigurationName>'
+        "<m:UserConfigurationProperties>XmlData</m:UserConfigurationProperties></m:GetUserConfiguration>"
+    )
+    assert answer.codes == ["ErrorItemNotFound"]
+
+
+def test_evolution_learns_which_folders_are_hidden(bob: Mailbox, client: Client) -> None:
+    """It writes the tags of properties as decimal numbers, and names no root."""
+    bob.make_folder("Seen")
+    shape = (
+        "<m:FolderShape><t:BaseShape>AllProperties</t:BaseShape><t:AdditionalProperties>"
+        '<t:ExtendedFieldURI PropertyTag="4340" PropertyType="Boolean"/></t:AdditionalProperties></m:FolderShape>'
+    )
+    client.version = "Exchange2007_SP1"
+    answer = client.ask(f"<m:SyncFolderHierarchy>{shape}</m:SyncFolderHierarchy>")
+    hidden = {
+        folder.findtext("t:DisplayName", None, SPACES): folder.findtext(
+            "t:ExtendedProperty/t:Value", None, SPACES
+        )
+        for folder in answer.all(".//t:Create/*")
+    }
+    assert hidden["Seen"] in (None, "false")
+    assert hidden["Conversation Action Settings"] == "true"

@@ -16,6 +16,8 @@ from exchange_simulator.ews.get_folder import get_folder
 from exchange_simulator.ews.get_item import get_item
 from exchange_simulator.ews.get_password_expiration_date import get_password_expiration_date
 from exchange_simulator.ews.get_streaming_events import Stream, get_streaming_events
+from exchange_simulator.ews.get_user_configuration import get_user_configuration
+from exchange_simulator.ews.get_user_oof_settings import get_user_oof_settings
 from exchange_simulator.ews.resolve_names import resolve_names
 from exchange_simulator.ews.soap import EwsError, M, S, SoapFaultError, T
 from exchange_simulator.ews.subscribe import get_events, subscribe, unsubscribe
@@ -35,6 +37,8 @@ OPERATIONS: dict[str, Callable[[Caller, etree._Element], str | Stream]] = {
     "GetItem": get_item,
     "GetPasswordExpirationDate": get_password_expiration_date,
     "GetStreamingEvents": get_streaming_events,
+    "GetUserConfiguration": get_user_configuration,
+    "GetUserOofSettingsRequest": get_user_oof_settings,
     "ResolveNames": resolve_names,
     "Subscribe": subscribe,
     "SyncFolderHierarchy": sync_folder_hierarchy,
