@@ -74,10 +74,13 @@ def test_thunderbird_asks_graph_for_each_of_them(
 
 def test_evolution_asks_who_is_away(exchange: Exchange, client: Client) -> None:
     def away(address: str) -> tuple[list[str | None], str | None]:
+        """Tell the state, where evolution finds also a duration."""
         answer = client.ask(
             f"<m:GetUserOofSettingsRequest><t:Mailbox><t:Address>{address}</t:Address></t:Mailbox>"
             "</m:GetUserOofSettingsRequest>"
         )
+        duration = answer.all(".//t:Duration/*")
+        assert len(duration) == (2 if answer.codes == ["NoError"] else 0)
         return answer.codes, answer.text(".//t:OofState")
 
     exchange.mailbox("ann@example.com")

@@ -1,5 +1,7 @@
 """GetUserOofSettings: what is answered while somebody is away. Nobody is, as of a mailbox where it was never set."""
 
+from datetime import timedelta
+
 from lxml import etree
 
 from exchange_simulator.ews import soap
@@ -8,9 +10,11 @@ from exchange_simulator.ews.soap import MESSAGES, TYPES, EwsError, T
 
 NOT_AWAY = (
     "<t:OofSettings><t:OofState>Disabled</t:OofState><t:ExternalAudience>None</t:ExternalAudience>"
+    "<t:Duration><t:StartTime>{}</t:StartTime><t:EndTime>{}</t:EndTime></t:Duration>"
     "<t:InternalReply><t:Message/></t:InternalReply><t:ExternalReply><t:Message/></t:ExternalReply></t:OofSettings>"
     "<m:AllowExternalOof>All</m:AllowExternalOof>"
 )
+"""With the next whole hour and a day after it: a duration is there although nothing is planned (Microsoft's example)."""
 
 
 def get_user_oof_settings(caller: Caller, request: etree._Element) -> str:
@@ -24,7 +28,9 @@ def get_user_oof_settings(caller: Caller, request: etree._Element) -> str:
         caller.first_code = error.code
         message, settings = soap.failure("", error), ""
     else:
-        message, settings = soap.success("", ""), NOT_AWAY
+        start = caller.exchange.now().replace(minute=0, second=0) + timedelta(hours=1)
+        settings = NOT_AWAY.format(soap.time(start), soap.time(start + timedelta(days=1)))
+        message = soap.success("", "")
     return (
         f'<m:GetUserOofSettingsResponse xmlns:m="{MESSAGES}" xmlns:t="{TYPES}">'
         f"{message}{settings}</m:GetUserOofSettingsResponse>"
