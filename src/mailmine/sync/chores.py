@@ -36,7 +36,10 @@ class Chores:
         bring: Callable[[FolderState, Sequence[ItemId]], Awaitable[None]],
         is_recognising: bool = False,
     ) -> None:
-        """Do nothing yet. `bring` takes in what turns out to lie in a folder. While `is_recognising`, what lay in gone folders may still be met in others."""
+        """Do nothing yet. `bring` takes in what turns out to lie in a folder.
+
+        While `is_recognising`, what lay in gone folders may still be met in others.
+        """
         self._mailbox = mailbox
         self._reader = reader
         self._storing = storing
@@ -105,11 +108,8 @@ class Chores:
         state, back = await self._storing.write(partial(self._place, key, places))
         if state is not None and back:
             await self._bring(state, back)
-            await self._storing.write(
-                lambda tx: rechecks.drop(
-                    tx, key, rechecks.Kind.LEFT, back
-                )  # not before they are stored
-            )
+            # Not before they are stored.
+            await self._storing.write(lambda tx: rechecks.drop(tx, key, rechecks.Kind.LEFT, back))
         return last
 
     def _still_lying(

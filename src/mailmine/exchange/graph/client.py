@@ -148,7 +148,7 @@ class Client:
         self._root = f"{endpoint}/{VERSION}/"
         self._host = host_of(endpoint)
         self._at_once = MOST_IN_BATCH
-        """How many requests a batch holds: fewer once some of one were throttled."""
+        """How many requests a batch holds: fewer once some of one were throttled, and again more with each that is answered whole."""
         self.mailbox = line.mailbox
         self.user = f"users/{quote(line.mailbox, safe='@')}"
 
@@ -204,6 +204,8 @@ class Client:
             }
             if busy:
                 await self._rest([*busy.values()], is_any_answered=len(busy) < len(asked))
+            else:
+                self._at_once = min(MOST_IN_BATCH, self._at_once + 1)
             waiting = [*busy, *waiting[len(asked) :]]
         return [told[number] for number in range(len(paths))]
 
