@@ -24,6 +24,7 @@ LOOK: Final = 0.02
 GRACE: Final = 30.0
 """Real seconds in which one that is dead finds out."""
 SETTINGS: Final = SyncSettings(
+    together=timedelta(),
     listen_after=timedelta(milliseconds=100),
     page=7,
     newest=5,

@@ -53,8 +53,6 @@ log = structlog.get_logger(__name__)
 
 LONGEST_SLEEP = timedelta(seconds=2)
 """What is due may be changed by another process: it is looked up this often, which costs one small query."""
-TOGETHER = timedelta(seconds=0.5)
-"""What is due within this time is claimed at one blow, and rounds that ended are written down with it: a claim costs as much as a poll."""
 IN_ITS_PLACE = timedelta(seconds=0.05)
 """After the end of a round until another that waits is claimed in its place, while others run: they may end as well."""
 FORGOTTEN = timedelta(hours=1)
@@ -278,7 +276,7 @@ class Runner:
     def _ended(self, mailbox_id: MailboxId, task: "asyncio.Task[None]") -> None:
         del self._running[mailbox_id]
         if not self._is_awaited():
-            wait = TOGETHER
+            wait = self._settings.together
         else:
             wait = IN_ITS_PLACE if self._running else timedelta()
         asyncio.get_running_loop().call_later(wait.total_seconds(), self._wake.set)
@@ -297,7 +295,7 @@ class Runner:
             due_at = self._next_due_at
             # What was due already and could not be claimed waits for a round to end.
             if due_at is not None and due_at > self._claimed_at:
-                at = max(due_at, self._claimed_at + TOGETHER)
+                at = max(due_at, self._claimed_at + self._settings.together)
                 wait = min(wait, max(at - self._now(), timedelta()))
         woken = asyncio.create_task(self._wake.wait())
         await asyncio.wait(

@@ -40,6 +40,8 @@ class SyncSettings:
 
     poll_interval: timedelta = timedelta(seconds=30)
     """How long an idle mailbox is left alone."""
+    together: timedelta = timedelta(seconds=0.5)
+    """What is due within this time is claimed at one blow, and rounds that ended are written down with it: a claim costs as much as a poll."""
     listen_after: timedelta = timedelta(seconds=3)
     """When listening for hints begins, counted from the first round of an integration."""
     hint_interval: timedelta = timedelta(seconds=1)

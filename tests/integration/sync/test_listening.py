@@ -24,6 +24,7 @@ from tests.integration.sync.test_runner import running, until
 from tests.integration.sync.test_side_by_side import are_done
 
 SELDOM = SyncSettings(
+    together=timedelta(),
     poll_interval=timedelta(hours=1),
     listen_after=timedelta(),
     heartbeat=timedelta(seconds=0.1),

@@ -42,6 +42,7 @@ HORIZON = timedelta(hours=3)
 """Longer than anything must last before it is switched off; nothing else may be by then."""
 SLOW = SyncSettings(
     poll_interval=timedelta(minutes=10),
+    together=timedelta(),
     listen_after=timedelta(days=1),
     drain=timedelta(seconds=5),
 )
