@@ -50,11 +50,30 @@ def put(
     secrets.put(tx, keyring, _name(integration_id, name), secret, at=at)
 
 
+def _opened(
+    tx: Transaction, keyring: Keyring, integration_id: IntegrationId, name: str = ACCOUNT
+) -> str | None:
+    """Do as `of`; None also where no key here opens it, so that who has lost the key can enter the secret again."""
+    try:
+        return of(tx, keyring, integration_id, name)
+    except SecretsError:
+        return None
+
+
+def unopened(tx: Transaction, keyring: Keyring) -> list[str]:
+    """Name the integrations, as `project/name`, whose secrets none of these keys opens."""
+    names = secrets.sealed_by_others(tx, keyring)
+    places = (
+        {one.id: f"{one.project}/{one.name}" for one in integrations.list_all(tx)} if names else {}
+    )
+    return [places.get(integration_of(name), name) for name in names]
+
+
 def keep(
     tx: Transaction, keyring: Keyring, integration_id: IntegrationId, secret: str, *, at: datetime
 ) -> bool:
     """Keep the secret of the account; tells whether it is another than it was: an unchanged one is none to try anew."""
-    is_new = of(tx, keyring, integration_id) != secret
+    is_new = _opened(tx, keyring, integration_id) != secret
     if is_new:
         put(tx, keyring, integration_id, secret, at=at)
     return is_new
@@ -86,7 +105,7 @@ def keep_for_proxy(
     None = it was not said: then the one that is kept stays, unless the proxy or its user is another than `before`.
     """
     if secret is not None:
-        is_new = of(tx, keyring, integration.id, PROXY) != secret
+        is_new = _opened(tx, keyring, integration.id, PROXY) != secret
         if is_new:
             put(tx, keyring, integration.id, secret, at=at, name=PROXY)
         return is_new

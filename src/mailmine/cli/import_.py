@@ -16,14 +16,27 @@ def import_(
     config: Annotated[Path, typer.Argument(help="The vendor's JSON, or mailmine's TOML.")],
     data: Data = None,
     database: DatabaseUrl = None,
+    key_lost: Annotated[
+        bool,
+        typer.Option(
+            "--key-lost",
+            help="Enter the passwords anew: nobody has the key any more that opens those in the database.",
+        ),
+    ] = False,
 ) -> None:
     """Take over a configuration; what it does not name stays as it is."""
     with opened(settings(data=data, database=database)) as here:
-        take(here, config, Console())
+        take(here, config, Console(), is_key_lost=key_lost)
 
 
-def take(here: Installation, config: Path, console: Console) -> None:
-    """Take over the configuration in `config` and say what changed. Raises ConfigurationError."""
+def take(here: Installation, config: Path, console: Console, *, is_key_lost: bool = False) -> None:
+    """Take over the configuration in `config` and say what changed. Raises ConfigurationError.
+
+    Raises Failed where another key sealed the passwords in the database, unless that one is lost: what this one seals the
+    other processes could not open.
+    """
+    if not is_key_lost:
+        here.check_key()
     loaded = configuration.load(config)
     for warning in loaded.warnings:
         console.print(f"[yellow]Note:[/] {escape(warning)}", highlight=False, soft_wrap=True)

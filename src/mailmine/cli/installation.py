@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection as Transaction
 
 from mailmine.access import credentials
-from mailmine.access.secrets import Keyring
+from mailmine.access.secrets import ENVIRONMENT, FILE, Keyring
 from mailmine.cli.errors import Failed
 from mailmine.cli.settings import Settings
 from mailmine.model.ids import IntegrationId
@@ -31,6 +31,21 @@ class Installation:
     blobs: Blobs
     keyring: Keyring
 
+    def check_key(self) -> None:
+        """Make sure that the key here opens all passwords in the database. Raises Failed.
+
+        Whoever reads mailboxes with another would stop integrations whose passwords are well, for all processes.
+        """
+        with self.database.read() as tx:
+            unopened = credentials.unopened(tx, self.keyring)
+        if unopened:
+            raise Failed(
+                f"the database holds passwords that the key here does not open ({unopened[0]}): "
+                f"give {ENVIRONMENT} or {FILE} (in {self.settings.data.resolve()}) as it was, or as the other "
+                "processes have it. If it is lost, enter the passwords again: by `mailmine import --key-lost`, "
+                "or on the pages of `mailmine serve --no-sync`"
+            )
+
     def configure(self, configuration: Configuration) -> tuple[Change, ...]:
         """Take over a configuration with its secrets. Raises ConfigurationError, and then nothing is changed."""
         now = datetime.now(UTC)
@@ -48,11 +63,11 @@ class Installation:
             changes = list(configure.apply(tx, configuration, at=now))
             for (project, name), secret in given.items():
                 integration = integrations.get(tx, project, name)
-                # An unchanged password is not a new one to try (exchange.md, C.1).
-                known = integration and credentials.of(tx, self.keyring, integration.id)
-                if integration and known != secret:
-                    credentials.put(tx, self.keyring, integration.id, secret, at=now)
-                    changes.append(Change("password", f"{project}/{name}", is_new=known is None))
+                if integration is None:
+                    continue
+                is_first = not credentials.is_given(tx, integration.id)
+                if credentials.keep(tx, self.keyring, integration.id, secret, at=now):
+                    changes.append(Change("password", f"{project}/{name}", is_new=is_first))
             for place, password in of_proxies.items():
                 integration = integrations.get(tx, *place)
                 if integration and credentials.keep_for_proxy(

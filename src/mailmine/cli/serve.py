@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from mailmine.cli import import_, logs
-from mailmine.cli.installation import opened
+from mailmine.cli.errors import Failed
+from mailmine.cli.installation import Installation, opened
 from mailmine.cli.options import BlobPlace, Data, DatabaseUrl, Host, Port, ReadDatabaseUrl, settings
 from mailmine.cli.server import Server
 
@@ -39,6 +41,11 @@ def serve(
     with opened(given) as here:
         if config is not None:
             import_.take(here, config, console)
+        if sync:
+            here.check_key()
+        else:
+            # It reads no mailbox, so it stops none; and it is where somebody enters passwords whose key is lost.
+            _warn_of_key(here, console)
         server = Server(here, syncs=sync)
         if made := server.administrator:
             console.print(
@@ -47,3 +54,10 @@ def serve(
                 highlight=False,
             )
         server.run(lambda url: console.print(f"mailmine is at [bold]{url}[/] (Ctrl-C ends it)"))
+
+
+def _warn_of_key(here: Installation, console: Console) -> None:
+    try:
+        here.check_key()
+    except Failed as error:
+        console.print(f"[yellow]Note:[/] {escape(str(error))}", highlight=False, soft_wrap=True)

@@ -2,10 +2,8 @@
 
 from rich.console import Console
 
-from mailmine.access.secrets import ENVIRONMENT, FILE, sealed_by_others
 from mailmine.api import watched
 from mailmine.cli import listening, logs, notifications
-from mailmine.cli.errors import Failed
 from mailmine.cli.installation import Installation, opened
 from mailmine.cli.listening import Listener
 from mailmine.cli.options import BlobPlace, Data, DatabaseUrl, Host, Port, settings
@@ -39,14 +37,7 @@ class Worker:
         """Make ready. Raises Failed where the passwords in the database cannot be opened here."""
         self._here = here
         self._channels = notifications.load(here.settings)
-        with here.database.read() as tx:
-            strange = sealed_by_others(tx, here.keyring)
-        if strange:
-            # It would stop integrations whose passwords are well, for all.
-            raise Failed(
-                f"the database holds passwords that the key here does not open ({strange[0]}): "
-                f"give {ENVIRONMENT} or {FILE} as the other processes have it"
-            )
+        here.check_key()
 
     def run(self, console: Console) -> None:
         """Work, and answer on the port. Raises Failed where the port cannot be had, StoreError."""

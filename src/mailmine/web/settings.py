@@ -18,12 +18,11 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 import mailmine
-from mailmine.access import credentials, secrets
+from mailmine.access import credentials
 from mailmine.access.permissions import Permission
 from mailmine.store import (
     amounts,
     buckets,
-    integrations,
     migrations,
     overview,
     retentions,
@@ -72,7 +71,7 @@ def show(visit: Visit) -> Response:
         schema=migrations.version(visit.tx),
         keys=len(visit.keyring.keys),
         sealed=len(stored.names(visit.tx)),
-        unopened=_unopened(visit),
+        unopened=credentials.unopened(visit.tx, visit.keyring),
         kept=[
             Kept(bucket=bucket, limits=_limits(limits.get(bucket.id)))
             for bucket in buckets.list_all(visit.tx)
@@ -146,13 +145,6 @@ def _engine(tx: Transaction) -> str:
         return f"SQLite {sqlite3.sqlite_version}"
     version = ".".join(map(str, tx.dialect.server_version_info or ()))
     return f"PostgreSQL {version}"
-
-
-def _unopened(visit: Visit) -> list[str]:
-    """Name in words of people the secrets that no key here opens."""
-    places = {one.id: f"{one.project}/{one.name}" for one in integrations.list_all(visit.tx)}
-    names = secrets.sealed_by_others(visit.tx, visit.keyring)
-    return [places.get(credentials.integration_of(name), name) for name in names]
 
 
 def _limits(retention: Retention | None) -> list[tuple[str, int]]:

@@ -5,11 +5,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from mailmine.access import secrets
+from mailmine.access import credentials, secrets
 from mailmine.access.secrets import Keyring, SecretsError
+from mailmine.cli import import_
+from mailmine.cli.errors import Failed
+from mailmine.cli.installation import opened
+from mailmine.cli.settings import Settings
 from mailmine.store.database import Database
-from tests.integration.cli.test_commands import failed, mailmine
+from tests.integration.cli.test_commands import (
+    NO_CONFIGURATION,
+    failed,
+    free_port,
+    mailmine,
+    running,
+)
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 OLD, NEW = Keyring.generate(), Keyring.generate()
@@ -66,3 +77,50 @@ def test_the_steps_of_the_documentation(tmp_path: Path) -> None:
     with database.read() as tx:
         assert secrets.get(tx, Keyring.load(data), "integration/1") == "hush"
     database.close()
+
+
+@pytest.fixture
+def with_another_key(tmp_path: Path) -> Path:
+    """Make an installation whose passwords the key beside it does not open; gives its configuration."""
+    data, configuration = tmp_path / "mailmine-data", tmp_path / "p.toml"
+    written = NO_CONFIGURATION.format(
+        endpoint="http://127.0.0.1:9/EWS/Exchange.asmx", password="hush", mailbox="a@example.com"
+    )
+    configuration.write_text(written, encoding="utf-8")
+    with opened(Settings(data=data)) as here:
+        import_.take(here, configuration, Console(quiet=True))
+    (data / "secret.key").unlink()
+    return configuration
+
+
+def test_what_reads_mailboxes_does_not_begin_with_another_key(
+    with_another_key: Path, tmp_path: Path
+) -> None:
+    del with_another_key
+    refused = mailmine("serve", "--port", "0", folder=tmp_path)
+    failed(refused, "(p/e)", "MAILMINE_SECRET_KEY", "secret.key", "--key-lost", "--no-sync")
+    assert "password" not in refused.stdout  # nobody was made whom nobody can sign in as
+
+
+def test_pages_alone_begin_with_another_key_and_say_so(
+    with_another_key: Path, tmp_path: Path
+) -> None:
+    del with_another_key
+    wanted = ("serve", "--no-sync", "--port", str(free_port()))
+    with running(*wanted, folder=tmp_path, says="mailmine is at"):
+        assert "the key here does not open (p/e)" in (tmp_path / "serve.output").read_text()
+
+
+def test_passwords_are_entered_anew_only_where_somebody_says_that_the_key_is_lost(
+    with_another_key: Path, tmp_path: Path
+) -> None:
+    with opened(Settings(data=tmp_path / "mailmine-data")) as here:
+        with pytest.raises(Failed, match="--key-lost"):
+            import_.take(here, with_another_key, Console(quiet=True))
+        with pytest.raises(Failed):
+            here.check_key()
+        import_.take(here, with_another_key, Console(quiet=True), is_key_lost=True)
+        here.check_key()
+        with here.database.read() as tx:
+            (name,) = secrets.stored.names(tx)
+            assert credentials.of(tx, here.keyring, credentials.integration_of(name)) == "hush"
