@@ -1,8 +1,11 @@
 """One's own account: the password, the tokens, where one is signed in, and how to end that."""
 
+from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from math import ceil
 
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,10 +14,10 @@ from mailmine.access import passwords, people, sessions, tokens as api_tokens
 from mailmine.model.ids import TokenId
 from mailmine.store import identities, tokens, users
 from mailmine.store.users import User
-from mailmine.web.forms import Fields, change, fields, form, to
+from mailmine.web.forms import Fields, change, fields, form, to, write
 from mailmine.web.language import N_, _, each
 from mailmine.web.site import Site
-from mailmine.web.visit import Visit, page
+from mailmine.web.visit import Visit, look, page
 
 LIVES = {"30": N_("30 days"), "90": N_("90 days"), "365": N_("a year"), "": N_("no end")}
 """How long a token may be made for; days."""
@@ -59,27 +62,49 @@ def _self(visit: Visit) -> User:
     return user
 
 
-@form
-def renew_password(visit: Visit, given: Fields) -> Response:
+async def renew_password(request: Request) -> Response:
     """Answer POST `/account/password`: who knows the old one sets another; his other sessions end."""
-    user = _self(visit)
+    given = await fields(request)
+    return await run_in_threadpool(_renew_password, request, given)
+
+
+def _renew_password(request: Request, given: Fields) -> Response:
+    # What is counted stays, so it is no part of the transaction that changes the password; and hashing takes long.
+    proven = look(request, _self)
+    faults = {} if proven is None else _faults_of_password(request, proven, given)
+    fresh = passwords.hash_password(given.get("new", "")) if proven and not faults else ""
+    return write(request, partial(_save_password, proven, faults, fresh), given)
+
+
+def _faults_of_password(request: Request, user: User, given: Fields) -> Mapping[str, str]:
+    """Say, by the field, what keeps somebody from setting another password; nothing where he may."""
     # Who found a session open could guess here, too.
-    site: Site = visit.request.app.state.site
-    address = visit.request.client.host if visit.request.client else ""
-    if wait := site.throttle.attempt(user.username, address, now=visit.at):
+    site: Site = request.app.state.site
+    address = request.client.host if request.client else ""
+    if wait := site.guesses.attempt(user.username, address, now=site.now()):
         seconds = {"number": ceil(wait.total_seconds())}
-        return _account(
-            visit, old=_("Too many wrong passwords. Try again in %(number)d seconds.") % seconds
-        )
+        return {"old": _("Too many wrong passwords. Try again in %(number)d seconds.") % seconds}
     if not passwords.is_right(given.get("old", ""), user.password_hash):
-        return _account(visit, old=_("That is not your password."))
-    site.throttle.succeeded(user.username, address)
+        return {"old": _("That is not your password.")}
+    site.guesses.succeeded(user.username, address)
     wanted = given.get("new", "")
     if fault := people.fault_of_password(wanted, user):
-        return _account(visit, new=fault)
+        return {"new": fault}
     if given.get("again", "") != wanted:
-        return _account(visit, again=_("The two are not the same."))
-    people.save_password(visit.tx, user, passwords.hash_password(wanted))
+        return {"again": _("The two are not the same.")}
+    return {}
+
+
+def _save_password(
+    proven: User | None, faults: Mapping[str, str], fresh: str, visit: Visit, given: Fields
+) -> Response:
+    del given
+    user = _self(visit)
+    if faults:
+        return _account(visit, **faults)
+    if proven is None or proven.password_hash != user.password_hash:  # it was changed meanwhile
+        return _account(visit, old=_("That is not your password."))
+    people.save_password(visit.tx, user, fresh)
     plain = visit.request.cookies[sessions.COOKIE]
     sessions.end_others(visit.tx, visit.identity, plain, at=visit.at)
     visit.note("password_changed", user=user.username)

@@ -53,10 +53,8 @@ class Site:
 
     database: Database
     keyring: Keyring
-    throttle: Throttle
-    """Slows down who guesses the password of a person whose session he has."""
     guesses: SharedThrottle
-    """Slows down who guesses passwords at the door."""
+    """Slows down who guesses passwords: at the door, or of a person whose session he has."""
     signing_in: CapacityLimiter
     """The threads that check passwords of those who sign in: whoever floods the form takes none from the pages."""
     provider: SingleSignOn | None
@@ -102,7 +100,6 @@ class Site:
         return cls(
             database=database,
             keyring=keyring,
-            throttle=Throttle(),
             guesses=SharedThrottle(database),
             signing_in=CapacityLimiter(passwords.AT_ONCE),
             provider=provider,
