@@ -17,6 +17,7 @@ What other rooms use:
   The sign-in form has no session yet: `csrf.is_cross_site(headers)` guards it.
 - `passwords.hash_password`, `passwords.is_right` (some 50 ms each: never within a write transaction that others wait for).
 - `throttle.SharedThrottle(database)` slows down who guesses passwords, in all processes; `throttle.Throttle()` in one.
+- `refusals.note(database, user, …)` writes a refused sign-in into the audit log, in few rows.
 - `secrets.Keyring.load(folder)`, then `secrets.put(tx, keyring, name, text, at=…)` and `secrets.get(tx, keyring, name)`.
 
 Tokens and session ids are 256 random bits; the store has only their SHA-256, so who reads the database cannot use them.

@@ -82,9 +82,21 @@ def check_is_his_to_run(identity: Identity, user: User) -> None:
         )
 
 
-def check_may_give_password(identity: Identity, user: User) -> None:
-    """Make sure that he may give `user` a password, with which he could do what `user` may. Raises NotAllowed."""
+def check_may_give_password(identity: Identity, user: User, *, is_linked: bool) -> None:
+    """Make sure that he may give `user` a password, with which he could do what `user` may. Raises NotAllowed.
+
+    `is_linked`: `user` signs in by a provider, whose groups may give him more any day; and he would not notice that somebody
+    else signs in as him by a password.
+    """
     check_is_his_to_run(identity, user)
+    if user.id == identity.user_id:
+        raise NotAllowed(
+            "Change your own password on the page of your account: it asks for the old one."
+        )
+    if is_linked and not identity.is_root:
+        raise NotAllowed(
+            f"{user.username} signs in by a provider: ask an administrator for a password."
+        )
     beyond = any(
         not given <= identity.project_permissions.get(project, frozenset())
         for project, given in user.project_permissions.items()

@@ -3,7 +3,7 @@
 import math
 from datetime import datetime
 
-from mailmine.access import passwords, sessions
+from mailmine.access import passwords, refusals, sessions
 from mailmine.access.throttle import SharedThrottle, Throttle
 from mailmine.store import events, users
 from mailmine.store.database import Database
@@ -24,7 +24,7 @@ def sign_in(
 ) -> str:
     """Check username and password, start a session, and give its id for the cookie.
 
-    `address` is where the request came from. Raises SignInError.
+    `address` is where the request came from. Raises SignInError, StoreError.
     """
     if wait := throttle.attempt(username, address, now=now):
         raise SignInError(
@@ -34,6 +34,8 @@ def sign_in(
         user = users.by_username(tx, username)
     is_right = passwords.is_right(password, user.password_hash if user else None)
     if user is None or not is_right or not user.is_enabled:
+        detail = {"from": address} if address else {}
+        refusals.note(database, user, at=now, detail=detail)
         raise SignInError("The username or the password is wrong.")
     throttle.succeeded(username, address)
     with database.write() as tx:

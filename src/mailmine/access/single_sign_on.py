@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from itsdangerous import BadData, URLSafeTimedSerializer
 from sqlalchemy import Connection as Transaction
 
-from mailmine.access import oidc, sessions
+from mailmine.access import oidc, refusals, sessions
 from mailmine.access.oidc import Person, Provider, ProviderDown, Refused, Registration
 from mailmine.access.roles import Role
 from mailmine.access.secrets import Keyring
@@ -113,6 +113,9 @@ class SingleSignOn:
                 detail = {"through": person.issuer}
                 events.append(tx, "signed_in", at=now, user_id=user.id, detail=detail)
                 return sessions.begin(tx, user, at=now)
+        except Refused:
+            refusals.note(database, None, at=now, detail={"through": person.issuer})
+            raise
         except Conflict:
             raise Refused(oidc.STALE, "he was signing in twice at once") from None
 

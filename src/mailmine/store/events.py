@@ -70,12 +70,17 @@ def by_people(
     until: datetime | None,
     user_id: UserId | None = None,
     kinds: Collection[str] = (),
+    by_strangers: Collection[str] = (),
 ) -> tuple[Event, ...]:
     """List the latest `limit` events that somebody caused, latest first; both bounds are inclusive.
 
-    `user_id`: only what he did. `kinds`: only such events, where any are named.
+    `user_id`: only what he did. `kinds`: only such events, where any are named. `by_strangers`: kinds that are listed also where
+    it is not known who it was.
     """
-    query = select(events).where(events.c.user_id.is_not(None)).order_by(events.c.id.desc())
+    is_by_people = events.c.user_id.is_not(None)
+    if by_strangers:
+        is_by_people |= events.c.kind.in_(by_strangers)
+    query = select(events).where(is_by_people).order_by(events.c.id.desc())
     if user_id is not None:
         query = query.where(events.c.user_id == user_id)
     if kinds:

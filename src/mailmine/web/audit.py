@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from mailmine.access import refusals
 from mailmine.model.ids import UserId
 from mailmine.store import events, users
 from mailmine.store.events import Event
@@ -97,6 +98,7 @@ def show(visit: Visit) -> Response:
         until=_day(wanted["until"], end=timedelta(days=1)),
         user_id=UserId(wanted["who"]) if wanted["who"] else None,
         kinds=(wanted["kind"],) if wanted["kind"] else (),
+        by_strangers=(refusals.KIND,),
     )
     shown = found[:PAGE]
     return visit.render(
@@ -119,7 +121,9 @@ def _entry(event: Event, names: dict[UserId, str]) -> Entry:
     )
     return Entry(
         event=event,
-        who=names.get(event.user_id, _("a user who was removed")) if event.user_id else "",
+        who=names.get(event.user_id, _("a user who was removed"))
+        if event.user_id
+        else _("somebody"),
         did=_(KINDS[event.kind]) if event.kind in KINDS else event.kind.replace("_", " "),
         to_what=", ".join(told),
         address=address,

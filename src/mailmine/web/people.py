@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -144,7 +145,7 @@ def _person(
         everywhere=each(rights.EVERYWHERE),
         kept=sorted(user.global_permissions - {str(one) for one in rights.EVERYWHERE}),
         may_run=_may(visit, user, people.check_is_his_to_run),
-        may_give_password=_may(visit, user, people.check_may_give_password),
+        may_give_password=_may(visit, user, _giving_password(visit, user)),
         tokens=tokens.of_user(visit.tx, user.id),
         sessions=sessions.of_user(visit.tx, user.id, now=visit.at),
         providers=identities.of_user(visit.tx, user.id),
@@ -210,7 +211,9 @@ def give_everywhere(visit: Visit, given: Fields) -> Response:
 def renew_password(visit: Visit, given: Fields) -> Response:
     """Answer POST `/people/{id}/password`: a new one, shown once; his sessions end."""
     del given
-    user = _his_to_run(visit, people.check_may_give_password)
+    user = _find(visit, Permission.USERS_WRITE)
+    if not _may(visit, user, _giving_password(visit, user)):
+        raise HTTPException(403)
     password = passwords.generate()
     after = people.save_password(visit.tx, user, passwords.hash_password(password))
     sessions.remove_of_user(visit.tx, user.id)
@@ -268,11 +271,16 @@ def _find(visit: Visit, permission: Permission) -> User:
     return user
 
 
-def _his_to_run(visit: Visit, check: Check = people.check_is_his_to_run) -> User:
+def _his_to_run(visit: Visit) -> User:
     user = _find(visit, Permission.USERS_WRITE)
-    if not _may(visit, user, check):
+    if not _may(visit, user, people.check_is_his_to_run):
         raise HTTPException(403)
     return user
+
+
+def _giving_password(visit: Visit, user: User) -> Check:
+    is_linked = bool(identities.of_user(visit.tx, user.id))
+    return partial(people.check_may_give_password, is_linked=is_linked)
 
 
 def _may(visit: Visit, user: User, check: Check) -> bool:

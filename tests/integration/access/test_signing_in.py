@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, select
 
-from mailmine.access import first, passwords, secrets, sessions, signing, tokens
+from mailmine.access import first, passwords, refusals, secrets, sessions, signing, tokens
 from mailmine.access.throttle import FREE, SharedThrottle, Throttle
 from mailmine.model.token_scope import TokenScope
 from mailmine.store import events, users
@@ -92,6 +92,26 @@ def test_after_some_guesses_even_the_right_password_waits(database: Database) ->
             sign_in(database, throttle, "guess")
     with pytest.raises(signing.SignInError, match="Try again in 2 seconds"):
         sign_in(database, throttle, "open sesame")
+
+
+def test_however_many_are_refused_few_rows_tell_of_them(database: Database, admin: User) -> None:
+    for username in ("admin", "my-pass-word"):
+        with pytest.raises(signing.SignInError):
+            sign_in(database, Throttle(), "wrong", username)
+    for at in (NOON, NOON + 2 * refusals.WINDOW):
+        for user in (admin, None):
+            for _ in range(100):
+                refusals.note(database, user, at=at, detail={"from": "10.0.0.2"})
+    with database.read() as tx:
+        told = [one for one in events.page(tx, before=None, limit=200) if one.kind == refusals.KIND]
+        kept = tx.execute(select(settings).where(settings.c.name.like("refused%"))).all()
+    assert [one.user_id for one in told].count(None) == 2 * refusals.EACH + 2
+    assert len(told) == 2 * (2 * refusals.EACH + 2)
+    assert [one.detail for one in told if "times" in one.detail] == [
+        {"from": "10.0.0.2", "times": 100}
+    ] * 4
+    assert "my-pass-word" not in repr((told, kept))
+    assert len(kept) == 2
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])

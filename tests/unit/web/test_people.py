@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aiohttp
@@ -9,8 +10,9 @@ from lxml import html
 
 from mailmine.access import passwords, tokens
 from mailmine.access.permissions import GlobalPermission, Permission
-from mailmine.access.throttle import FREE
-from mailmine.store import events, users
+from mailmine.access.throttle import FREE, SharedThrottle
+from mailmine.store import events, identities, users
+from mailmine.store.identities import UserIdentity
 from mailmine.store.users import User
 from mailmine.web import rights
 from tests.browser.server import Served
@@ -134,6 +136,16 @@ async def test_nobody_gives_a_password_by_which_he_could_do_more_than_he_may(
     async with clerk.post(f"/people/{reader.id}/password", data=form) as answer:
         assert answer.status == 403
     assert now_is(served, reader).password_hash == reader.password_hash
+    # One whom a provider lets in may be given more by its groups any day.
+    linked = made(served, "linked", {"nordwind": own})
+    with served.database.write() as tx:
+        identities.add(tx, UserIdentity(issuer="https://p", subject="s", user_id=linked.id))
+        myself = users.by_username(tx, "clerk")
+    assert myself is not None
+    for user in (linked, myself):
+        async with clerk.post(f"/people/{user.id}/password", data=form) as answer:
+            assert answer.status == 403
+        assert now_is(served, user).password_hash == user.password_hash
     # To shut him out gives nothing to who does it.
     status, _ = await post(clerk, f"/people/{reader.id}", "/state", state="off")
     assert status == 303
@@ -256,6 +268,28 @@ async def test_a_session_found_open_does_not_help_to_guess_the_password(
         assert status == 422
         told = page.xpath("string(//*[@id='f-old-wrong'])")
     assert "Too many wrong passwords" in told
+    # Another process of the same database knows it, too.
+    shared = SharedThrottle(served.database)
+    assert shared.attempt("away", "127.0.0.1", now=datetime.now(UTC)) > timedelta()
+
+
+async def test_the_audit_log_tells_of_refused_sign_ins(
+    served: Served, sign_in: SignIn, visitor: aiohttp.ClientSession
+) -> None:
+    made(served, "tried")
+    for name in ("tried", "my-pass-word"):
+        form = {"username": name, "password": "wrong"}
+        async with visitor.post("/sign-in", data=form) as answer:
+            assert answer.status == 401
+    ann = await sign_in("ann")
+    async with ann.get("/audit?kind=sign_in_refused") as answer:
+        page: Any = html.fromstring(await answer.text())
+    rows = [row.xpath("normalize-space()") for row in page.xpath("//tbody/tr")][:2]
+    assert ["somebody was refused to sign in" in rows[0], "tried was refused" in rows[1]] == [
+        True
+    ] * 2
+    assert all(row.endswith("127.0.0.1") for row in rows)
+    assert "my-pass-word" not in page.text_content()
 
 
 async def test_a_token_is_shown_once_and_ends(served: Served, sign_in: SignIn) -> None:
