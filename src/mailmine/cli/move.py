@@ -1,6 +1,7 @@
 """`mailmine move`: takes an installation from SQLite and a folder to PostgreSQL and an object store."""
 
 import asyncio
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from sqlalchemy import Connection as Transaction, make_url
 
@@ -56,13 +58,24 @@ def move(
             _Move(here, target, to_blobs, console).run()
         finally:
             target.close()
-    places = f"--database {target.address}" + (f" --blobs {to_blobs}" if to_blobs else "")
     console.print(
-        f"All is there, and equal. Go on with [bold]mailmine serve {places}[/], with the same secret.key "
-        "(or MAILMINE_SECRET_KEY). The old database and folder are as they were: keep them for a while, and start "
-        "nothing on them.",
+        f"All is there, and equal. Go on with [bold]{escape(_next(target, to_blobs or blobs, data))}[/], with the same "
+        f"secret.key (or MAILMINE_SECRET_KEY){_of_password(target)}. The old database and folder are as they were: keep "
+        "them for a while, and start nothing on them.",
         highlight=False,
+        soft_wrap=True,
     )
+
+
+def _next(target: Database, blobs: str | None, data: Path | None) -> str:
+    """Write the command that serves from the new places; what the environment says it says then as well."""
+    given = {"--data": data, "--database": target.address, "--blobs": blobs}
+    options = [f"{name} {shlex.quote(str(value))}" for name, value in given.items() if value]
+    return " ".join(["mailmine serve", *options])
+
+
+def _of_password(target: Database) -> str:
+    return " and the password in place of the stars" if ":***@" in target.address else ""
 
 
 class _Move:

@@ -1,5 +1,7 @@
 """An installation goes from SQLite and a folder to PostgreSQL and an object store, and works on there."""
 
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -15,7 +17,11 @@ import pytest
 from psycopg import sql
 
 from exchange_simulator import Exchange
+from mailmine.cli.installation import opened
+from mailmine.cli.move import move
+from mailmine.cli.settings import Settings
 from mailmine.client import Client
+from mailmine.store.database import Database
 from tests.integration.cli.test_commands import (
     environment,
     failed,
@@ -182,3 +188,18 @@ def test_what_cannot_be_moved_is_said_in_words(pg_url: str, bucket: Bucket, tmp_
     assert mailmine("user", "add", "ann", folder=tmp_path).returncode == 0
     nowhere = ("--to-blobs", "s3://nowhere/here")
     failed(mailmine("move", "--to-database", pg_url, *nowhere, folder=tmp_path), "no such bucket")
+
+
+def test_the_next_command_is_there_to_be_copied(
+    pg_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "the [old] data"
+    with opened(Settings(data=data)):
+        pass
+    move(to_database=pg_url, data=data)
+    (command,) = re.findall(
+        r"Go on with (mailmine serve .*), with the same", capsys.readouterr().out
+    )
+    words = shlex.split(command)
+    assert words[:5] == ["mailmine", "serve", "--data", str(data), "--database"]
+    assert Database.open(words[5]).place == Database.open(pg_url).place
