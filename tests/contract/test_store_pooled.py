@@ -114,6 +114,8 @@ def test_several_servers_stand_in_an_address_as_libpq_has_them(written: str, pla
         "postgresql://m@/mail?host=a,b&port=5432",
         "postgresql://m:sec@ret@db1/mail",
         "no address",
+        "sqlite://host/mailmine.db",
+        "sqlite:////mailmine.db?timeout=abc",
     ],
 )
 def test_what_is_no_address_is_said_to_be_none(written: str) -> None:
@@ -127,6 +129,12 @@ def test_an_option_that_postgresql_does_not_have_is_named(option: str) -> None:
     name = option.rpartition("&")[2].partition("=")[0]
     with pytest.raises(DatabaseUnavailable, match=f'does not know: .*"{name}"'):
         Database.open(f"postgresql://m@db1/mail?{option}")
+
+
+@pytest.mark.parametrize("value", ["abc", "1&connect_timeout=2"])
+def test_a_value_that_no_option_has_is_named(value: str) -> None:
+    with pytest.raises(DatabaseUnavailable, match="does not know: bad value for connect_timeout"):
+        Database.open(f"postgresql://m@db1/mail?connect_timeout={value}")
 
 
 def test_a_replica_answers_what_is_browsed_and_nothing_else(pg_url: str, empty_pg_url: str) -> None:

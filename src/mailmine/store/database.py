@@ -282,16 +282,23 @@ def _parsed(url: str) -> URL:
             of_driver = parsed.set(drivername=DRIVER).difference_update_query([POOLER])
             _, options = of_driver.get_dialect()().create_connect_args(of_driver)
             psycopg.conninfo.make_conninfo(**options)
+            # It alone is read by the driver, when it connects; what libpq reads it says in words of its own.
+            psycopg.conninfo.timeout_from_conninfo(options)
     except (ArgumentError, ValueError):
-        raise DatabaseUnavailable(
-            "The address of the database is not one. Write sqlite:////folder/mailmine.db or postgresql://user@host/name, "
-            "and in a password %40 for @, %2F for /, %25 for %."
-        ) from None
+        raise DatabaseUnavailable(_NO_ADDRESS) from None
     except psycopg.ProgrammingError as error:
         raise DatabaseUnavailable(
             f"The address of the database has what PostgreSQL does not know: {_first_line(error)}."
         ) from None
+    if parsed.get_backend_name() == "sqlite" and (parsed.host or parsed.query):
+        raise DatabaseUnavailable(_NO_ADDRESS)
     return parsed
+
+
+_NO_ADDRESS: Final = (
+    "The address of the database is not one. Write sqlite:////folder/mailmine.db, without options, or "
+    "postgresql://user@host/name, and in a password %40 for @, %2F for /, %25 for %."
+)
 
 
 def _listed(url: str) -> str:
