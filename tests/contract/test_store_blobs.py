@@ -1,5 +1,6 @@
 """Contents named by their hash, in a folder, in memory, and in an object store."""
 
+import errno
 import hashlib
 import multiprocessing
 import os
@@ -16,7 +17,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from mailmine.model.ids import ContentHash
 from mailmine.store.blobs import Blobs
-from mailmine.store.errors import BlobMissing, StoreError
+from mailmine.store.errors import BlobMissing, ContentsUnavailable, StoreError
 from tests.object_store import Bucket
 
 MIB = 1 << 20
@@ -148,6 +149,54 @@ async def test_memory_stays_flat_however_long_the_content_is(
     tracemalloc.stop()
     assert read == size == 64 * MIB
     assert peak < 24 * MIB
+
+
+@pytest.mark.parametrize("way", ["whole", "piece by piece"])
+async def test_what_was_put_is_on_the_disk_with_its_name(
+    way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one who pulls the plug sees it: bytes before the name, the name in its folder, new folders in theirs."""
+    told: list[str] = []
+    fsync, rename = os.fsync, os.rename
+
+    def told_fsync(descriptor: int) -> None:
+        synced = Path(f"/proc/self/fd/{descriptor}").readlink().relative_to(tmp_path)
+        told.append("content" if synced.parts[:1] == ("incoming",) else str(synced))
+        fsync(descriptor)
+
+    def told_rename(old: Path, new: Path) -> None:
+        told.append("renamed")
+        rename(old, new)
+
+    monkeypatch.setattr(os, "fsync", told_fsync)
+    monkeypatch.setattr(os, "rename", told_rename)
+    blobs = Blobs.open(tmp_path)
+    for first in (True, False):
+        told.clear()
+        if way == "whole":
+            kept = await blobs.put_bytes(b"abc")
+        else:
+            kept, _ = await blobs.put(pieces(b"abc"))
+        inner = f"{kept[:2]}/{kept[2:4]}"
+        above = [kept[:2], "."] if first else []
+        assert told == ["content", "renamed", inner, *above]
+    assert "incoming" not in str(told[1:])
+
+
+async def test_a_disk_that_does_not_take_it_keeps_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        del descriptor
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", full)
+    blobs = Blobs.open(tmp_path)
+    with pytest.raises(ContentsUnavailable, match="Input/output error"):
+        await blobs.put_bytes(b"abc")
+    with pytest.raises(ContentsUnavailable, match="Input/output error"):
+        await blobs.put(pieces(b"abc"))
+    assert await blobs.size(named(b"abc")) is None
 
 
 async def test_what_killed_processes_left_is_cleared_away(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection as Transaction
 
-from mailmine.store import secrets as stored
+from mailmine.store import lasting, secrets as stored
 
 FILE = "secret.key"
 ENVIRONMENT = "MAILMINE_SECRET_KEY"
@@ -156,6 +156,7 @@ def _make(path: Path) -> None:
         os.fsync(file.fileno())
         with contextlib.suppress(FileExistsError):
             os.link(file.name, path)
+    lasting.sync_folder(path.parent)  # what it seals outlasts a power cut, so it has to as well
 
 
 def _key_id(key: bytes) -> str:

@@ -1,5 +1,6 @@
 """Raw emails of a bucket: put, listed, found by their id."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,6 +34,9 @@ from mailmine.sync.refinery import Refinery
 from mailmine.sync.uploading import Uploaded
 
 router = APIRouter(prefix="/api/_private/buckets", tags=["emails"])
+
+KEPT_AT_ONCE = 8
+"""Emails of one request whose contents are on the way to the disk or the object store."""
 
 
 class EmailsQuery(Struct, frozen=True):
@@ -73,7 +77,7 @@ async def put(
     with Spool(Uploaded) as spool:
         read = map(_understood, pieces(wanted.emails, NewEmail, "emails", PIECE_OF_EMAILS))
         async for piece in refined(read, attrgetter("parsed.email"), refinery, field="emails"):
-            spool.add([await _kept(one, words, blobs) for one, words in piece])
+            spool.add(await _all_kept(piece, blobs))
         await run_in_threadpool(write, spool)
     return ok(request)
 
@@ -150,6 +154,17 @@ def _understood(piece: Sequence[NewEmail]) -> list[_Understood]:
         metadata = one.metadata.metadata() if one.metadata else None
         understood.append(_Understood(one, metadata, utc(one.timestamp), raw, mime.parse(raw)))
     return understood
+
+
+async def _all_kept(piece: Sequence[tuple[_Understood, Refined]], blobs: Blobs) -> list[Uploaded]:
+    """Keep the contents of emails, several at once: disks and object stores answer them together as quickly as one."""
+    turns = asyncio.Semaphore(KEPT_AT_ONCE)
+
+    async def keep(one: _Understood, words: Refined) -> Uploaded:
+        async with turns:
+            return await _kept(one, words, blobs)
+
+    return await asyncio.gather(*(keep(one, words) for one, words in piece))
 
 
 async def _kept(one: _Understood, words: Refined, blobs: Blobs) -> Uploaded:

@@ -1,9 +1,12 @@
 """Contents of any size, named by their SHA-256: in a folder or an object store, for tests in memory.
 
 A content is written under a passing name and moved when it is whole: under a hash there is never half
-of it, whenever the process dies. A content that is read whole is compared with its name on the way.
+of it, whenever the process dies. What was put is on the disk, with its name, so that a power cut takes no content
+whose row was committed. A content that is read whole is compared with its name on the way.
 """
 
+import asyncio
+import contextlib
 import hashlib
 import re
 import secrets
@@ -17,7 +20,7 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, MemoryStore, ObjectStore
 
 from mailmine.model.ids import ContentHash
-from mailmine.store import object_stores
+from mailmine.store import lasting, object_stores
 from mailmine.store.errors import BlobDamaged, BlobMissing, ContentsUnavailable, StoreError
 from mailmine.store.object_stores import reason
 from mailmine.store.sweeping import sweep
@@ -45,6 +48,7 @@ class Blobs:
         self.folder = folder
         """Where it is one of this machine."""
         self._failed_at: float | None = None
+        self._lasting: set[Path] = set()
 
     @property
     def is_away(self) -> bool:
@@ -113,7 +117,7 @@ class Blobs:
                 max_concurrency=2,
             )
             content_hash = ContentHash(digest.hexdigest())
-            await obstore.rename_async(self._store, passing, _path(content_hash))
+            await self._name(passing, content_hash)
         except Exception as error:
             if broken is not None:
                 raise broken from None
@@ -126,10 +130,47 @@ class Blobs:
         """Keep a small content."""
         content_hash = ContentHash(hashlib.sha256(content).hexdigest())
         try:
-            await obstore.put_async(self._store, _path(content_hash), content, use_multipart=False)
+            if self.folder is None:
+                path = _path(content_hash)
+                await obstore.put_async(self._store, path, content, use_multipart=False)
+            else:
+                await asyncio.to_thread(self._write, self.folder, content_hash, content)
         except (BaseError, OSError) as error:
             raise self._not_kept(error) from error
         return content_hash
+
+    async def _name(self, passing: str, content_hash: ContentHash) -> None:
+        """Give a whole content its name."""
+        if self.folder is None:
+            await obstore.rename_async(self._store, passing, _path(content_hash))
+        else:
+            file = self.folder / passing
+            await asyncio.to_thread(self._move_in, self.folder, file, content_hash)
+
+    def _write(self, folder: Path, content_hash: ContentHash, content: bytes) -> None:
+        passing = folder / PASSING / secrets.token_hex(16)
+        passing.parent.mkdir(exist_ok=True)
+        try:
+            passing.write_bytes(content)
+            self._move_in(folder, passing, content_hash)
+        except OSError:
+            with contextlib.suppress(OSError):
+                passing.unlink()
+            raise
+
+    def _move_in(self, folder: Path, passing: Path, content_hash: ContentHash) -> None:
+        """Do as `_name` in a folder, in a thread: the disk is waited for."""
+        lasting.sync_file(passing)
+        path = folder / _path(content_hash)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        passing.rename(path)
+        lasting.sync_folder(path.parent)
+        if (
+            path.parent not in self._lasting
+        ):  # this process, or one that was cut off, may just have made them
+            for above in (path.parent.parent, folder):
+                lasting.sync_folder(above)
+            self._lasting.add(path.parent)
 
     def _not_kept(self, error: Exception) -> ContentsUnavailable:
         self._failed_at = time.monotonic()
