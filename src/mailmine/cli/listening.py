@@ -2,8 +2,11 @@
 
 import asyncio
 import gc
+import os
 import signal
 import socket
+import sys
+import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -24,6 +27,10 @@ GARBAGE = 5_000
 
 GRACE = 5
 """Seconds that open connections get at the end."""
+
+LATEST = 26.0
+"""Seconds after the word to stop in which the process has ended, whatever it waits for: running rounds get 20 of them. Who
+starts processes kills them after 45, as our units say."""
 
 PATIENCE = 75
 """Seconds that a connection without requests stays open: longer than load balancers keep theirs, which is 60 mostly, and
@@ -56,19 +63,53 @@ def run(
         ) from error
     address = f"http://{given.host}:{listener.getsockname()[1]}{given.root_path}"
 
-    async def main() -> None:
-        await work(Listener(listener, lambda: when_listening(address)))
+    deadline = threading.Timer(LATEST, _cut_off)
+    deadline.daemon = True
 
-    with listener, tracing.exported(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
-        loop.run(main())
+    async def main() -> None:
+        await work(Listener(listener, lambda: when_listening(address), deadline.start))
+
+    try:
+        with (
+            listener,
+            tracing.exported(),
+            asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop,
+        ):
+            loop.run(main())
+    finally:
+        deadline.cancel()
+
+
+def _cut_off() -> None:
+    """End the process as if it were killed, which loses nothing: what it had is taken over by others.
+
+    A thread that asks a database which is frozen behind a pooler, or writes to a disk that is away, cannot be ended otherwise:
+    the connection is well, and no answer will ever come.
+    """
+
+    def tell() -> None:
+        log.error("cut off", seconds=LATEST)
+        sys.stderr.flush()
+
+    # Whoever reads the log may have stopped, too.
+    telling = threading.Thread(target=tell, daemon=True)
+    telling.start()
+    telling.join(1)
+    os._exit(1)
 
 
 class Listener:
     """A port that is taken."""
 
-    def __init__(self, listener: socket.socket, when_listening: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        listener: socket.socket,
+        when_listening: Callable[[], None],
+        when_ending: Callable[[], None],
+    ) -> None:
         self._listener = listener
         self._when_listening = when_listening
+        self._when_ending = when_ending
 
     async def serve(
         self, app: ASGIApp, work: Work, when_stopping: Callable[[], None] = lambda: None
@@ -95,6 +136,7 @@ class Listener:
         stopping = asyncio.create_task(stop.wait())
         self._when_listening()
         await asyncio.wait({serving, working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        self._when_ending()
         stop.set()
         when_stopping()
         server.should_exit = True

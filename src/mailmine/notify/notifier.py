@@ -85,7 +85,8 @@ class Notifier:
                 self.step, stop, what="notifying", pause=self._look, expected=(StoreError,)
             )
         finally:
-            self._thread.shutdown()
+            # In a thread: the rounds that are under way go on while the database is waited for.
+            await asyncio.to_thread(self._thread.shutdown)
 
     async def step(self) -> bool:
         """Decide on what happened and send what is due; whether there was anything. Raises StoreError."""

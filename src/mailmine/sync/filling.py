@@ -60,7 +60,7 @@ class Filling:
             passing = (DatabaseUnavailable, RefineryBroken)
             await repeat(self.step, stop, what="filling", pause=self._look, expected=passing)
         finally:
-            self.close()
+            await asyncio.to_thread(self.close)
 
     def close(self) -> None:
         """Wait for what was begun."""

@@ -53,7 +53,7 @@ class Keeping:
             keep = partial(self.keep, stop)
             await repeat(keep, stop, what="keeping", pause=pause, expected=(StoreError,))
         finally:
-            self._desk.close()
+            await asyncio.to_thread(self._desk.close)
 
     async def keep(self, stop: asyncio.Event) -> None:
         """Take away all that is due now."""

@@ -94,7 +94,7 @@ class Removing:
         try:
             await repeat(self.step, stop, what="removing", pause=self._look, expected=(StoreError,))
         finally:
-            self.close()
+            await asyncio.to_thread(self.close)
 
     def close(self) -> None:
         """Wait for what was begun."""

@@ -81,7 +81,7 @@ class Watch:
             pause = self._settings.look.total_seconds()
             await repeat(self.step, stop, what="watch", pause=pause, expected=(StoreError,))
         finally:
-            self.close()
+            await asyncio.to_thread(self.close)
 
     def close(self) -> None:
         """Wait for what was begun; the database stays open."""

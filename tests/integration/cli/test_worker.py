@@ -1,5 +1,6 @@
 """Workers share one PostgreSQL: one that dies is replaced, one that loses the database waits for it."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -17,9 +18,10 @@ import pytest
 
 from exchange_simulator import Exchange
 from mailmine.store.database import Database
-from tests import postgresql
+from tests import pgbouncer, postgresql
 from tests.integration.cli.test_commands import (
     DEADLINE,
+    environment,
     failed,
     free_port,
     mailmine,
@@ -153,6 +155,50 @@ def test_a_worker_waits_for_a_database_that_is_gone(
             root.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true".encode())
         until(lambda: read(pg_url) == len(BOXES) * MAILS + 1)
         assert process.poll() is None
+
+
+@contextmanager
+def frozen(server: postgresql.Server) -> Iterator[None]:
+    """Let all processes of a server stand still: connections stay, and nothing is ever answered."""
+    pids = [server.pid, *postgresql.children(server.pid)]
+    try:
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+def test_a_worker_ends_in_time_though_the_database_is_frozen_behind_a_pooler(
+    exchange: Exchange, pg_server: postgresql.Server, pg_url: str, tmp_path: Path
+) -> None:
+    del exchange
+    if reason := pgbouncer.missing():
+        pytest.skip(reason)
+    folder, quickly = (
+        tmp_path / "a",
+        "from mailmine.cli import listening, main; listening.LATEST = 1.0; main()",
+    )
+    with (
+        pgbouncer.before(pg_url) as pooled,
+        (folder / "log").open("w") as log,
+        subprocess.Popen(
+            [sys.executable, "-c", quickly, "worker", "--database", pooled, "--port", "0"],
+            cwd=folder,
+            env=environment(),
+            stdout=log,
+            stderr=log,
+        ) as process,
+    ):
+        try:
+            until(lambda: owners(pg_url) or process.poll() is not None)
+            with frozen(pg_server):
+                process.send_signal(signal.SIGTERM)
+                assert process.wait(10) == 1
+        finally:
+            process.kill()
+    assert '"event": "cut off"' in (folder / "log").read_text()
 
 
 def test_a_worker_without_the_key_does_not_begin(
