@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy import Connection, func, insert, or_, select, text
 
 from mailmine.model.ids import IntegrationId, MailboxId, UserId
 from mailmine.store.schema import events
@@ -77,9 +77,7 @@ def by_people(
     `user_id`: only what he did. `kinds`: only such events, where any are named. `by_strangers`: kinds that are listed also where
     it is not known who it was.
     """
-    is_by_people = events.c.user_id.is_not(None)
-    if by_strangers:
-        is_by_people |= events.c.kind.in_(by_strangers)
+    is_by_people = or_(events.c.user_id.is_not(None), events.c.kind.in_(by_strangers))
     query = select(events).where(is_by_people).order_by(events.c.id.desc())
     if user_id is not None:
         query = query.where(events.c.user_id == user_id)

@@ -1,6 +1,5 @@
 """One's own account: the password, the tokens, where one is signed in, and how to end that."""
 
-from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 from math import ceil
@@ -76,7 +75,7 @@ def _renew_password(request: Request, given: Fields) -> Response:
     return write(request, partial(_save_password, proven, faults, fresh), given)
 
 
-def _faults_of_password(request: Request, user: User, given: Fields) -> Mapping[str, str]:
+def _faults_of_password(request: Request, user: User, given: Fields) -> dict[str, str]:
     """Say, by the field, what keeps somebody from setting another password; nothing where he may."""
     # Who found a session open could guess here, too.
     site: Site = request.app.state.site
@@ -96,12 +95,12 @@ def _faults_of_password(request: Request, user: User, given: Fields) -> Mapping[
 
 
 def _save_password(
-    proven: User | None, faults: Mapping[str, str], fresh: str, visit: Visit, given: Fields
+    proven: User | None, faults: dict[str, str], fresh: str, visit: Visit, given: Fields
 ) -> Response:
     del given
     user = _self(visit)
     if faults:
-        return _account(visit, **faults)
+        return _account(visit, token="", typed=None, **faults)
     if proven is None or proven.password_hash != user.password_hash:  # it was changed meanwhile
         return _account(visit, old=_("That is not your password."))
     people.save_password(visit.tx, user, fresh)

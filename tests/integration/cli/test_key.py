@@ -13,6 +13,7 @@ from mailmine.cli import import_
 from mailmine.cli.errors import Failed
 from mailmine.cli.installation import opened
 from mailmine.cli.settings import Settings
+from mailmine.store import secrets as stored
 from mailmine.store.database import Database
 from tests.integration.cli.test_commands import (
     NO_CONFIGURATION,
@@ -61,7 +62,7 @@ def test_without_the_old_key_nothing_is_changed(database: Database) -> None:
 
 def test_the_steps_of_the_documentation(tmp_path: Path) -> None:
     data = tmp_path / "mailmine-data"
-    assert mailmine("user", "list", folder=tmp_path).returncode == 0
+    assert mailmine("user", "add", "ann", folder=tmp_path).returncode == 0
     database = Database.open(f"sqlite:///{data / 'mailmine.db'}")
     with database.write() as tx:
         secrets.put(tx, Keyring.load(data), "integration/1", "hush", at=NOW)
@@ -122,5 +123,5 @@ def test_passwords_are_entered_anew_only_where_somebody_says_that_the_key_is_los
         import_.take(here, with_another_key, Console(quiet=True), is_key_lost=True)
         here.check_key()
         with here.database.read() as tx:
-            (name,) = secrets.stored.names(tx)
+            (name,) = stored.names(tx)
             assert credentials.of(tx, here.keyring, credentials.integration_of(name)) == "hush"

@@ -192,7 +192,7 @@ def test_a_worker_ends_in_time_though_the_database_is_frozen_behind_a_pooler(
         ) as process,
     ):
         try:
-            until(lambda: owners(pg_url) or process.poll() is not None)
+            until(lambda: read(pg_url) or process.poll() is not None)
             with frozen(pg_server):
                 process.send_signal(signal.SIGTERM)
                 assert process.wait(10) == 1
