@@ -5,6 +5,7 @@ Exit status 0: done. 1: it failed, with one clear line on stderr. 2: wrong usage
 
 import importlib
 import os
+import signal
 import sys
 from typing import Annotated, Any, Final, NoReturn
 
@@ -34,6 +35,10 @@ MODULES: Final = {
     "notify": "notify",
 }
 """Command: the module of this package that has it, as a function of the module's name or, with commands of its own, as `app`."""
+
+
+UNTIL_THEY_LISTEN: Final = ("serve", "worker")
+"""Commands that Ctrl-C just ends before they listen, as it may at any time: they load more, and then take it themselves."""
 
 
 class _Commands(TyperGroup):
@@ -81,6 +86,7 @@ def _say_version(asked: bool) -> None:  # noqa: FBT001 - typer's way
 
 @app.callback()
 def mailmine(
+    ctx: typer.Context,
     version: Annotated[
         bool,
         typer.Option("--version", callback=_say_version, is_eager=True, help="Say which version."),
@@ -88,6 +94,10 @@ def mailmine(
 ) -> None:
     """Keep Microsoft Exchange mailboxes flowing into clean, structured comments."""
     del version
+    # The command is loaded by now. While libraries are, what Ctrl-C raises may be lost in one of them.
+    is_ours = signal.getsignal(signal.SIGINT) is signal.SIG_DFL  # by `mailmine.__main__`
+    if is_ours and ctx.invoked_subcommand not in UNTIL_THEY_LISTEN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def main() -> NoReturn:

@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from mailmine.cli import import_
 from mailmine.cli.errors import Failed
-from mailmine.cli.installation import Installation, opened
+from mailmine.cli.installation import Installation, existing, opened
 from mailmine.cli.options import Data, DatabaseUrl, settings
 from mailmine.exchange.check import Outcome, Step, check as try_out
 from mailmine.model.integration import Integration, Mailbox
@@ -51,9 +51,11 @@ def check(
     What was stopped because it could not be read goes on where it can be read now.
     """
     console = Console(stderr=as_json)
-    with opened(settings(data=data, database=database)) as here:
+    opening = existing if config is None else opened
+    with opening(settings(data=data, database=database)) as here:
         if config is not None:
             import_.take(here, config, console)
+        here.check_key()
         chosen = [_Tried(*each) for each in choose(here, only or [])]
         tried = [asyncio.run(_try(here, each, console, details=verbose)) for each in chosen]
     if as_json:

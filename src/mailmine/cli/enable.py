@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from mailmine.cli.check import choose
 from mailmine.cli.errors import Failed
-from mailmine.cli.installation import opened
+from mailmine.cli.installation import existing
 from mailmine.cli.options import Data, DatabaseUrl, settings
 from mailmine.sync.enabling import Enabling, Obstacle, is_stopped
 
@@ -31,7 +31,7 @@ def enable(
     console = Console()
     wanted = {name.lower() for name in only}
     obstacles: list[Obstacle] = []
-    with opened(settings(data=data, database=database)) as here:
+    with existing(settings(data=data, database=database)) as here:
         enabling = Enabling(here.database, here.secret_of, here.connection_of)
         for integration, boxes in choose(here, only):
             name = f"{integration.project}/{integration.name}"

@@ -4,8 +4,9 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
-from sqlalchemy import Connection as Transaction
+from sqlalchemy import Connection as Transaction, make_url
 
 from mailmine.access import credentials
 from mailmine.access.secrets import ENVIRONMENT, FILE, Keyring
@@ -96,6 +97,23 @@ class Installation:
 
     def _secret_in(self, tx: Transaction, integration: Integration) -> str:
         return credentials.of(tx, self.keyring, integration.id) or ""
+
+
+def absent(where: Path) -> Failed:
+    """Say that there is no installation, and what to do."""
+    return Failed(
+        f"there is no {where} yet: `mailmine serve` makes it. Or name the data folder by --data"
+    )
+
+
+@contextmanager
+def existing(settings: Settings) -> Iterator[Installation]:
+    """Do as `opened`, and make none where the folder has none: it was misspelt. Raises Failed."""
+    path = Path(make_url(settings.database_url).database or "")
+    if settings.database is None and not path.is_file():
+        raise absent(path if settings.data.is_dir() else settings.data)
+    with opened(settings) as here:
+        yield here
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import typer
 
 from mailmine.access import secrets
 from mailmine.access.secrets import ENVIRONMENT, FILE, Keyring
-from mailmine.cli.installation import opened
+from mailmine.cli.installation import existing
 from mailmine.cli.options import Data, DatabaseUrl, settings
 
 app = typer.Typer(help="Encryption keys.", no_args_is_help=True)
@@ -27,6 +27,6 @@ def generate() -> None:
 @app.command()
 def reseal(data: Data = None, database: DatabaseUrl = None) -> None:
     """Encrypt all passwords with the first key, so that the others are needed no more."""
-    with opened(settings(data=data, database=database)) as here, here.database.write() as tx:
+    with existing(settings(data=data, database=database)) as here, here.database.write() as tx:
         changed = secrets.reseal(tx, here.keyring, at=datetime.now(UTC))
     typer.echo(f"{changed} {'secret was' if changed == 1 else 'secrets were'} encrypted anew.")

@@ -17,7 +17,7 @@ import uvloop
 from starlette.types import ASGIApp
 
 from mailmine import tracing
-from mailmine.cli.errors import Failed
+from mailmine.cli.errors import cannot_listen
 from mailmine.cli.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -58,9 +58,7 @@ def run(
     try:
         listener = socket.create_server((given.host, given.port), backlog=512)
     except OSError as error:
-        raise Failed(
-            f"cannot listen on {given.host}:{given.port}: {error.strerror}. Give another --port"
-        ) from error
+        raise cannot_listen(given.host, given.port, error) from error
     address = f"http://{given.host}:{listener.getsockname()[1]}{given.root_path}"
 
     deadline = threading.Timer(LATEST, _cut_off)

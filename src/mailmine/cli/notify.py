@@ -10,7 +10,7 @@ from rich.table import Table
 
 from mailmine.cli import notifications
 from mailmine.cli.errors import Failed
-from mailmine.cli.installation import opened
+from mailmine.cli.installation import existing
 from mailmine.cli.options import Data, DatabaseUrl, settings
 from mailmine.cli.user import find
 from mailmine.model.notice import PersonalChannel, Topic
@@ -34,7 +34,7 @@ def try_out(
     given = settings(data=data, database=database)
     channels = notifications.load(given)
     console = Console()
-    with opened(given) as here, here.database.read() as tx:
+    with existing(given) as here, here.database.read() as tx:
         user = find(tx, to)
     tried: dict[str, tuple[Channel, str]] = {}
     address = audience.address_of(user)
@@ -72,7 +72,7 @@ def log(
 ) -> None:
     """Show what was told, the latest first, and why something did not arrive."""
     table = Table("when", "channel", "message", "state", "tries", "last error")
-    with opened(settings(data=data, database=database)) as here, here.database.read() as tx:
+    with existing(settings(data=data, database=database)) as here, here.database.read() as tx:
         for one in deliveries.latest(tx, limit, only=State.FAILED if failed else None):
             table.add_row(
                 f"{one.created_at:%Y-%m-%d %H:%M:%S}",
@@ -89,7 +89,7 @@ def log(
 def choices(username: Username, data: Data = None, database: DatabaseUrl = None) -> None:
     """Show what somebody is told, and by which channel."""
     table = Table("topic", *PersonalChannel)
-    with opened(settings(data=data, database=database)) as here, here.database.read() as tx:
+    with existing(settings(data=data, database=database)) as here, here.database.read() as tx:
         wanted = audience.choices_of(tx, find(tx, username).id)
     for topic in Topic:
         table.add_row(
@@ -108,5 +108,5 @@ def choose(
     database: DatabaseUrl = None,
 ) -> None:
     """Subscribe somebody to a topic in a channel, or unsubscribe him (--off)."""
-    with opened(settings(data=data, database=database)) as here, here.database.write() as tx:
+    with existing(settings(data=data, database=database)) as here, here.database.write() as tx:
         subscriptions.put(tx, find(tx, username).id, topic, channel, wanted=wanted)

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mailmine.cli.errors import Failed
-from mailmine.cli.installation import opened
+from mailmine.cli.installation import existing
 from mailmine.cli.options import Data, DatabaseUrl, settings
 from mailmine.model.ids import BucketId
 from mailmine.store import buckets, fills, sources
@@ -30,7 +30,7 @@ def refine_anew(
     """
     given = settings(data=data, database=database)
     project, _, name = bucket.partition("/")
-    with opened(given) as here:
+    with existing(given) as here:
         with here.database.write() as tx:
             found = buckets.get(tx, project, name)
             if found is None:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from exchange_simulator import Exchange, Version, mail, server
-from mailmine.cli.errors import Failed
+from mailmine.cli.errors import Failed, cannot_listen
 
 CONFIGURATION = """\
 [[integration]]
@@ -78,9 +78,7 @@ def simulate(
     try:
         server.run(exchange, host=host, port=port, tls=tls, when_listening=listening)
     except OSError as error:
-        raise Failed(
-            f"cannot listen on {host}:{port}: {error.strerror}. Give another --port"
-        ) from error
+        raise cannot_listen(host, port, error) from error
 
 
 def _quoted(text: str) -> str:

@@ -13,6 +13,7 @@ from rich.markup import escape
 from sqlalchemy import Connection as Transaction
 
 from mailmine.cli.errors import Failed
+from mailmine.cli.installation import absent
 from mailmine.cli.options import Data, DatabaseUrl, settings
 from mailmine.cli.settings import Settings
 from mailmine.model.integration import Integration, Occurrence, Trouble
@@ -71,12 +72,12 @@ def status(
 def _opened(given: Settings) -> Iterator[Database]:
     """Open a database that is there, and leave it as it is. Raises Failed, DatabaseUnavailable."""
     if given.database is None and not given.data.exists():
-        raise _nothing(str(given.data))
+        raise absent(given.data)
     database = Database.open(given.database_url)
     try:
         # SQLite would make one.
         if database.path is not None and not database.path.exists():
-            raise _nothing(str(database.path))
+            raise absent(database.path)
         if not database.is_current():
             raise Failed(
                 "the schema of the database is not that of this version: `mailmine serve` brings an older "
@@ -85,12 +86,6 @@ def _opened(given: Settings) -> Iterator[Database]:
         yield database
     finally:
         database.close()
-
-
-def _nothing(where: str) -> Failed:
-    return Failed(
-        f"there is no {where} yet: `mailmine serve` makes it. Or name the data folder by --data"
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

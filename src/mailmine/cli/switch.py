@@ -12,7 +12,7 @@ from rich.markup import escape
 from mailmine.access import credentials
 from mailmine.cli import check, configuration, import_
 from mailmine.cli.errors import Failed
-from mailmine.cli.installation import Installation, opened
+from mailmine.cli.installation import Installation, existing
 from mailmine.cli.options import Data, DatabaseUrl, settings
 from mailmine.exchange import proxy
 from mailmine.exchange.check import Outcome, Step, check as try_out, readable
@@ -34,7 +34,7 @@ def switch(
     """
     console = Console()
     wanted = configuration.load(config).configuration
-    with opened(settings(data=data, database=database)) as here:
+    with existing(settings(data=data, database=database)) as here:
         with here.database.read() as tx:
             switched = [
                 (known, each)

@@ -10,7 +10,7 @@ from rich.table import Table
 from mailmine.access import tokens
 from mailmine.cli import may as may_text
 from mailmine.cli.errors import Failed
-from mailmine.cli.installation import opened
+from mailmine.cli.installation import existing
 from mailmine.cli.options import Data, DatabaseUrl, settings
 from mailmine.cli.user import find
 from mailmine.model.token_scope import TokenScope
@@ -31,7 +31,7 @@ def create(
 ) -> None:
     """Make the API token of a user, printed once; the one he had ends."""
     now = datetime.now(UTC)
-    with opened(settings(data=data, database=database)) as here, here.database.write() as tx:
+    with existing(settings(data=data, database=database)) as here, here.database.write() as tx:
         user = find(tx, username)
         expires_at = now + timedelta(days=days) if days else None
         plain = tokens.issue(tx, user, name, at=now, expires_at=expires_at)
@@ -58,7 +58,7 @@ def add(
 ) -> None:
     """Make a token for one purpose beside the user's API token, printed once."""
     now = datetime.now(UTC)
-    with opened(settings(data=data, database=database)) as here, here.database.write() as tx:
+    with existing(settings(data=data, database=database)) as here, here.database.write() as tx:
         user = find(tx, username)
         plain = tokens.issue_further(
             tx,
@@ -76,7 +76,7 @@ def add(
 def list_(data: Data = None, database: DatabaseUrl = None) -> None:
     """Show which tokens there are, but not the tokens themselves."""
     table = Table("username", "name", "may do", "created", "ends", "last used")
-    with opened(settings(data=data, database=database)) as here, here.database.read() as tx:
+    with existing(settings(data=data, database=database)) as here, here.database.read() as tx:
         for user in users.list_all(tx):
             for token in stored.of_user(tx, user.id):
                 table.add_row(
@@ -101,7 +101,7 @@ def revoke(
 ) -> None:
     """End tokens of a user."""
     now = datetime.now(UTC)
-    with opened(settings(data=data, database=database)) as here, here.database.write() as tx:
+    with existing(settings(data=data, database=database)) as here, here.database.write() as tx:
         user = find(tx, username)
         ended = [one for one in stored.of_user(tx, user.id) if name in (None, one.name)]
         if name is not None and not ended:

@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Connection as Transaction
 
-from mailmine.access import passwords
+from mailmine.access import passwords, people
 from mailmine.access.permissions import GlobalPermission
 from mailmine.cli import may as may_text, single_sign_on
 from mailmine.cli.errors import Failed
-from mailmine.cli.installation import opened
+from mailmine.cli.installation import existing, opened
 from mailmine.cli.options import Data, DatabaseUrl, settings
 from mailmine.cli.settings import Settings
 from mailmine.store import events, identities, sessions, users
@@ -36,7 +36,7 @@ def find(tx: Transaction, username: str) -> User:
 def list_(data: Data = None, database: DatabaseUrl = None) -> None:
     """Show who has an account, and what each may do."""
     table = Table("username", "email", "may", "state")
-    with opened(settings(data=data, database=database)) as here, here.database.read() as tx:
+    with existing(settings(data=data, database=database)) as here, here.database.read() as tx:
         for user in users.list_all(tx):
             state = "enabled" if user.is_enabled else "disabled"
             table.add_row(user.username, user.email, may_text.write(user), state)
@@ -58,6 +58,10 @@ def add(
     database: DatabaseUrl = None,
 ) -> None:
     """Make an account; its password is printed once."""
+    if not people.USERNAME.fullmatch(username):
+        raise Failed(
+            f"{username!r} cannot be a username: it may hold letters, digits, and -_.@ only"
+        )
     password = passwords.generate()
     with opened(settings(data=data, database=database)) as here, here.database.write() as tx:
         if users.by_username(tx, username):
@@ -78,7 +82,7 @@ def add(
 def password(username: Username, data: Data = None, database: DatabaseUrl = None) -> None:
     """Give an account a new password, printed once; its sessions end."""
     made = passwords.generate()
-    with opened(settings(data=data, database=database)) as here, here.database.write() as tx:
+    with existing(settings(data=data, database=database)) as here, here.database.write() as tx:
         user = find(tx, username)
         users.save(tx, dataclasses.replace(user, password_hash=passwords.hash_password(made)))
         sessions.remove_of_user(tx, user.id)
@@ -112,7 +116,7 @@ def link(
     provider = single_sign_on.registration(given)
     if provider is None:
         raise Failed("MAILMINE_OIDC_ISSUER is not set: there is no provider to sign in by")
-    with opened(given) as here, here.database.write() as tx:
+    with existing(given) as here, here.database.write() as tx:
         user = find(tx, username)
         if known := identities.get(tx, provider.issuer, subject):
             owner = users.by_id(tx, known.user_id)
@@ -125,7 +129,7 @@ def link(
 
 
 def _switch(username: str, given: Settings, *, is_enabled: bool) -> None:
-    with opened(given) as here, here.database.write() as tx:
+    with existing(given) as here, here.database.write() as tx:
         user = find(tx, username)
         users.save(tx, dataclasses.replace(user, is_enabled=is_enabled))
         if not is_enabled:

@@ -68,6 +68,8 @@ class Blobs:
                 f"Contents cannot be kept in {place}: give a folder, or s3://bucket/prefix, "
                 "az://container/prefix or gs://bucket/prefix."
             )
+        if Path(place).exists() and not Path(place).is_dir():
+            raise StoreError(f"Contents cannot be kept in {place}: it is no folder.")
         sweep(Path(place) / PASSING, "*", abandoned=ABANDONED)
         try:
             return cls(LocalStore(Path(place), mkdir=True), Path(place))

@@ -283,7 +283,7 @@ def _parsed(url: str) -> URL:
             _, options = of_driver.get_dialect()().create_connect_args(of_driver)
             psycopg.conninfo.make_conninfo(**options)
             # It alone is read by the driver, when it connects; what libpq reads it says in words of its own.
-            psycopg.conninfo.timeout_from_conninfo(options)
+            psycopg.conninfo.timeout_from_conninfo(dict(options))
     except (ArgumentError, ValueError):
         raise DatabaseUnavailable(_NO_ADDRESS) from None
     except psycopg.ProgrammingError as error:
@@ -346,9 +346,12 @@ def _lock_timeout(patience: float) -> int:
 def _sqlite(url: URL, use: Literal["read", "write"], patience: float) -> Engine:
     if not url.database or url.database == ":memory:":
         raise DatabaseUnavailable("An SQLite database needs a file: sqlite:////folder/mailmine.db.")
-    if not Path(url.database).parent.is_dir():
+    folder = Path(url.database).parent
+    if not folder.is_dir():
         raise DatabaseUnavailable(
-            f"The folder {Path(url.database).parent} of the database does not exist. Make it first."
+            f"{folder} is no folder, so no database can be in it. Name another."
+            if folder.exists()
+            else f"The folder {folder} of the database does not exist. Make it first."
         )
     engine = create_engine(
         url.set(drivername="sqlite+pysqlite"),

@@ -1,5 +1,6 @@
 """The commands as a person runs them: what they print, and how they end."""
 
+import errno
 import json
 import os
 import signal
@@ -10,16 +11,23 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mailmine.cli import key, token, user
+from mailmine.cli.check import check
+from mailmine.cli.errors import Failed, cannot_listen
 from mailmine.cli.installation import opened
 from mailmine.cli.settings import Settings
+from mailmine.store.blobs import Blobs
+from mailmine.store.database import Database
+from mailmine.store.errors import StoreError
 
 DEADLINE = 60.0
 MAIL = b"""\
@@ -189,6 +197,8 @@ def test_what_was_cut_off_a_raw_email_is_shown_with_why(tmp_path: Path) -> None:
 
 
 def test_a_bucket_is_refined_anew(tmp_path: Path) -> None:
+    with opened(Settings(data=tmp_path / "mailmine-data")):
+        pass
     missing = mailmine("refine-anew", "p/b", folder=tmp_path)
     failed(missing, "p/b", "none yet")
 
@@ -350,3 +360,81 @@ def test_a_further_token_for_one_purpose(tmp_path: Path) -> None:
     failed(mailmine("token", "revoke", "ann", "daily", folder=tmp_path), "daily")
     assert mailmine("token", "revoke", "ann", "nightly", folder=tmp_path).returncode == 0
     assert mailmine("token", "list", folder=tmp_path).stdout.count("ann") == 1
+
+
+@pytest.mark.parametrize("arguments", [["serve", "--port", "0"], ["status"], ["--version"]])
+def test_ctrl_c_while_it_is_loaded_ends_a_command_without_a_word(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    loads = "typer" if arguments == ["--version"] else "mailmine.store.schema"
+    code = f"""
+import os, signal, sys
+from mailmine.__main__ import main
+
+class Interrupts:
+    def find_spec(self, name, path=None, target=None):
+        if name == {loads!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupts())
+main()
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        check=False,
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, "", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_was_misspelt_becomes_no_installation(tmp_path: Path) -> None:
+    typo = tmp_path / "typo"
+    commands: list[Callable[[], None]] = [
+        partial(user.list_, data=typo),
+        partial(user.password, "ann", data=typo),
+        partial(token.list_, data=typo),
+        partial(key.reseal, data=typo),
+        partial(check, data=typo),
+    ]
+    for command in commands:
+        with pytest.raises(Failed, match=r"there is no .*typo yet.*--data"):
+            command()
+    assert not typo.exists()
+
+
+@pytest.mark.parametrize("name", ["", "a b", "x\ny", "[red]"])
+def test_nobody_gets_a_name_that_the_pages_would_refuse(name: str, tmp_path: Path) -> None:
+    with pytest.raises(Failed, match="cannot be a username"):
+        user.add(name, data=tmp_path / "data")
+
+
+def test_a_file_in_place_of_a_folder_is_said_to_be_one(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(StoreError, match="is no folder"):
+        Blobs.open(file)
+    with pytest.raises(StoreError, match="is no folder"):
+        Database.open(f"sqlite:///{file}/mailmine.db")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            OSError(errno.EADDRINUSE, "error (while attempting)"),
+            "Address already in use. Give another --port",
+        ),
+        (OSError(errno.EADDRNOTAVAIL, "x"), "Cannot assign requested address. Give another --host"),
+        (
+            socket.gaierror(-2, "Name unknown (while attempting)"),
+            "Name unknown. Give another --host",
+        ),
+    ],
+)
+def test_what_cannot_be_listened_on_is_said_with_what_to_change(error: OSError, words: str) -> None:
+    assert str(cannot_listen("h", 1, error)) == f"cannot listen on h:1: {words}"
