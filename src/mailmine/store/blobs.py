@@ -167,9 +167,8 @@ class Blobs:
         path.parent.mkdir(parents=True, exist_ok=True)
         passing.rename(path)
         lasting.sync_folder(path.parent)
-        if (
-            path.parent not in self._lasting
-        ):  # this process, or one that was cut off, may just have made them
+        if path.parent not in self._lasting:
+            # This process, or one that was cut off, may just have made them.
             for above in (path.parent.parent, folder):
                 lasting.sync_folder(above)
             self._lasting.add(path.parent)
