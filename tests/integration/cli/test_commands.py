@@ -72,8 +72,8 @@ def mailmine(*arguments: str | Path, folder: Path) -> subprocess.CompletedProces
 
 def environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MAILMINE_")}
-    # A terminal's width would break the lines that the tests read.
-    return kept | {"COLUMNS": "400", "NO_COLOR": "1"}
+    # A terminal's width would break the lines that the tests read, and half a minute between polls is long for a test.
+    return kept | {"COLUMNS": "400", "NO_COLOR": "1", "MAILMINE_POLL_INTERVAL": "2"}
 
 
 @contextmanager

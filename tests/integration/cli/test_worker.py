@@ -30,8 +30,9 @@ from tests.integration.cli.test_commands import (
 )
 from tests.integration.cli.test_move import ACCOUNT, PASSWORD, letter
 
-BOXES = tuple(f"box{number}@example.com" for number in range(4))
-MAILS = 20
+BOXES = tuple(f"box{number}@example.com" for number in range(8))
+"""Twice as many as one worker reads of an integration at a time."""
+MAILS = 10
 LEASE = 30
 CONFIGURATION = """
 [[integration]]
@@ -51,7 +52,7 @@ bucket = "mail"
 
 @pytest.fixture
 def exchange(tmp_path: Path, pg_url: str) -> Iterator[Exchange]:
-    """Make four mailboxes with mail, configured, and the data folders of two hosts with the same key."""
+    """Make mailboxes with mail, configured, and the data folders of three hosts with the same key."""
     exchange = Exchange(folder=tmp_path)
     exchange.account(ACCOUNT, password=PASSWORD)
     for box, address in enumerate(BOXES):
@@ -66,7 +67,7 @@ def exchange(tmp_path: Path, pg_url: str) -> Iterator[Exchange]:
         (tmp_path / "sales.toml").write_text(configuration, encoding="utf-8")
         taken = mailmine("import", "sales.toml", "--database", pg_url, folder=tmp_path)
         assert taken.returncode == 0, taken.stderr
-        for host in "ab":
+        for host in "abc":
             (tmp_path / host / "mailmine-data").mkdir(parents=True)
             key = tmp_path / "mailmine-data" / "secret.key"
             shutil.copy(key, tmp_path / host / "mailmine-data")
@@ -95,40 +96,51 @@ def owners(pg_url: str) -> set[str]:
     return set(ask(pg_url, query))
 
 
+def owners_at(pg_url: str, worker: Popen[str]) -> set[str]:
+    query = "SELECT w.id FROM workers w WHERE w.pid = %s AND w.id IN (SELECT lease_owner FROM mailboxes)"
+    return set(ask(pg_url, query, worker.pid))
+
+
 def read(pg_url: str) -> int:
     return int(ask(pg_url, "SELECT count(*) FROM comments")[0])
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSTOP])
-def test_what_a_dead_or_frozen_worker_had_is_taken_over(
-    exchange: Exchange, pg_url: str, tmp_path: Path, end: signal.Signals
+def test_what_a_dead_and_a_frozen_worker_had_is_taken_over(
+    exchange: Exchange, pg_url: str, tmp_path: Path
 ) -> None:
     everything = len(BOXES) * MAILS
     exchange.latency = 1
-    with working(tmp_path / "a", pg_url) as (gone, gone_url):
+    with working(tmp_path / "a", pg_url) as (dead, _):
         (first,) = until(lambda: owners(pg_url))
-        with working(tmp_path / "b", pg_url) as (other, url):
-            until(lambda: first in owners(pg_url))
-            gone.send_signal(end)
-            if end is signal.SIGKILL:
-                assert gone.wait(DEADLINE) == -signal.SIGKILL
-            held = ask(pg_url, "SELECT lease_until FROM mailboxes WHERE lease_owner = %s", first)
+        with (
+            working(tmp_path / "b", pg_url) as (frozen, frozen_url),
+            working(tmp_path / "c", pg_url) as (other, url),
+        ):
+            (second,) = until(lambda: owners_at(pg_url, frozen))
+            until(lambda: {first, second} <= owners(pg_url))
+            dead.kill()
+            frozen.send_signal(signal.SIGSTOP)
+            assert dead.wait(DEADLINE) == -signal.SIGKILL
+            gone = [first, second]
+            held = ask(
+                pg_url, "SELECT lease_until FROM mailboxes WHERE lease_owner = ANY(%s)", gone
+            )
             assert held
             assert max(held) / 1e6 - time.time() <= LEASE
             exchange.latency = 0
-            until(lambda: first not in owners(pg_url))
+            until(lambda: owners(pg_url).isdisjoint(gone))
             until(lambda: read(pg_url) == everything)
-            if end is signal.SIGSTOP:
-                gone.send_signal(signal.SIGCONT)
-                lost = 'mailmine_rounds_total{outcome="taken_over"}'
-                until(lambda: lost in httpx.get(f"{gone_url}/metrics").text)
+            frozen.send_signal(signal.SIGCONT)
+            lost = 'mailmine_rounds_total{outcome="taken_over"}'
+            until(lambda: lost in httpx.get(f"{frozen_url}/metrics").text)
             assert httpx.get(f"{url}/healthz").status_code == 200
             assert httpx.get(f"{url}/readyz").status_code == 200
             assert 'mailmine_rounds_total{outcome="done"}' in httpx.get(f"{url}/metrics").text
             assert httpx.get(f"{url}/api/v1/sources").status_code == 404
-            other.send_signal(signal.SIGTERM)
-            assert other.wait(DEADLINE) == 0
+            for left in (frozen, other):
+                left.send_signal(signal.SIGTERM)
+                assert left.wait(DEADLINE) == 0
     assert owners(pg_url) == set()
     for table in ("emails", "copies", "comments"):
         assert ask(pg_url, f"SELECT count(*) FROM {table}") == [everything]  # noqa: S608

@@ -48,7 +48,7 @@ async def running(
         await task
 
 
-async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 60) -> None:
     """Wait for a condition, with a deadline."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
