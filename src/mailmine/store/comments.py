@@ -39,7 +39,7 @@ from mailmine.model import wire
 from mailmine.model.comment import Comment
 from mailmine.model.ids import BucketId, CommentId, EmailKey, SourceId, ThreadId
 from mailmine.store import amounts, comment_attachments, search_index, traces
-from mailmine.store.among import among
+from mailmine.store.among import among, of_one
 from mailmine.store.amounts import Amount
 from mailmine.store.schema import comments, projects, sources
 from mailmine.store.text import clean_all
@@ -107,7 +107,7 @@ def put(tx: Connection, source_id: SourceId, new: Sequence[NewComment], *, at: d
         row.comment_id: row
         for row in tx.execute(
             select(comments).where(
-                comments.c.source_id == source_id,
+                of_one(tx, comments.c.source_id, source_id),
                 among(tx, comments.c.comment_id, [one.comment.id for one, _ in fits]),
             )
         )
@@ -156,7 +156,7 @@ def of_ids(
     """List those of these comments that a source has."""
     if not ids:
         return ()
-    mine = (comments.c.source_id == source_id) & among(tx, comments.c.comment_id, ids)
+    mine = of_one(tx, comments.c.source_id, source_id) & among(tx, comments.c.comment_id, ids)
     return stored(tx.execute(select(*COLUMNS).where(mine)))
 
 
@@ -164,7 +164,7 @@ def by_keys(
     tx: Connection, source_id: SourceId, keys: Collection[int]
 ) -> tuple[StoredComment, ...]:
     """List the comments of a source that have these time keys, newest first."""
-    mine = (comments.c.source_id == source_id) & among(tx, comments.c.time_key, keys)
+    mine = of_one(tx, comments.c.source_id, source_id) & among(tx, comments.c.time_key, keys)
     return stored(tx.execute(select(*COLUMNS).where(mine).order_by(comments.c.time_key.desc())))
 
 
@@ -289,7 +289,7 @@ def of_threads(
     """List the comments of these conversations."""
     if not threads:
         return ()
-    mine = (comments.c.source_id == source_id) & among(tx, comments.c.thread_id, threads)
+    mine = of_one(tx, comments.c.source_id, source_id) & among(tx, comments.c.thread_id, threads)
     return stored(tx.execute(select(*COLUMNS).where(mine).order_by(comments.c.seq)))
 
 
@@ -303,7 +303,7 @@ def leads(
     _take_turn(tx, source_id)
     if not ids:
         return {}
-    mine = (comments.c.source_id == source_id) & among(tx, comments.c.comment_id, ids)
+    mine = of_one(tx, comments.c.source_id, source_id) & among(tx, comments.c.comment_id, ids)
     query = select(comments.c.comment_id, comments.c.thread_id).where(mine)
     return {CommentId(own): CommentId(thread or own) for own, thread in tx.execute(query)}
 
@@ -325,7 +325,7 @@ def thread_sizes(
     """Count the comments of each conversation, for a page of a list."""
     if not threads:
         return {}
-    mine = (comments.c.source_id == source_id) & among(tx, comments.c.thread_id, threads)
+    mine = of_one(tx, comments.c.source_id, source_id) & among(tx, comments.c.thread_id, threads)
     query = select(comments.c.thread_id, func.count()).where(mine).group_by(comments.c.thread_id)
     return {ThreadId(thread): size for thread, size in tx.execute(query)}
 
@@ -379,14 +379,14 @@ def existing(
 ) -> frozenset[CommentId]:
     """Tell which of `ids` the source has already."""
     query = select(comments.c.comment_id).where(
-        comments.c.source_id == source_id, among(tx, comments.c.comment_id, ids)
+        of_one(tx, comments.c.source_id, source_id), among(tx, comments.c.comment_id, ids)
     )
     return frozenset(map(CommentId, tx.execute(query).scalars()))
 
 
 def remove(tx: Connection, source_id: SourceId, ids: Collection[CommentId]) -> int:
     """Forget comments of a source, and say how many there were."""
-    mine = (comments.c.source_id == source_id) & among(tx, comments.c.comment_id, ids)
+    mine = of_one(tx, comments.c.source_id, source_id) & among(tx, comments.c.comment_id, ids)
     return _remove(tx, source_id, select(*COLUMNS).where(mine))
 
 
@@ -605,4 +605,5 @@ def _next_free(
 def _keys(tx: Connection, source_id: SourceId, what: Any = comments.c.time_key) -> Select[Any]:
     """Select time keys that must not be used twice: of the source, in SQLite of all sources."""
     query = select(what)
-    return query if tx.dialect.name == "sqlite" else query.where(comments.c.source_id == source_id)
+    is_shared = tx.dialect.name == "sqlite"
+    return query if is_shared else query.where(of_one(tx, comments.c.source_id, source_id))

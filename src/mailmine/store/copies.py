@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, delete, func, select,
 
 from mailmine.model.email import Metadata
 from mailmine.model.ids import EmailKey, FolderKey, ItemId, MailboxId
-from mailmine.store.among import among
+from mailmine.store.among import among, of_one
 from mailmine.store.schema import copies, copy_order, emails, folders, mailboxes
 from mailmine.store.types import encode
 from mailmine.store.upsert import upsert
@@ -48,7 +48,7 @@ def by_items(
     tx: Connection, mailbox_id: MailboxId, item_ids: Collection[ItemId]
 ) -> dict[ItemId, Copy]:
     """Find the copies of a mailbox under these item ids, gone ones too."""
-    mine = (copies.c.mailbox_id == mailbox_id) & among(tx, copies.c.item_id, item_ids)
+    mine = of_one(tx, copies.c.mailbox_id, mailbox_id) & among(tx, copies.c.item_id, item_ids)
     return {copy.item_id: copy for copy in map(_copy, tx.execute(_rows().where(mine)))}
 
 
@@ -121,8 +121,8 @@ def mark_gone(
     left = tx.execute(
         update(copies)
         .where(
-            copies.c.mailbox_id == mailbox_id,
-            copies.c.folder_key == folder_key,
+            of_one(tx, copies.c.mailbox_id, mailbox_id),
+            of_one(tx, copies.c.folder_key, folder_key),
             among(tx, copies.c.item_id, item_ids),
             copies.c.is_gone.is_(False),
         )

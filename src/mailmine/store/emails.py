@@ -13,7 +13,7 @@ from sqlalchemy import Column, Connection, Row, bindparam, delete, func, select,
 from mailmine.model.email import Email
 from mailmine.model.ids import BucketId, CommentId, ContentHash, EmailKey
 from mailmine.store import amounts, attachments, orphans
-from mailmine.store.among import among
+from mailmine.store.among import among, of_one
 from mailmine.store.amounts import Amount
 from mailmine.store.schema import comments, copies, emails
 from mailmine.store.types import encode
@@ -67,7 +67,9 @@ def known(
 ) -> dict[CommentId, KnownEmail]:
     """Which of `ids` are in the bucket already."""
     rows = tx.execute(
-        select(*_KNOWN).where(emails.c.bucket_id == bucket_id, among(tx, emails.c.comment_id, ids))
+        select(*_KNOWN).where(
+            of_one(tx, emails.c.bucket_id, bucket_id), among(tx, emails.c.comment_id, ids)
+        )
     )
     return {row.comment_id: _known(row) for row in rows}
 
@@ -117,7 +119,7 @@ def lines_of(
         return {}
     rows = tx.execute(
         select(emails.c.comment_id, emails.c.lines).where(
-            emails.c.bucket_id == bucket_id,
+            of_one(tx, emails.c.bucket_id, bucket_id),
             among(tx, emails.c.comment_id, ids),
             emails.c.lines.is_not(None),
         )

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, exists, func, select, update
 
 from mailmine.model.ids import EmailKey, FolderKey, IntegrationId, ItemId, MailboxId
-from mailmine.store.among import among
+from mailmine.store.among import among, of_one
 from mailmine.store.schema import copies, failures, mailboxes
 from mailmine.store.types import Moment
 from mailmine.store.upsert import insert
@@ -80,7 +80,7 @@ def resolve(
     """Forget failures: the items were read, or are gone (from `folder_key`: what failed elsewhere stays)."""
     if not item_ids:
         return  # as in most rounds
-    mine = (failures.c.mailbox_id == mailbox_id) & among(tx, failures.c.item_id, item_ids)
+    mine = of_one(tx, failures.c.mailbox_id, mailbox_id) & among(tx, failures.c.item_id, item_ids)
     if folder_key is not None:
         mine &= failures.c.folder_key == folder_key
     tx.execute(delete(failures).where(mine))
@@ -92,7 +92,7 @@ def among_items(
     """Say which of these items failed in a folder."""
     if not item_ids:
         return ()
-    mine = (failures.c.mailbox_id == mailbox_id) & (failures.c.folder_key == folder_key)
+    mine = of_one(tx, failures.c.mailbox_id, mailbox_id) & (failures.c.folder_key == folder_key)
     query = select(failures.c.item_id).where(mine, among(tx, failures.c.item_id, item_ids))
     return tuple(tx.execute(query).scalars())
 

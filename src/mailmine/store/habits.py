@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from mailmine.model.ids import BucketId
-from mailmine.store.among import among
+from mailmine.store.among import among, of_one
 from mailmine.store.schema import habits
 from mailmine.store.upsert import upsert
 
@@ -20,7 +20,7 @@ def of(tx: Connection, bucket_id: BucketId, who: Collection[str]) -> dict[str, d
         return {}
     rows = tx.execute(
         select(habits.c.who, habits.c.seen).where(
-            habits.c.bucket_id == bucket_id, among(tx, habits.c.who, who)
+            of_one(tx, habits.c.bucket_id, bucket_id), among(tx, habits.c.who, who)
         )
     )
     return {row.who: _decode(row.seen) for row in rows}

@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, select, update
 
 from mailmine.model.ids import SourceId
-from mailmine.store.among import among
+from mailmine.store.among import among, of_one
 from mailmine.store.schema import thread_links
 from mailmine.store.upsert import upsert
 
@@ -35,7 +35,7 @@ def of(tx: Connection, source_id: SourceId, names: Collection[str]) -> dict[str,
         return {}
     columns = thread_links.c
     query = select(columns.name, columns.leads_to, columns.began, columns.is_beginning)
-    mine = (columns.source_id == source_id) & among(tx, columns.name, names)
+    mine = of_one(tx, columns.source_id, source_id) & among(tx, columns.name, names)
     return {name: Link(*rest) for name, *rest in tx.execute(query.where(mine))}
 
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from sqlalchemy import Connection, delete, literal, select
 
 from mailmine.model.ids import FolderKey, ItemId, MailboxId
-from mailmine.store.among import among
+from mailmine.store.among import among, of_one
 from mailmine.store.schema import copies, folders, rechecks
 from mailmine.store.upsert import insert
 
@@ -63,7 +63,7 @@ def drop(tx: Connection, folder_key: FolderKey, kind: Kind, item_ids: Collection
     if item_ids:
         tx.execute(
             delete(rechecks).where(
-                rechecks.c.folder_key == folder_key,
+                of_one(tx, rechecks.c.folder_key, folder_key),
                 rechecks.c.kind == kind,
                 among(tx, rechecks.c.item_id, item_ids),
             )

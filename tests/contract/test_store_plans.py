@@ -1,0 +1,51 @@
+"""How PostgreSQL finds what is asked for: never by reading all that an owner has."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Connection, Select, select, text
+from sqlalchemy.dialects import postgresql
+
+from mailmine.model.ids import SourceId
+from mailmine.store import comments, sources
+from mailmine.store.among import among, of_one
+from mailmine.store.database import Database
+from mailmine.store.schema import comments as table
+from tests.contract.store_world import NOW, build, comment
+
+
+@pytest.fixture
+def pg_database(pg_url: str) -> Iterator[Database]:
+    opened = Database.open(pg_url, patience=5)
+    yield opened
+    opened.close()
+
+
+def plan(tx: Connection, query: Select[tuple[int]]) -> str:
+    written = query.compile(
+        dialect=postgresql.dialect(),  # type: ignore[no-untyped-call]
+        compile_kwargs={"literal_binds": True},
+    )
+    return "\n".join(tx.execute(text(f"EXPLAIN {written}".replace(":", "\\:"))).scalars())
+
+
+def test_comments_of_a_source_that_came_after_the_statistics_are_found_by_their_ids(
+    pg_database: Database,
+) -> None:
+    with pg_database.write() as tx:
+        world = build(tx)
+        new = sources.ensure(tx, world.project.id, "new")
+        put(tx, world.source.id, 2_000)
+    with pg_database.write() as tx:
+        tx.execute(text("ANALYZE comments"))
+    with pg_database.write() as tx:
+        put(tx, new.id, 2_000)
+        query = select(table.c.seq).where(
+            of_one(tx, table.c.source_id, new.id), among(tx, table.c.comment_id, ["61", "62"])
+        )
+        assert "(comment_id = ANY" in plan(tx, query).partition("Index Cond")[2].splitlines()[0]
+
+
+def put(tx: Connection, source_id: SourceId, number: int) -> None:
+    rows = [comment(f"{each}") for each in range(number)]
+    comments.put(tx, source_id, rows, at=NOW)
