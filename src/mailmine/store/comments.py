@@ -27,7 +27,6 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
-    insert,
     literal,
     select,
     text,
@@ -38,7 +37,7 @@ from mailmine import tracing
 from mailmine.model import wire
 from mailmine.model.comment import Comment
 from mailmine.model.ids import BucketId, CommentId, EmailKey, SourceId, ThreadId
-from mailmine.store import amounts, comment_attachments, search_index, traces
+from mailmine.store import amounts, comment_attachments, many, search_index, traces
 from mailmine.store.among import among, of_one
 from mailmine.store.amounts import Amount
 from mailmine.store.schema import comments, projects, sources
@@ -497,8 +496,9 @@ def _insert(
     keys = _time_keys(tx, source_id, [one.comment.timestamp for one, _ in fresh])
     octets = sum(len(json) for _, json in fresh)
     amounts.note_in_source(tx, source_id, Amount(len(fresh), octets))
-    tx.execute(
-        insert(comments),
+    many.copy(
+        tx,
+        comments,
         [
             _columns(one, key)
             | {"source_id": source_id, "comment_id": one.comment.id, "json": json}

@@ -9,10 +9,10 @@ from sqlalchemy import Connection, Row, Select, bindparam, delete, func, select,
 
 from mailmine.model.email import Metadata
 from mailmine.model.ids import EmailKey, FolderKey, ItemId, MailboxId
+from mailmine.store import many
 from mailmine.store.among import among, of_one
 from mailmine.store.schema import copies, copy_order, emails, folders, mailboxes
 from mailmine.store.types import encode
-from mailmine.store.upsert import upsert
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +97,7 @@ def put(tx: Connection, new: Sequence[NewCopy]) -> None:
         for order, copy in zip(_take_numbers(tx, len(new)), new, strict=True)
     ]
     change = ("order", "folder_key", "email_key", "metadata", "is_read", "is_gone")
-    tx.execute(upsert(tx, copies, key=("mailbox_id", "item_id"), change=change), rows)
+    many.put(tx, copies, rows, key=("mailbox_id", "item_id"), change=change)
 
 
 def set_read(tx: Connection, mailbox_id: MailboxId, item_ids_read: Mapping[ItemId, bool]) -> None:

@@ -19,6 +19,7 @@ from typing import Any, Final, Literal, cast
 
 import psycopg
 import structlog
+from psycopg.types.array import ListBinaryDumper
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -445,6 +446,8 @@ def _postgresql(url: URL, patience: float) -> Engine:
     @event.listens_for(engine, "connect")
     def connect(connection: psycopg.Connection, record: object) -> None:
         del record
+        # As text, which is what they are else, bytes in a list are twice their size, and everything is looked through.
+        connection.adapters.register_dumper(list, ListBinaryDumper)
         if not is_pooled:  # there the session is not ours alone, and the pooler's own settings hold
             connection.execute(settings)
             connection.commit()

@@ -12,7 +12,7 @@ from sqlalchemy import Column, Connection, Row, bindparam, delete, func, select,
 
 from mailmine.model.email import Email
 from mailmine.model.ids import BucketId, CommentId, ContentHash, EmailKey
-from mailmine.store import amounts, attachments, orphans
+from mailmine.store import amounts, attachments, many, orphans
 from mailmine.store.among import among, of_one
 from mailmine.store.amounts import Amount
 from mailmine.store.schema import comments, copies, emails
@@ -88,7 +88,8 @@ def put(
     if not emails_:
         return {}
     kept = insert(tx, emails).on_conflict_do_nothing()
-    fresh = tx.execute(
+    fresh = many.execute(
+        tx,
         kept.returning(*_KNOWN, func.length(emails.c.record).label("size")),
         [
             {

@@ -6,9 +6,9 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from mailmine.model.ids import BucketId
+from mailmine.store import many
 from mailmine.store.among import among, of_one
 from mailmine.store.schema import habits
-from mailmine.store.upsert import upsert
 
 _decode = msgspec.msgpack.Decoder(dict[int, int]).decode
 _encode = msgspec.msgpack.Encoder().encode
@@ -29,11 +29,14 @@ def of(tx: Connection, bucket_id: BucketId, who: Collection[str]) -> dict[str, d
 def put(tx: Connection, bucket_id: BucketId, seen: Mapping[str, Mapping[int, int]]) -> None:
     """Keep what is known of senders and domains."""
     if seen:
-        tx.execute(
-            upsert(tx, habits, key=("bucket_id", "who"), change=("seen",)),
+        many.put(
+            tx,
+            habits,
             # In one order for all writers, so that they never wait in a ring.
             [
                 {"bucket_id": bucket_id, "who": who, "seen": _encode(seen[who])}
                 for who in sorted(seen)
             ],
+            key=("bucket_id", "who"),
+            change=("seen",),
         )

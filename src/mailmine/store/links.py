@@ -10,11 +10,9 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, select, update
 
 from mailmine.model.ids import SourceId
+from mailmine.store import many
 from mailmine.store.among import among, of_one
 from mailmine.store.schema import thread_links
-from mailmine.store.upsert import upsert
-
-_CHANGED = ("leads_to", "began", "is_beginning")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +40,9 @@ def of(tx: Connection, source_id: SourceId, names: Collection[str]) -> dict[str,
 def put(tx: Connection, source_id: SourceId, links: Mapping[str, Link]) -> None:
     """Keep where names lead from now on."""
     if links:
-        tx.execute(
-            upsert(tx, thread_links, key=("source_id", "name"), change=_CHANGED),
+        many.put(
+            tx,
+            thread_links,
             [
                 {
                     "source_id": source_id,
@@ -54,16 +53,22 @@ def put(tx: Connection, source_id: SourceId, links: Mapping[str, Link]) -> None:
                 }
                 for name, link in links.items()
             ],
+            key=("source_id", "name"),
+            change=("leads_to", "began", "is_beginning"),
         )
 
 
 def move(tx: Connection, source_id: SourceId, moved: Mapping[str, str]) -> None:
     """Let what led to one name lead to another."""
-    if moved:
-        columns = thread_links.c
+    if not moved:
+        return
+    columns = thread_links.c
+    led_to = of_one(tx, columns.source_id, source_id) & among(tx, columns.leads_to, moved)
+    leading = tx.execute(select(columns.leads_to).where(led_to).distinct()).scalars().all()
+    if leading:  # to hardly any name does another lead
         tx.execute(
             update(thread_links)
             .where((columns.source_id == source_id) & (columns.leads_to == bindparam("old")))
             .values(leads_to=bindparam("new")),
-            [{"old": old, "new": new} for old, new in moved.items()],
+            [{"old": old, "new": moved[old]} for old in leading],
         )
