@@ -24,15 +24,11 @@ MAX_TEXT = 200_000
 AT_ONCE: Final = 20
 """Comments that PostgreSQL indexes in the transaction that brings them: new mail is found as soon as it is there."""
 
-_ADD = {
-    "sqlite": text(
-        "INSERT INTO comment_words (rowid, source, words) VALUES (:key, :source, :words)"
-    ),
-    "postgresql": text(
-        "INSERT INTO comment_words (source_id, time_key, words) "
-        "VALUES (:source, :key, to_tsvector('simple', :words)) ON CONFLICT DO NOTHING"
-    ),
-}
+_ADD = text("INSERT INTO comment_words (rowid, source, words) VALUES (:key, :source, :words)")
+_ADD_ALL = text(
+    "INSERT INTO comment_words (source_id, time_key, words) SELECT :source, key, to_tsvector('simple', words) "
+    "FROM unnest(CAST(:keys AS BIGINT[]), CAST(:words AS TEXT[])) AS each (key, words) ON CONFLICT DO NOTHING"
+)
 _REMOVE = text(
     "INSERT INTO comment_words (comment_words, rowid, source, words) "
     "VALUES ('delete', :key, :source, :words)"
@@ -64,7 +60,12 @@ def add(tx: Connection, source_id: SourceId, comments: Sequence[tuple[int, Comme
 
 def index(tx: Connection, source_id: SourceId, comments: Sequence[tuple[int, Comment]]) -> None:
     """Index comments under their time keys now."""
-    tx.execute(_ADD[tx.dialect.name], _rows(tx, source_id, comments))
+    if tx.dialect.name == "sqlite":
+        tx.execute(_ADD, _rows(source_id, comments))
+        return
+    keys = [key for key, _ in comments]
+    words = [plain(searchable(comment)) for _, comment in comments]
+    tx.execute(_ADD_ALL, {"source": source_id, "keys": keys, "words": words})
 
 
 def catch_up(tx: Connection, *, most: int) -> int:
@@ -84,7 +85,7 @@ def catch_up(tx: Connection, *, most: int) -> int:
 def remove(tx: Connection, source_id: SourceId, comments: Sequence[tuple[int, Comment]]) -> None:
     """Take comments out of the index; they must be as they were when they were added."""
     if tx.dialect.name == "sqlite":
-        tx.execute(_REMOVE, _rows(tx, source_id, comments))
+        tx.execute(_REMOVE, _rows(source_id, comments))
         return
     keys = [key for key, _ in comments]
     for statement in _REMOVE_EACH:
@@ -102,13 +103,10 @@ def searchable(comment: Comment) -> str:
     return "\n".join(pieces)[:MAX_TEXT]
 
 
-def _rows(
-    tx: Connection, source_id: SourceId, comments: Sequence[tuple[int, Comment]]
-) -> list[dict[str, object]]:
+def _rows(source_id: SourceId, comments: Sequence[tuple[int, Comment]]) -> list[dict[str, object]]:
     # SQLite's tokenizer folds by itself, and faster.
-    words = spaced if tx.dialect.name == "sqlite" else plain
     return [
-        {"source": source_id, "key": key, "words": words(searchable(comment))}
+        {"source": source_id, "key": key, "words": spaced(searchable(comment))}
         # FTS5 writes out what it has gathered whenever a row number is not higher than the last.
         for key, comment in sorted(comments, key=itemgetter(0))
     ]

@@ -25,9 +25,12 @@ _ASCII_GAPS = bytes(
     [byte if chr(byte).isalnum() else ord(" ") for byte in range(128)] + [*range(128, 256)]
 )
 """Each ASCII character that is not part of a word becomes a space, in UTF-8."""
-_OTHER_GAPS = re.compile(r"[^\w ]+")
-_ACCENTS = re.compile("(?<=[a-z])[\u0300-\u036f]+")
-"""Of Latin letters alone, as SQLite's tokenizer does; elsewhere they make other letters."""
+_OTHER_GAPS = re.compile(r"[^\x00-\x7f\w]+")
+_ACCENTS = re.compile("[\u0300-\u036f](?<=[a-z].)[\u0300-\u036f]*")
+"""Of Latin letters alone, as SQLite's tokenizer does; elsewhere they make other letters.
+
+Looked for by the accent, of which there are few: by the letter before takes four times as long.
+"""
 
 
 def fold(text: str) -> str:
