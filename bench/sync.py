@@ -21,6 +21,7 @@ from mailmine.store import comments, folders, mailboxes, sources
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
 from mailmine.sync import configure
+from mailmine.sync.analyzing import Analyzing
 from mailmine.sync.configure import Configuration, IntegrationConfiguration, MailboxConfiguration
 from mailmine.sync.reach import by_secret
 from mailmine.sync.refinery import Apart
@@ -92,7 +93,7 @@ def sync(database: Database, folder: Path, *, at_once: int) -> int:
         gc.freeze()  # as `mailmine serve` does
         gc.set_threshold(5_000)
         stop = asyncio.Event()
-        running = asyncio.create_task(runner.run(stop))
+        running = asyncio.gather(runner.run(stop), Analyzing(database).run(stop))
         while not await asyncio.to_thread(is_up_to_date, database):
             await asyncio.sleep(LOOK)
         stop.set()

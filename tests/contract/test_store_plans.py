@@ -1,5 +1,6 @@
 """How PostgreSQL finds what is asked for: never by reading all that an owner has."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -7,11 +8,14 @@ from sqlalchemy import Connection, Select, select, text
 from sqlalchemy.dialects import postgresql
 
 from mailmine.model.ids import SourceId
-from mailmine.store import comments, sources
+from mailmine.store import comments, sources, statistics
 from mailmine.store.among import among, of_one
 from mailmine.store.database import Database
 from mailmine.store.schema import comments as table
 from tests.contract.store_world import NOW, build, comment
+
+DEADLINE = 30
+"""Seconds; PostgreSQL looks by itself after sixty."""
 
 
 @pytest.fixture
@@ -44,6 +48,23 @@ def test_comments_of_a_source_that_came_after_the_statistics_are_found_by_their_
             of_one(tx, table.c.source_id, new.id), among(tx, table.c.comment_id, ["61", "62"])
         )
         assert "(comment_id = ANY" in plan(tx, query).partition("Index Cond")[2].splitlines()[0]
+
+
+def test_postgresql_looks_at_a_table_that_has_doubled(pg_database: Database) -> None:
+    with pg_database.write() as tx:
+        world = build(tx)
+        tx.execute(text("ANALYZE comments"))
+        put(tx, world.source.id, 300)
+    end = time.monotonic() + DEADLINE
+    rows = text("SELECT reltuples FROM pg_class WHERE oid = 'comments'::regclass")
+    while True:  # a session tells of its rows seconds later
+        with pg_database.write() as tx:
+            done = statistics.refresh(tx)
+            if tx.execute(rows).scalar() == 300:
+                break
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    assert done
 
 
 def put(tx: Connection, source_id: SourceId, number: int) -> None:

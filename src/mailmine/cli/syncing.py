@@ -9,6 +9,7 @@ from mailmine.access.permissions import sees_integrations
 from mailmine.cli.installation import Installation
 from mailmine.notify.channel import Channels
 from mailmine.notify.notifier import Notifier
+from mailmine.sync.analyzing import Analyzing
 from mailmine.sync.daily import Daily
 from mailmine.sync.enabling import Enabling
 from mailmine.sync.filling import Filling
@@ -69,4 +70,5 @@ class Syncing:
             keeping.run(stop),
             removing.run(stop),
             Indexing(here.database).run(stop),
+            Analyzing(here.database).run(stop),
         )
