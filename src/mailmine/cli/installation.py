@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import Connection as Transaction, make_url
+from sqlalchemy import Connection as Transaction
 
 from mailmine.access import credentials
 from mailmine.access.secrets import ENVIRONMENT, FILE, Keyring
@@ -99,19 +99,23 @@ class Installation:
         return credentials.of(tx, self.keyring, integration.id) or ""
 
 
-def absent(where: Path) -> Failed:
-    """Say that there is no installation, and what to do."""
-    return Failed(
-        f"there is no {where} yet: `mailmine serve` makes it. Or name the data folder by --data"
-    )
+def check_is_there(settings: Settings) -> None:
+    """Make sure that there is an installation already: SQLite would make an empty one. Raises Failed, DatabaseUnavailable."""
+    where: Path | None = settings.data
+    if settings.database is not None or settings.data.is_dir():
+        database = Database.open(settings.database_url)
+        where = database.path
+        database.close()
+    if where is not None and not where.is_file():
+        raise Failed(
+            f"there is no {where} yet: `mailmine serve` makes it. Or name the data folder by --data"
+        )
 
 
 @contextmanager
 def existing(settings: Settings) -> Iterator[Installation]:
-    """Do as `opened`, and make none where the folder has none: it was misspelt. Raises Failed."""
-    path = Path(make_url(settings.database_url).database or "")
-    if settings.database is None and not path.is_file():
-        raise absent(path if settings.data.is_dir() else settings.data)
+    """Do as `opened`, and make none where there is none: it was misspelt. Raises Failed."""
+    check_is_there(settings)
     with opened(settings) as here:
         yield here
 

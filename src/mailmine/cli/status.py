@@ -13,7 +13,7 @@ from rich.markup import escape
 from sqlalchemy import Connection as Transaction
 
 from mailmine.cli.errors import Failed
-from mailmine.cli.installation import absent
+from mailmine.cli.installation import check_is_there
 from mailmine.cli.options import Data, DatabaseUrl, settings
 from mailmine.cli.settings import Settings
 from mailmine.model.integration import Integration, Occurrence, Trouble
@@ -71,13 +71,9 @@ def status(
 @contextmanager
 def _opened(given: Settings) -> Iterator[Database]:
     """Open a database that is there, and leave it as it is. Raises Failed, DatabaseUnavailable."""
-    if given.database is None and not given.data.exists():
-        raise absent(given.data)
+    check_is_there(given)
     database = Database.open(given.database_url)
     try:
-        # SQLite would make one.
-        if database.path is not None and not database.path.exists():
-            raise absent(database.path)
         if not database.is_current():
             raise Failed(
                 "the schema of the database is not that of this version: `mailmine serve` brings an older "

@@ -59,8 +59,12 @@ bucket = "b"
 
 
 def mailmine(*arguments: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    return python("-m", "mailmine", *arguments, folder=folder)
+
+
+def python(*arguments: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "mailmine", *map(str, arguments)],
+        [sys.executable, *map(str, arguments)],
         capture_output=True,
         text=True,
         cwd=folder,
@@ -139,14 +143,7 @@ def test_a_command_ends_before_the_interpreter_is_taken_apart(
 ) -> None:
     """Threads of a library that answer while it is abort the process; so does what is registered here."""
     code = "import atexit, os; from mailmine.cli import main; atexit.register(os.abort); main()"
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        check=False,
-        cwd=tmp_path,
-        env=environment(),
-        capture_output=True,
-        text=True,
-    )
+    done = python("-c", code, *arguments, folder=tmp_path)
     assert done.returncode == status, done.stderr
     assert done.stdout if status == 0 else done.stderr
 
@@ -379,15 +376,7 @@ class Interrupts:
 sys.meta_path.insert(0, Interrupts())
 main()
 """
-    ended = subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        check=False,
-        cwd=tmp_path,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE,
-    )
+    ended = python("-c", code, *arguments, folder=tmp_path)
     assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, "", "")
     assert list(tmp_path.iterdir()) == []
 
@@ -404,7 +393,9 @@ def test_a_folder_that_was_misspelt_becomes_no_installation(tmp_path: Path) -> N
     for command in commands:
         with pytest.raises(Failed, match=r"there is no .*typo yet.*--data"):
             command()
-    assert not typo.exists()
+    with pytest.raises(Failed, match=r"there is no .*typo.db yet"):
+        user.list_(data=tmp_path, database=f"sqlite:///{typo}.db")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["", "a b", "x\ny", "[red]"])

@@ -110,7 +110,7 @@ def test_what_a_dead_and_a_frozen_worker_had_is_taken_over(
     exchange: Exchange, pg_url: str, tmp_path: Path
 ) -> None:
     everything = len(BOXES) * MAILS
-    exchange.latency = 1
+    exchange.latency = 20  # no round ends before its worker is lost
     with working(tmp_path / "a", pg_url) as (dead, _):
         (first,) = until(lambda: owners(pg_url))
         with (
