@@ -310,13 +310,17 @@ def _mailbox(
 
 
 def _read(tx: Transaction, place: Place, read: int, status: FolderStatus, at: datetime) -> None:
-    folders.save_place(
+    folders.save_places(
         tx,
-        place.key,
-        cursor=None,
-        status=status,
-        last_change=None,
-        synced_until=at if status is FolderStatus.UP_TO_DATE else None,
-        at=at,
-        read=read,
+        [
+            folders.FolderPlace(
+                key=place.key,
+                cursor=None,
+                status=status,
+                last_change=None,
+                synced_until=at if status is FolderStatus.UP_TO_DATE else None,
+                at=at,
+                read=read,
+            )
+        ],
     )

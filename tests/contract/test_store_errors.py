@@ -137,12 +137,14 @@ PAGE: dict[str, Any] = {
     "since": None,
     "until": None,
 }
-PLACE: dict[str, Any] = {
-    "cursor": None,
-    "status": model.FolderStatus.UP_TO_DATE,
-    "last_change": None,
-    "synced_until": None,
-}
+PLACE = folders.FolderPlace(
+    key=FOLDER,
+    cursor=None,
+    status=model.FolderStatus.UP_TO_DATE,
+    last_change=None,
+    synced_until=None,
+    at=NOW,
+)
 FILE: dict[str, Any] = {
     "name": "a",
     "content_type": "b",
@@ -365,7 +367,8 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     folders.loads: folders.loads,
     folders.of_integration: lambda tx: folders.of_integration(tx, INTEGRATION),
     folders.of_mailbox: lambda tx: folders.of_mailbox(tx, MAILBOX),
-    folders.save_place: lambda tx: folders.save_place(tx, FOLDER, at=NOW, **PLACE),
+    folders.save_places: lambda tx: folders.save_places(tx, [PLACE]),
+    folders.early: lambda tx: folders.early(tx, MAILBOX),
     folders.save_tree: lambda tx: folders.save_tree(tx, MAILBOX, [seen("Inbox")], is_complete=True),
     folders.start_anew: lambda tx: folders.start_anew(tx, FOLDER),
     folders.set_trouble: lambda tx: folders.set_trouble(tx, FOLDER, None),

@@ -56,15 +56,19 @@ def test_a_place_is_saved_whole(database: Database) -> None:
         key = world.inbox.key
         folders.set_trouble(tx, key, TROUBLE)
         for minute, status in enumerate([FolderStatus.IN_PROGRESS, FolderStatus.IN_PROGRESS]):
-            folders.save_place(
+            folders.save_places(
                 tx,
-                key,
-                cursor=Cursor("c" * 70_000),
-                status=status,
-                last_change="hint",
-                synced_until=NOW,
-                at=NOW + minute * MINUTE,
-                read=100,
+                [
+                    folders.FolderPlace(
+                        key=key,
+                        cursor=Cursor("c" * 70_000),
+                        status=status,
+                        last_change="hint",
+                        synced_until=NOW,
+                        at=NOW + minute * MINUTE,
+                        read=100,
+                    )
+                ],
             )
         _, state = folders.of_mailbox(tx, world.mailbox.id)
     assert state == replace(
@@ -83,14 +87,18 @@ def test_an_up_to_date_folder_is_not_being_loaded(database: Database) -> None:
     with database.write() as tx:
         world = build(tx)
         for status in (FolderStatus.IN_PROGRESS, FolderStatus.UP_TO_DATE):
-            folders.save_place(
+            folders.save_places(
                 tx,
-                world.inbox.key,
-                cursor=Cursor("c"),
-                status=status,
-                last_change=None,
-                synced_until=None,
-                at=NOW,
+                [
+                    folders.FolderPlace(
+                        key=world.inbox.key,
+                        cursor=Cursor("c"),
+                        status=status,
+                        last_change=None,
+                        synced_until=None,
+                        at=NOW,
+                    )
+                ],
             )
         _, state = folders.of_mailbox(tx, world.mailbox.id)
         assert (state.status, state.reading_since) == (FolderStatus.UP_TO_DATE, None)
@@ -104,15 +112,19 @@ def test_a_first_load_is_counted_until_its_end(database: Database) -> None:
         world = build(tx)
 
         def page(key: FolderKey, minute: int, *, is_last: bool = False) -> None:
-            folders.save_place(
+            folders.save_places(
                 tx,
-                key,
-                cursor=Cursor("c"),
-                status=FolderStatus.UP_TO_DATE if is_last else FolderStatus.IN_PROGRESS,
-                last_change=None,
-                synced_until=NOW if is_last else None,
-                at=NOW + minute * MINUTE,
-                read=100,
+                [
+                    folders.FolderPlace(
+                        key=key,
+                        cursor=Cursor("c"),
+                        status=FolderStatus.UP_TO_DATE if is_last else FolderStatus.IN_PROGRESS,
+                        last_change=None,
+                        synced_until=NOW if is_last else None,
+                        at=NOW + minute * MINUTE,
+                        read=100,
+                    )
+                ],
             )
 
         assert folders.loads(tx) == {}

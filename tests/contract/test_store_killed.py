@@ -23,15 +23,19 @@ def write_page(database: Database, world: World, number: int, *, die_within: boo
             for name, key in zip(names, keys, strict=True)
         ]
         comments.put(tx, world.source.id, new, at=NOW)
-        folders.save_place(
+        folders.save_places(
             tx,
-            world.inbox.key,
-            cursor=Cursor(str(number)),
-            status=FolderStatus.IN_PROGRESS,
-            last_change=None,
-            synced_until=None,
-            at=NOW,
-            read=PAGE,
+            [
+                folders.FolderPlace(
+                    key=world.inbox.key,
+                    cursor=Cursor(str(number)),
+                    status=FolderStatus.IN_PROGRESS,
+                    last_change=None,
+                    synced_until=None,
+                    at=NOW,
+                    read=PAGE,
+                )
+            ],
         )
         if die_within:
             os.kill(os.getpid(), signal.SIGKILL)

@@ -44,15 +44,19 @@ def only(tx: Connection) -> MailboxStanding:
 
 
 def place(tx: Connection, folder: folders.FolderState, status: FolderStatus, read: int) -> None:
-    folders.save_place(
+    folders.save_places(
         tx,
-        folder.key,
-        cursor=Cursor("c"),
-        status=status,
-        last_change=None,
-        synced_until=None,
-        at=NOW,
-        read=read,
+        [
+            folders.FolderPlace(
+                key=folder.key,
+                cursor=Cursor("c"),
+                status=status,
+                last_change=None,
+                synced_until=None,
+                at=NOW,
+                read=read,
+            )
+        ],
     )
 
 

@@ -1,16 +1,16 @@
 """Folders of a mailbox, and how far each one has been read."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, literal, select, update
+from sqlalchemy import Boolean, Connection, Row, bindparam, case, exists, func, select, update
 
 from mailmine.model.ids import Cursor, FolderId, FolderKey, IntegrationId, MailboxId
 from mailmine.model.integration import FolderStatus, Trouble
 from mailmine.store.errors import NotFound
-from mailmine.store.schema import folders, mailboxes
+from mailmine.store.schema import copies, folders, mailboxes
 from mailmine.store.types import Moment
 from mailmine.store.upsert import upsert
 
@@ -46,6 +46,21 @@ class FolderState:
     is_gone: bool
     trouble: Trouble | None
     emails_read: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderPlace:
+    """How far a folder has been read now."""
+
+    key: FolderKey
+    cursor: Cursor | None
+    status: FolderStatus
+    last_change: str | None
+    synced_until: datetime | None
+    at: datetime
+    """When it was read."""
+    read: int = 0
+    """Emails that came of it this time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,36 +165,57 @@ def save_tree(
     return states
 
 
-def save_place(
-    tx: Connection,
-    key: FolderKey,
-    *,
-    cursor: Cursor | None,
-    status: FolderStatus,
-    last_change: str | None,
-    synced_until: datetime | None,
-    at: datetime,
-    read: int = 0,
-) -> None:
-    """Remember how far a folder has been read; belongs into the transaction of what was read.
+def save_places(tx: Connection, places: Collection[FolderPlace]) -> None:
+    """Remember how far folders have been read, one after the other; belongs into the transaction of what was read.
 
-    `read` adds to `emails_read`. Mends the folder's trouble.
+    Mends their trouble. Raises NotFound if one is not there.
     """
-    is_reading = status is FolderStatus.IN_PROGRESS
-    _set(
-        tx,
-        key,
-        cursor=cursor,
-        status=status,
-        last_change=last_change,
-        synced_until=synced_until,
-        last_synced_at=at,
-        reading_since=func.coalesce(folders.c.reading_since, literal(at, Moment()))
-        if is_reading
-        else None,
+    if not places:
+        return
+    rows = [
+        {
+            "of": place.key,
+            "new_cursor": place.cursor,
+            "new_status": place.status,
+            "new_last_change": place.last_change,
+            "new_synced_until": place.synced_until,
+            "now": place.at,
+            "is_reading": place.status is FolderStatus.IN_PROGRESS,
+            "more": place.read,
+        }
+        for place in places
+    ]
+    if tx.execute(_SAVE_PLACE, rows).rowcount < len(rows):
+        raise NotFound("This folder does not exist any more.")
+
+
+_AT: Final = bindparam("now", type_=Moment())
+_SAVE_PLACE: Final = (
+    update(folders)
+    .where(folders.c.key == bindparam("of"))
+    .values(
+        cursor=bindparam("new_cursor", type_=folders.c.cursor.type),
+        status=bindparam("new_status", type_=folders.c.status.type),
+        last_change=bindparam("new_last_change", type_=folders.c.last_change.type),
+        synced_until=bindparam("new_synced_until", type_=Moment()),
+        last_synced_at=_AT,
+        reading_since=case(
+            (bindparam("is_reading", type_=Boolean()), func.coalesce(folders.c.reading_since, _AT)),
+            else_=None,
+        ),
         trouble=None,
-        emails_read=folders.c.emails_read + read,
+        emails_read=folders.c.emails_read + bindparam("more", type_=folders.c.emails_read.type),
     )
+)
+
+
+def early(tx: Connection, mailbox_id: MailboxId) -> frozenset[FolderKey]:
+    """Name the folders of a mailbox that were not begun, but of which there are copies all the same: mail that was taken in first."""
+    lying = exists().where(copies.c.folder_key == folders.c.key, copies.c.is_gone.is_(False))
+    query = select(folders.c.key).where(
+        folders.c.mailbox_id == mailbox_id, folders.c.cursor.is_(None), lying
+    )
+    return frozenset(tx.execute(query).scalars())
 
 
 def forget_place(tx: Connection, key: FolderKey) -> None:

@@ -410,16 +410,24 @@ def renew_all(tx: Connection, leases: Collection[Lease], *, until: datetime) -> 
     """Keep leases until then; names the mailboxes of which that could be done: others have the rest."""
     kept: set[MailboxId] = set()
     for lease in leases:
-        if tx.execute(update(mailboxes).where(_held(lease)).values(lease_until=until)).rowcount:
+        if tx.execute(_RENEW, _of(lease) | {"until": until}).rowcount:
             kept.add(lease.mailbox_id)
     return kept
 
 
 def guard(tx: Connection, lease: Lease) -> None:
     """Make sure that the mailbox is still this round's until the end of `tx`. Raises LeaseLost."""
-    held = select(mailboxes.c.id).where(_held(lease)).with_for_update(key_share=True)
-    if tx.execute(held).one_or_none() is None:
+    if tx.execute(_GUARD, _of(lease)).one_or_none() is None:
         raise _lost(lease)
+
+
+_IS_HELD = and_(
+    mailboxes.c.id == bindparam("of"),
+    mailboxes.c.lease_epoch == bindparam("epoch"),
+    mailboxes.c.lease_owner == bindparam("owner"),
+)
+_RENEW = update(mailboxes).where(_IS_HELD).values(lease_until=bindparam("until", type_=Moment()))
+_GUARD = select(mailboxes.c.id).where(_IS_HELD).with_for_update(key_share=True)
 
 
 def release(tx: Connection, given_back: Release) -> None:
@@ -441,9 +449,7 @@ def release_all(tx: Connection, given_back: Collection[Release]) -> None:
 def _released(one: Release) -> dict[str, Any]:
     rest = one.rest
     return {
-        "of": one.lease.mailbox_id,
-        "epoch": one.lease.epoch,
-        "owner": one.lease.owner,
+        **_of(one.lease),
         "due_at": one.next_due_at,
         "ended_at": one.round_ended_at,
         "tree": None if rest is None else rest.tree,
@@ -458,11 +464,7 @@ def _unless_woken(name: str, type_: Any) -> Any:
 _DUE = bindparam("due_at", type_=Moment())
 _RELEASE = (
     update(mailboxes)
-    .where(
-        mailboxes.c.id == bindparam("of"),
-        mailboxes.c.lease_epoch == bindparam("epoch"),
-        mailboxes.c.lease_owner == bindparam("owner"),
-    )
+    .where(_IS_HELD)
     .values(
         lease_owner=None,
         lease_until=None,
@@ -489,12 +491,8 @@ def end_leases(tx: Connection) -> None:
     tx.execute(update(mailboxes).where(mailboxes.c.lease_owner.is_not(None)).values(**values))
 
 
-def _held(lease: Lease) -> Any:
-    return and_(
-        mailboxes.c.id == lease.mailbox_id,
-        mailboxes.c.lease_epoch == lease.epoch,
-        mailboxes.c.lease_owner == lease.owner,
-    )
+def _of(lease: Lease) -> dict[str, Any]:
+    return {"of": lease.mailbox_id, "epoch": lease.epoch, "owner": lease.owner}
 
 
 def _lost(lease: Lease) -> LeaseLost:

@@ -106,6 +106,7 @@ class _Known:
     failed: tuple[Failure, ...]
     chores: frozenset[tuple[FolderKey, rechecks.Kind]]
     ids: Ids | None
+    early: frozenset[FolderKey]
 
 
 def _is_loading(state: FolderState) -> bool:
@@ -147,6 +148,7 @@ class Round:
         self._hints: dict[FolderId, str | None] = {}
         self._searches: frozenset[FolderId] = frozenset()
         self._states: dict[FolderId, FolderState] = {}
+        self._early: frozenset[FolderKey] = frozenset()
         self._storing = Storing(mailbox, lease, desk=desk, outcomes=self._memory.outcomes, now=now)
         self._unfinished = False
         self._rest: Rest | None = None
@@ -262,6 +264,7 @@ class Round:
         """Give what is known of the folders, and those to be read."""
         known = await self._meet(tree)
         self._states = {state.folder_id: state for state in known.states}
+        self._early = known.early
         self._is_recognising = known.ids is not None and known.ids.is_recognising
         self._rereading = {key for key, kind in known.chores if kind is rechecks.Kind.UNSEEN}
         present = [
@@ -363,11 +366,14 @@ class Round:
         return await self._storing.write(save)
 
     def _look_up(self, tx: Transaction) -> _Known:
+        states = folders.of_mailbox(tx, self._mailbox.id, with_gone=True)
+        is_begun = all(state.cursor is not None for state in states)
         return _Known(
-            folders.of_mailbox(tx, self._mailbox.id, with_gone=True),
+            states,
             failures.due(tx, self._mailbox.id, self._now(), limit=RETRIED),
             rechecks.pending(tx, self._mailbox.id),
             recognition.ids_of(tx, self._mailbox.id),
+            frozenset() if is_begun else folders.early(tx, self._mailbox.id),
         )
 
     def _begin_recognition(self, tx: Transaction) -> _Known:
@@ -464,6 +470,8 @@ class Round:
 
     async def _has_early(self, state: FolderState) -> bool:
         """Tell whether mail of the folder was taken in before it was begun; what left it since then is not listed."""
+        if state.key not in self._early | self._storing.early:
+            return False
         await self._storing.stored()
         begin = partial(rechecks.begin, folder_key=state.key, kind=rechecks.Kind.UNSEEN)
         has_early = bool(await self._storing.write(begin))

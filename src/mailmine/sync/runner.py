@@ -125,6 +125,7 @@ class Runner:
         self._running: dict[MailboxId, _Running] = {}
         self._given_back: list[Release] = []
         self._wake = asyncio.Event()
+        self._alarm: asyncio.TimerHandle | None = None
         self._stop = asyncio.Event()
         self._claimed_at = now()
         self._next_due_at: datetime | None = None
@@ -206,6 +207,7 @@ class Runner:
         if len(self._running) >= self._settings.rounds:
             return
         self._claimed_at = self._now()
+        self._disarm()
         if self._is_waiting_for_room():
             await self._give_back()
             return
@@ -279,9 +281,22 @@ class Runner:
             wait = self._settings.together
         else:
             wait = IN_ITS_PLACE if self._running else timedelta()
-        asyncio.get_running_loop().call_later(wait.total_seconds(), self._wake.set)
+        self._wake_after(wait)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("round ended badly", mailbox=mailbox_id, error=type(error).__name__)
+
+    def _wake_after(self, wait: timedelta) -> None:
+        """Look at what is due after so long, or as soon as another round that ended wants it."""
+        loop = asyncio.get_running_loop()
+        at = loop.time() + wait.total_seconds()
+        if self._alarm is None or at < self._alarm.when():
+            self._disarm()
+            self._alarm = loop.call_at(at, self._wake.set)
+
+    def _disarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
 
     def _is_awaited(self) -> bool:
         """Tell whether a mailbox waits for the end of a round: one that found no room, or one that is to be gone on with."""

@@ -15,12 +15,12 @@ from sqlalchemy import Connection as Transaction
 from mailmine import metrics, tracing
 from mailmine.exchange.faults import Fault
 from mailmine.exchange.reader import Fetched, Item, ItemFault, ItemGone, ItemSkipped
-from mailmine.model.ids import Cursor, ItemId
+from mailmine.model.ids import Cursor, FolderKey, ItemId
 from mailmine.model.integration import FolderStatus, Mailbox
 from mailmine.refine import Refined
 from mailmine.store import folders, mailboxes, rechecks
-from mailmine.store.errors import DatabaseUnavailable, LeaseLost
-from mailmine.store.folders import FolderState
+from mailmine.store.errors import DatabaseUnavailable, LeaseLost, StoreError
+from mailmine.store.folders import FolderPlace, FolderState
 from mailmine.store.mailboxes import Lease
 from mailmine.sync import decide, intake
 from mailmine.sync.desk import Desk
@@ -66,17 +66,36 @@ class Storing:
         self._outcomes = outcomes
         self._now = now
         self._storing: asyncio.Task[None] | None = None
+        self._places: list[FolderPlace] = []
+        self.early: set[FolderKey] = set()
+        """Folders of which something was handed over without a place."""
 
     async def hand_over(self, chunk: "Chunk", place: Place | None) -> None:
-        """Let `chunk` be refined to its end and stored while reading goes on; waits for the one before."""
-        await self.stored()
+        """Let `chunk` be refined to its end and stored while reading goes on; waits for the one before.
+
+        The place after a page that holds nothing is written with whatever is written next: most folders bring nothing.
+        """
+        await self._delivered()
+        if place is None:
+            self.early.add(chunk.folder.key)
+        elif chunk.is_empty and not place.seen:
+            self._places.append(_folder_place(chunk.folder, place, at=self._now()))
+            return
         self._storing = asyncio.create_task(self._store(chunk, place))
 
     async def stored(self) -> None:
         """Wait until what was handed over is stored. Raises what went wrong with it."""
+        await self._delivered()
+        await self._write_places()
+
+    async def _delivered(self) -> None:
         if self._storing is not None:
             storing, self._storing = self._storing, None
             await storing
+
+    async def _write_places(self) -> None:
+        if self._places:
+            await self.write(_nothing)
 
     async def _store(self, chunk: "Chunk", place: Place | None) -> None:
         """Write a chunk and the place after it; where one email makes that fail, without that one."""
@@ -129,30 +148,23 @@ class Storing:
         now = self._now()
         taken = intake.take_in(tx, self._mailbox, delivery, at=now)
         if place is not None:
-            key = delivery.folder.key
-            rechecks.drop(tx, key, rechecks.Kind.UNSEEN, place.seen)
-            folders.save_place(
-                tx,
-                key,
-                cursor=place.cursor,
-                status=FolderStatus.UP_TO_DATE if place.is_last else FolderStatus.IN_PROGRESS,
-                last_change=place.hint,
-                synced_until=now if place.is_last else delivery.folder.synced_until,
-                at=now,
-                read=taken.new + taken.copies + taken.moved,
-            )
-            if delivery.folder.trouble is not None:
-                folders.set_trouble(tx, key, None)
+            rechecks.drop(tx, delivery.folder.key, rechecks.Kind.UNSEEN, place.seen)
+            read = taken.new + taken.copies + taken.moved
+            folders.save_places(tx, (_folder_place(delivery.folder, place, at=now, read=read),))
         return taken
 
     async def write(self, act: Callable[[Transaction], T]) -> T:
         """Write in a transaction that begins by making sure that the mailbox is still ours."""
+        places = tuple(self._places)
 
         def guarded(tx: Transaction) -> T:
             mailboxes.guard(tx, self._lease)
+            folders.save_places(tx, places)
             return act(tx)
 
-        return await self._desk.write(guarded)
+        done = await self._desk.write(guarded)
+        self._places = [place for place in self._places if place not in places]
+        return done
 
     async def settle(self) -> None:
         """Wait for what is under way when the round ends badly; how it went does not matter any more."""
@@ -160,6 +172,20 @@ class Storing:
             await asyncio.wait({self._storing})
             with suppress(asyncio.CancelledError):
                 self._storing.exception()
+        with suppress(StoreError):
+            await self._write_places()
+
+
+def _folder_place(folder: FolderState, place: Place, *, at: datetime, read: int = 0) -> FolderPlace:
+    return FolderPlace(
+        key=folder.key,
+        cursor=place.cursor,
+        status=FolderStatus.UP_TO_DATE if place.is_last else FolderStatus.IN_PROGRESS,
+        last_change=place.hint,
+        synced_until=at if place.is_last else folder.synced_until,
+        at=at,
+        read=read,
+    )
 
 
 class Chunk:
@@ -168,7 +194,7 @@ class Chunk:
     def __init__(self, state: FolderState, tried: dict[ItemId, int], *, refinery: Refinery) -> None:
         self._refinery = refinery
         self._refining: deque[tuple[list[Item], asyncio.Task[list[Refined | None]]]] = deque()
-        self._state = state
+        self.folder = state
         self._tried = tried
         self._items: list[Prepared] = []
         self._failed: list[Failed] = []
@@ -178,6 +204,11 @@ class Chunk:
         """What the page it belongs to settled without reading."""
         self.size = 0
         """Characters of bodies, about."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is to be written of it."""
+        return not (self._refining or self._items or self._failed or self._settled or self.intents)
 
     async def add(self, batch: Iterable[Fetched]) -> None:
         """Let what came be refined while the next batch is on its way."""
@@ -216,7 +247,7 @@ class Chunk:
         while self._refining:
             await self._refined()
         return Delivery(
-            folder=self._state,
+            folder=self.folder,
             items=tuple(self._items),
             intents=self.intents,
             failed=tuple(self._failed),
@@ -233,6 +264,10 @@ def _note(event: str, item_id: ItemId, fault: Fault) -> None:
 
 def _without_items(delivery: Delivery, failed: tuple[Failed, ...]) -> Delivery:
     return replace(delivery, items=(), failed=failed)
+
+
+def _nothing(tx: Transaction) -> None:
+    del tx
 
 
 def _name(error: Exception) -> str:

@@ -174,14 +174,18 @@ async def found(database: Database, blobs: Blobs) -> Town:
             ],
             is_complete=True,
         )
-        folders.save_place(
+        folders.save_places(
             tx,
-            inbox.key,
-            cursor=Cursor("H4"),
-            status=FolderStatus.UP_TO_DATE,
-            last_change=None,
-            synced_until=NOON,
-            at=NOON,
+            [
+                folders.FolderPlace(
+                    key=inbox.key,
+                    cursor=Cursor("H4"),
+                    status=FolderStatus.UP_TO_DATE,
+                    last_change=None,
+                    synced_until=NOON,
+                    at=NOON,
+                )
+            ],
         )
         attachment = Attachment(name="Über.pdf", content_type="application/pdf", size=3)
         first = comment_id(0)

@@ -84,15 +84,19 @@ def test_history_that_is_being_read(here: Installation) -> None:
         inbox, *_ = folders.save_tree(
             tx, here.world.mailbox.id, [seen("Inbox", total=1000)], is_complete=True
         )
-        folders.save_place(
+        folders.save_places(
             tx,
-            inbox.key,
-            cursor=Cursor("c"),
-            status=FolderStatus.IN_PROGRESS,
-            last_change=None,
-            synced_until=None,
-            at=here.now,
-            read=300,
+            [
+                folders.FolderPlace(
+                    key=inbox.key,
+                    cursor=Cursor("c"),
+                    status=FolderStatus.IN_PROGRESS,
+                    last_change=None,
+                    synced_until=None,
+                    at=here.now,
+                    read=300,
+                )
+            ],
         )
     assert "Reading history, synced 2 min ago, 300 of 1,000 emails read" in here.says(
         needs_person=False

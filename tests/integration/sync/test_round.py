@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
+from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope, Where
 from mailmine.exchange.reader import FolderTree
 from mailmine.model.email import Email
+from mailmine.model.ids import FolderId
 from mailmine.model.integration import Backend, Filters, FolderStatus
 from mailmine.refine import comment, refine
 from mailmine.store import (
@@ -26,6 +28,7 @@ from mailmine.store.errors import LeaseLost
 from mailmine.store.failures import Failure
 from mailmine.sync import chores
 from mailmine.sync.configure import read_folder_anew
+from mailmine.sync.desk import Desk
 from mailmine.sync.intake import REFINE_FAILED, STORE_FAILED
 from mailmine.sync.schedule import ITEM_TRIES
 from mailmine.sync.settings import SyncSettings
@@ -71,6 +74,64 @@ async def test_an_idle_mailbox_costs_one_request(world: World) -> None:
         {"FindFolder": 1},
         {"graph:$batch": 1, "graph:mailFolders/delta": 1, "graph:messages": 1},
     )
+
+
+@both
+async def test_folders_that_bring_nothing_are_written_down_together(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders = world.exchange.mailbox(ORDERS)
+    orders.deliver(eml(1))
+    world.configure()
+    written: list[object] = []
+    write = Desk.write
+
+    async def counted(desk: Desk, act: Callable[[Connection], Any]) -> Any:
+        written.append(act)
+        return await write(desk, act)
+
+    monkeypatch.setattr(Desk, "write", counted)
+    for number in range(30):
+        orders.make_folder(f"Empty {number}")
+    await world.sync()
+    assert len(written) < 10
+    with world.database.read() as tx:
+        states = folders.of_mailbox(tx, world.mailbox().id)
+    assert len(states) > 30
+    assert {state.status for state in states} == {FolderStatus.UP_TO_DATE}
+    assert None not in {state.synced_until for state in states}
+
+
+@both
+async def test_folders_that_were_read_before_a_round_failed_are_not_read_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders = world.exchange.mailbox(ORDERS)
+    for number in range(10):
+        orders.make_folder(f"Empty {number}")
+    world.configure()
+    account = world.account()
+    reader = account.reader(ORDERS)
+    changes = reader.changes
+    asked: list[FolderId] = []
+
+    async def failing(folder_id: FolderId, *of: Any, **more: Any) -> Any:
+        if len(asked) == 5:
+            raise ExchangeError(
+                Fault(where=Where.NETWORK, code=Code.RESET, message="gone", scope=Scope.CONNECTION)
+            )
+        asked.append(folder_id)
+        return await changes(folder_id, *of, **more)
+
+    monkeypatch.setattr(reader, "changes", failing)
+    with pytest.raises(ExchangeError):
+        await world.round(reader=reader)
+    await account.aclose()
+    with world.database.read() as tx:
+        states = folders.of_mailbox(tx, world.mailbox().id)
+    read = {state.folder_id for state in states if state.status is FolderStatus.UP_TO_DATE}
+    assert read == set(asked)
+    assert len(states) > len(read) == 5
 
 
 @both

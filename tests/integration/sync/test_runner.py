@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,8 @@ from mailmine.model.integration import DisabledReason
 from mailmine.model.past_round import PastRound
 from mailmine.store import events, integrations, mailboxes, rounds, strikes
 from mailmine.store.presence import Presence
+from mailmine.sync import claiming
+from mailmine.sync.claiming import Claims
 from mailmine.sync.reach import by_secret
 from mailmine.sync.runner import Runner
 from mailmine.sync.settings import SyncSettings
@@ -28,14 +31,18 @@ QUICK = SyncSettings(
 
 @asynccontextmanager
 async def running(
-    world: World, settings: SyncSettings = QUICK, *, has_room: Callable[[], bool] = lambda: True
+    world: World,
+    settings: SyncSettings = QUICK,
+    *,
+    has_room: Callable[[], bool] = lambda: True,
+    together: timedelta = timedelta(),  # nobody waits for a test
 ) -> AsyncIterator[Runner]:
     stop = asyncio.Event()
     runner = Runner(
         world.database,
         world.blobs,
         reach=by_secret(lambda _: world.password),
-        settings=replace(settings, together=timedelta()),  # nobody waits for a test
+        settings=replace(settings, together=together),
         has_room=has_room,
         now=world.time,
         jitter=lambda: 0.0,
@@ -76,6 +83,37 @@ async def test_mail_keeps_arriving(world: World) -> None:
         await until(lambda: len(world.comments()) == 11)
     with world.database.read() as tx:
         assert all(mailbox.last_round_at for mailbox in mailboxes.list_all(tx))
+
+
+async def test_rounds_that_end_one_after_the_other_are_written_down_together(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boxes = [f"box-{number}@example.com" for number in range(20)]
+    for box in boxes:
+        world.exchange.mailbox(box)
+        world.exchange.grant(ACCOUNT, mailbox=box)
+    world.configure(*boxes)
+    looked: list[float] = []
+    claim = claiming.claim
+
+    def counted(*of: Any, **more: Any) -> Claims:
+        looked.append(time.monotonic())
+        return claim(*of, **more)
+
+    monkeypatch.setattr(claiming, "claim", counted)
+    settings = SyncSettings(
+        poll_interval=timedelta(minutes=5),
+        listen_after=timedelta(minutes=5),
+        rounds=len(boxes) + 1,
+        rounds_per_integration=len(boxes),
+    )
+    together = timedelta(seconds=1)
+    async with running(world, settings, together=together):
+        await until(lambda: len(rounds_of(world)) == len(boxes))
+        await asyncio.sleep(together.total_seconds())  # so long a round that ended may wait
+        took = time.monotonic() - looked[0]
+        # Once at the start, then no more often than so.
+        assert len(looked) <= 2 + took / together.total_seconds()
 
 
 async def test_what_a_round_brought_outlives_the_process(world: World) -> None:
