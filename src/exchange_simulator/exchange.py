@@ -276,8 +276,11 @@ class Exchange:
 
     def mailbox_by_guid(self, guid: str) -> Mailbox | None:
         """Give the mailbox with this id, if there is one: also an archive, and the public folders."""
-        archives = (mailbox.archive for mailbox in self.mailboxes)
-        return self._by_guid.get(guid) or next((a for a in archives if a and a.guid == guid), None)
+        found = self._by_guid.get(guid)
+        if found is None:
+            archives = (mailbox.archive for mailbox in self.mailboxes)
+            found = next((one for one in archives if one and one.guid == guid), None)
+        return found
 
     def delete_mailbox(self, address: str) -> Mailbox:
         """Let there be no such mailbox any more; what it was, for `restore_mailbox`."""

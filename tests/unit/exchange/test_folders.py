@@ -70,6 +70,21 @@ async def test_paths_are_told_root_first_in_one_request_and_one_for_the_names_of
     assert on.exchange.operations == ["FindFolder", "GetFolder", "FindFolder"]
 
 
+async def test_what_many_listings_say_is_held_once() -> None:
+    """A worker keeps the folders of thousands of mailboxes."""
+    totals = itertools.count()
+
+    def answer(asked: Asked) -> str:
+        if asked.operation == "GetFolder":
+            return answers("GetFolder", *WELL_KNOWN_ONLY)
+        return listing(folder("in", "root", "Posteingang", total=next(totals)))
+
+    on = reading(answer)
+    (before,), (after,) = [(await on.reader.folders()).folders for _ in range(2)]
+    assert before.total != after.total
+    assert (before.id is after.id, before.path[0] is after.path[0]) == (True, True)
+
+
 async def test_only_folders_of_mail_are_told_but_also_those_below_others() -> None:
     hidden = EXTENDED.format(tag="0x10f4", kind="Boolean", value="true")
 

@@ -1,6 +1,7 @@
 """Folders as Exchange lists them."""
 
 from collections.abc import Iterable
+from sys import intern
 from typing import Final
 
 from mailmine.exchange.ews.operations import HIDDEN, LAST_CHANGE
@@ -26,9 +27,9 @@ def read_folder(element: Element, *, is_search: bool = False) -> ListedFolder | 
     total = element.findtext(f"{T}TotalCount") or ""
     last_change = extended.get(int(LAST_CHANGE, 16))
     return ListedFolder(
-        id=FolderId(id_.get("Id", "")),
-        parent=FolderId(parent.get("Id", "")) if parent is not None else None,
-        name=element.findtext(f"{T}DisplayName") or "",
+        id=FolderId(intern(id_.get("Id", ""))),
+        parent=FolderId(intern(parent.get("Id", ""))) if parent is not None else None,
+        name=intern(element.findtext(f"{T}DisplayName") or ""),
         total=read_number(total) or 0,
         last_change=f"{last_change} {total}" if last_change else None,
         is_mail=_is_mail(element),
