@@ -7,7 +7,7 @@ await account.aclose()
 """
 
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 
 from mailmine.exchange.aadsts import WORDS as _AADSTS_WORDS
 from mailmine.exchange.autodiscover import DiscoveringAccount, Search
@@ -21,6 +21,7 @@ from mailmine.exchange.http import Counted, HttpPool, Transport
 from mailmine.exchange.pace import Clock, Limits, SystemClock
 from mailmine.exchange.reader import Account
 from mailmine.exchange.session import Logins, Session
+from mailmine.exchange.tls import make_context
 from mailmine.model.integration import Backend, Connection
 
 __all__ = ["KNOWN_CODES", "Limits", "open_account"]
@@ -49,8 +50,10 @@ def open_account(
     logins = Logins(clock)
 
     def session_at(connection: Connection) -> Session:
+        tls = cache(partial(make_context, connection))
+
         def pool_of(connections: int) -> Transport:
-            own = transport or HttpPool(connection, connections=connections)
+            own = transport or HttpPool(connection, connections=connections, tls=tls)
             return Counted(own, connection.backend)
 
         pool = pool_of(limits.in_flight)

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from http import HTTPStatus
 from ipaddress import ip_address
 from time import perf_counter
@@ -110,12 +111,20 @@ class _Answer(aiohttp.ClientResponse):
 class HttpPool:
     """The transport of an integration: kept-alive connections of aiohttp.
 
-    Opened at the first request, because a ClientSession belongs to a running loop.
+    Opened at the first request, because a ClientSession belongs to a running loop. `tls` gives what several pools of a
+    connection share: each for itself would hold all certificate authorities, nearly a megabyte.
     """
 
-    def __init__(self, connection: Connection, *, connections: int) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        connections: int,
+        tls: Callable[[], ssl.SSLContext] | None = None,
+    ) -> None:
         self._connection = connection
         self._connections = connections
+        self._tls = tls or partial(make_context, connection)
         self._session: aiohttp.ClientSession | None = None
 
     @asynccontextmanager
@@ -150,7 +159,7 @@ class HttpPool:
         if self._session is None:
             refuse_plain_http(self._connection.endpoint, is_allowed=self._connection.plain_http)
             connector = aiohttp.TCPConnector(
-                limit=self._connections, ssl=make_context(self._connection), keepalive_timeout=60
+                limit=self._connections, ssl=self._tls(), keepalive_timeout=60
             )
             self._session = aiohttp.ClientSession(
                 connector=connector,

@@ -149,12 +149,21 @@ class Session:
         return Line(self, mailbox, transport)
 
     def hanging_line(self, mailbox: str) -> "Line":
-        """Open a line whose requests wait for long: on a connection of its own, and not counted among those in flight."""
+        """Open a line whose requests wait for long: on a connection of its own, and not counted among those in flight.
+
+        Whoever opened it closes it.
+        """
         transport = self.transport
         if self._transport_of_line is not None:
             transport = self._transport_of_line()
             self._transports.append(transport)
         return Line(self, mailbox, transport)
+
+    async def let_go(self, transport: Transport) -> None:
+        """Close a transport that one line had for itself."""
+        if transport is not self.transport and transport in self._transports:
+            self._transports.remove(transport)
+            await transport.aclose()
 
     async def aclose(self) -> None:
         """Let go of all connections."""
@@ -171,6 +180,10 @@ class Line:
         self._transport = transport
         self._one_at_a_time = asyncio.Lock()
         self._cookies: dict[str, str] = {}
+
+    async def aclose(self) -> None:
+        """Let go of the line's own connection, where it has one."""
+        await self.session.let_go(self._transport)
 
     @asynccontextmanager
     async def send(

@@ -6,6 +6,7 @@ Only a hint: polling is the truth, and finds all mail where nothing is told.
 import asyncio
 from collections.abc import Callable
 from contextlib import aclosing, suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -18,7 +19,20 @@ from mailmine.model.ids import MailboxId
 log = structlog.get_logger(__name__)
 
 NEXT_WAIT: Final = 60.0
-"""Seconds before listening begins anew for mailboxes that came later: it subscribes to all of them again."""
+"""Seconds before mailboxes that came later are listened to."""
+JOINED: Final = 4
+"""Those that are listened to already begin anew together with others that came later, unless they are so many times as many.
+
+So the connections are few, and none subscribes to many mailboxes again because of a few.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Mailboxes that are listened to together."""
+
+    addresses: list[str]
+    task: "asyncio.Task[None]"
 
 
 class Listening:
@@ -34,15 +48,17 @@ class Listening:
         self._tell = tell
         self._after = after
         self._mailboxes: dict[str, MailboxId] = {}
+        self._later: list[str] = []
         self._grew = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def add(self, address: str, mailbox_id: MailboxId) -> None:
         """Listen for this mailbox too, before long."""
-        if self._mailboxes.get(address.lower()) == mailbox_id:
-            return
-        self._mailboxes[address.lower()] = mailbox_id
-        self._grew.set()
+        address = address.lower()
+        if address not in self._mailboxes:
+            self._later.append(address)
+            self._grew.set()
+        self._mailboxes[address] = mailbox_id
         if self._task is None:
             self._task = asyncio.create_task(self._run())
 
@@ -59,15 +75,21 @@ class Listening:
         metrics.leave_round()
         tracing.leave()
         await asyncio.sleep(self._after.total_seconds())
-        while True:
-            self._grew.clear()
-            listening = asyncio.create_task(self._listen(list(self._mailboxes)))
-            try:
+        parts: list[_Part] = []
+        try:
+            while True:
                 await self._grew.wait()
+                self._grew.clear()
+                addresses, self._later = self._later, []
+                while parts and len(parts[-1].addresses) <= JOINED * len(addresses):
+                    before = parts.pop()
+                    await _end(before.task)
+                    addresses = before.addresses + addresses
+                parts.append(_Part(addresses, asyncio.create_task(self._listen(addresses))))
                 await asyncio.sleep(NEXT_WAIT)
-            finally:
-                listening.cancel()
-                await asyncio.gather(listening, return_exceptions=True)
+        finally:
+            for part in parts:
+                await _end(part.task)
 
     async def _listen(self, addresses: list[str]) -> None:
         try:
@@ -78,3 +100,8 @@ class Listening:
                         self._tell(mailbox_id)
         except Exception as error:  # noqa: BLE001 - nothing is lost without hints
             log.warning("listening failed", error=type(error).__name__)
+
+
+async def _end(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -1,17 +1,21 @@
 """Hints by streaming notifications: told at once, made anew whatever happens to them, and never in the way."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from exchange_simulator import Exchange
 from mailmine.exchange import Limits, open_account
 from mailmine.exchange.faults import ExchangeError
+from mailmine.exchange.http import HttpPool
 from mailmine.exchange.pace import Clock
 from mailmine.exchange.reader import Account
+from mailmine.exchange.tls import make_context
 from mailmine.model.integration import AccessType, AuthType, Connection
 from tests.integration.exchange.test_signing_in import CLAIMS, ORDERS, PASSWORD, SERVICE, ews
 from tests.integration.sync.conftest import eml
@@ -205,3 +209,53 @@ async def test_who_listens_adds_no_try_to_a_password_that_was_refused(
         await asyncio.sleep(0.1)  # many pauses of this clock
         assert account.wrong_passwords <= 3, "the tries of polls that it was told of"
         assert listener.told == [ORDERS, CLAIMS, ORDERS], "what was missed, and one for a poll"
+
+
+async def test_who_listens_no_more_keeps_no_connection(
+    exchange: Exchange, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each holds what TLS needs, and listening begins anew whenever mailboxes are added."""
+    is_open: list[HttpPool] = []
+
+    class Pool(HttpPool):
+        def __init__(self, *of: Any, **more: Any) -> None:
+            super().__init__(*of, **more)
+            is_open.append(self)
+
+        async def aclose(self) -> None:
+            is_open.remove(self)
+            await super().aclose()
+
+    monkeypatch.setattr("mailmine.exchange.HttpPool", Pool)
+    account = open_account(ews(address, AuthType.BASIC), PASSWORD)
+    (of_polls,) = is_open
+    for times in (1, 2):
+        listener = Listener(exchange, account, [ORDERS, CLAIMS])
+        task = asyncio.create_task(listener.listen())
+        await listener.is_listening(2 * times)
+        assert len(is_open) == 2
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert is_open == [of_polls]
+    await account.aclose()
+    assert is_open == []
+
+
+async def test_all_connections_of_an_account_share_what_tls_needs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By NTLM each mailbox has a connection of its own, and there may be thousands."""
+    made: list[Connection] = []
+
+    def counted(connection: Connection) -> ssl.SSLContext:
+        made.append(connection)
+        return make_context(connection)
+
+    monkeypatch.setattr("mailmine.exchange.make_context", counted)
+    nobody = Connection(endpoint="https://127.0.0.1:1/", username=SERVICE, auth=AuthType.NTLM)
+    account = open_account(nobody, PASSWORD)
+    for mailbox in (ORDERS, CLAIMS):
+        with pytest.raises(ExchangeError):
+            await account.reader(mailbox).folders()
+    await account.aclose()
+    assert made == [nobody]

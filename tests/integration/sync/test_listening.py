@@ -38,6 +38,7 @@ class Telling:
         self._account = account
         self.told: asyncio.Queue[str] = asyncio.Queue()
         self.listened_for: list[set[str]] = []
+        self.listening: list[set[str]] = []
         self.breaks = False
         self.is_closed = False
 
@@ -48,8 +49,12 @@ class Telling:
         self.listened_for.append(set(mailboxes))
         if self.breaks:
             raise RuntimeError("a bug in a reader")
-        while True:
-            yield await self.told.get()
+        self.listening.append(self.listened_for[-1])
+        try:
+            while True:
+                yield await self.told.get()
+        finally:
+            self.listening.remove(set(mailboxes))
 
     async def password_ends(self, mailbox: str) -> datetime | None:
         return await self._account.password_ends(mailbox)
@@ -209,6 +214,25 @@ async def test_an_address_is_told_in_whatever_case() -> None:
     await until(lambda: bool(told))
     await listening.aclose()
     assert told == [MailboxId("1")]
+
+
+async def test_mailboxes_that_come_one_by_one_are_listened_to_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each part is a connection that hangs, and whoever listens anew subscribes to all of its mailboxes again."""
+    monkeypatch.setattr(listening, "NEXT_WAIT", 0)
+    account = Telling(None)  # type: ignore[arg-type]
+    here = Listening(account, lambda _: None, after=timedelta())
+    most = 0
+    for number in range(200):
+        here.add(f"box{number}@example.com", MailboxId(str(number)))
+        await until(lambda: f"box{number}@example.com" in set().union(*account.listening))  # noqa: B023
+        most = max(most, len(account.listening))
+    assert set().union(*account.listening) == {f"box{number}@example.com" for number in range(200)}
+    await here.aclose()
+    assert most <= 4
+    assert sum(map(len, account.listened_for)) < 200 * 200 / 10
+    assert account.listening == []
 
 
 async def test_nobody_listens_to_what_another_process_switched_off(world: World) -> None:

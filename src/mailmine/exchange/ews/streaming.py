@@ -76,20 +76,27 @@ class _Group:
         self._pause = session.limits.first_pause
 
     async def listen(self) -> None:
-        """Subscribe and listen, again and again: soon where the last connection lasted, else after a while.
+        """Subscribe and listen, again and again, until it is cancelled."""
+        try:
+            while True:
+                await self._listen_in_peace()
+        finally:
+            await self._line.aclose()
+
+    async def _listen_in_peace(self) -> None:
+        """Listen, and wait until it may be done again: not for long where the connection lasted.
 
         But not before a poll was let in: whether a password still holds is for the polls to find out, which all processes together
         may try twice (exchange.md, part C, row 1).
         """
         logins = self._session.logins
-        while True:
-            lasted, known = await self._listen_once(), logins.times_accepted
-            if not lasted:
-                await self._session.clock.sleep(self._pause)
-                self._pause = min(2 * self._pause, self._session.limits.longest_pause)
-            if logins.times_accepted == known:
-                self._told.put_nowait(self._mailboxes[0])  # for a poll
-                await logins.next_accepted()
+        lasted, known = await self._listen_once(), logins.times_accepted
+        if not lasted:
+            await self._session.clock.sleep(self._pause)
+            self._pause = min(2 * self._pause, self._session.limits.longest_pause)
+        if logins.times_accepted == known:
+            self._told.put_nowait(self._mailboxes[0])  # for a poll
+            await logins.next_accepted()
 
     async def _listen_once(self) -> bool:
         """Subscribe and listen until that ends; tells whether it lasted."""
