@@ -16,8 +16,8 @@ from rich.table import Table
 # Measured on one machine of two cores. "Internals" is docs/internals.md, "prototypes" what was measured before there was a mailmine.
 IDLE_ROUNDS: Final = 180.0
 """Idle rounds a second of one process with SQLite, with reading and writing the rows (Internals, "Runner")."""
-WORKER_ROUNDS: Final = 224.0
-"""Of a worker with PostgreSQL and a core to itself: 4.46 ms each (`bench.scale_run --mailboxes 1200`)."""
+WORKER_ROUNDS: Final = 442.0
+"""Of a worker with PostgreSQL and a core to itself: 2.26 ms each (`bench.scale_run --mailboxes 2000`)."""
 MESSAGE_CPU: Final = 1.2e-3
 """Seconds of CPU to read, refine and store an email (Internals, "Speed")."""
 EMAIL_BYTES: Final = 18_300.0
@@ -34,6 +34,8 @@ PAGES: Final = 4_300.0
 # Of mailmine as it is set.
 ROUNDS_AT_ONCE: Final = 8
 """Mailboxes that a worker reads at a time (`SyncSettings.rounds`)."""
+ROUNDS_OF_ONE: Final = 24
+"""Mailboxes of one server, or one app, that all workers read at a time (`SyncSettings.rounds_per_exchange`)."""
 CONNECTIONS_EACH: Final = 16
 """Connections to PostgreSQL of one process at most (`READERS`, twice)."""
 
@@ -144,6 +146,11 @@ LIMITS: Final = (
         "one process with SQLite",
         lambda load: max(load.polls / IDLE_ROUNDS, load.polls * REQUEST / ROUNDS_AT_ONCE) / BUSY,
         "PostgreSQL and workers (`mailmine move`)",
+    ),
+    Limit(
+        "what is read of one Exchange at a time, should all be of one",
+        lambda load: load.polls * REQUEST / ROUNDS_OF_ONE / BUSY,
+        "a longer interval, as notifications tell of new mail; several applications",
     ),
     Limit(
         "connections of PostgreSQL as it comes",
