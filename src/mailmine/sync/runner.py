@@ -291,7 +291,11 @@ class Runner:
         at = loop.time() + wait.total_seconds()
         if self._alarm is None or at < self._alarm.when():
             self._disarm()
-            self._alarm = loop.call_at(at, self._wake.set)
+            self._alarm = loop.call_at(at, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        self._wake.set()
 
     def _disarm(self) -> None:
         if self._alarm is not None:

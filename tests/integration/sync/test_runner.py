@@ -15,7 +15,7 @@ from mailmine.model.integration import DisabledReason
 from mailmine.model.past_round import PastRound
 from mailmine.store import events, integrations, mailboxes, rounds, strikes
 from mailmine.store.presence import Presence
-from mailmine.sync import claiming
+from mailmine.sync import claiming, runner
 from mailmine.sync.claiming import Claims
 from mailmine.sync.reach import by_secret
 from mailmine.sync.runner import Runner
@@ -85,14 +85,20 @@ async def test_mail_keeps_arriving(world: World) -> None:
         assert all(mailbox.last_round_at for mailbox in mailboxes.list_all(tx))
 
 
-async def test_rounds_that_end_one_after_the_other_are_written_down_together(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    boxes = [f"box-{number}@example.com" for number in range(20)]
+def many(world: World, number: int) -> list[str]:
+    """Configure so many mailboxes, and name them."""
+    boxes = [f"box-{one}@example.com" for one in range(number)]
     for box in boxes:
         world.exchange.mailbox(box)
         world.exchange.grant(ACCOUNT, mailbox=box)
     world.configure(*boxes)
+    return boxes
+
+
+async def test_rounds_that_end_one_after_the_other_are_written_down_together(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boxes = many(world, 20)
     looked: list[float] = []
     claim = claiming.claim
 
@@ -114,6 +120,21 @@ async def test_rounds_that_end_one_after_the_other_are_written_down_together(
         took = time.monotonic() - looked[0]
         # Once at the start, then no more often than so.
         assert len(looked) <= 2 + took / together.total_seconds()
+
+
+async def test_each_round_that_ends_makes_room_for_another(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "LONGEST_SLEEP", timedelta(hours=1))  # nothing else wakes it
+    boxes = many(world, 40)
+    settings = SyncSettings(
+        poll_interval=timedelta(hours=1),
+        listen_after=timedelta(hours=1),
+        rounds=3,
+        rounds_per_integration=3,
+    )
+    async with running(world, settings, together=timedelta(seconds=0.1)):
+        await until(lambda: len(rounds_of(world)) == len(boxes))
 
 
 async def test_what_a_round_brought_outlives_the_process(world: World) -> None:
