@@ -4,7 +4,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -148,15 +148,17 @@ def test_nobody_waits_behind_a_change_that_waits_itself(
         is_over.wait(0.1)
 
     monkeypatch.setattr(migrations, "_sleep", pause)
-    with migrating(database) as wrong:
-        with database.read() as long:
-            retentions.of_bucket(long, world.bucket.id)
+    with ExitStack() as reading:
+        long = reading.enter_context(database.read())
+        retentions.of_bucket(long, world.bucket.id)
+        with migrating(database) as wrong:
             until(lambda: len(pauses) >= 2)
             for tries in range(3, 6):
                 with database.read() as tx:
                     assert retentions.of_bucket(tx, world.bucket.id).emails_days is None
                 until(lambda wanted=tries: len(pauses) >= wanted)  # type: ignore[misc]
-        is_over.set()
+            reading.close()
+            is_over.set()
     assert not wrong
     assert pauses[:4] == [0.5, 1, 2, 4]
     assert database.is_current()

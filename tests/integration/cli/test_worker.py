@@ -172,14 +172,24 @@ def test_a_worker_waits_for_a_database_that_is_gone(
 @contextmanager
 def frozen(server: postgresql.Server) -> Iterator[None]:
     """Let all processes of a server stand still: connections stay, and nothing is ever answered."""
-    pids = [server.pid, *postgresql.children(server.pid)]
+    stopped: list[int] = []
     try:
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
+        # The first one before its children are named: from then on it starts none, and reaps none.
+        for pids in (lambda: [server.pid], lambda: postgresql.children(server.pid)):
+            for pid in pids():
+                os.kill(pid, signal.SIGSTOP)
+                stopped.append(pid)
+                until(lambda one=pid: state(one) in "TZ")  # type: ignore[misc]
         yield
     finally:
-        for pid in pids:
+        # And last, since it reaps those that ended meanwhile.
+        for pid in reversed(stopped):
             os.kill(pid, signal.SIGCONT)
+
+
+def state(pid: int) -> str:
+    """Name the state of a process by the letter that proc(5) has for it: T for stopped, Z for ended."""
+    return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
 
 
 def test_a_worker_ends_in_time_though_the_database_is_frozen_behind_a_pooler(
