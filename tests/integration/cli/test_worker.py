@@ -6,8 +6,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
@@ -173,13 +174,17 @@ def test_a_worker_waits_for_a_database_that_is_gone(
 def frozen(server: postgresql.Server) -> Iterator[None]:
     """Let all processes of a server stand still: connections stay, and nothing is ever answered."""
     stopped: list[int] = []
+
+    def stop(pids: Iterable[int]) -> None:
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+            stopped.append(pid)
+            until(partial(is_still, pid))
+
     try:
         # The first one before its children are named: from then on it starts none, and reaps none.
-        for pids in (lambda: [server.pid], lambda: postgresql.children(server.pid)):
-            for pid in pids():
-                os.kill(pid, signal.SIGSTOP)
-                stopped.append(pid)
-                until(lambda one=pid: state(one) in "TZ")  # type: ignore[misc]
+        stop([server.pid])
+        stop(postgresql.children(server.pid))
         yield
     finally:
         # And last, since it reaps those that ended meanwhile.
@@ -187,9 +192,10 @@ def frozen(server: postgresql.Server) -> Iterator[None]:
             os.kill(pid, signal.SIGCONT)
 
 
-def state(pid: int) -> str:
-    """Name the state of a process by the letter that proc(5) has for it: T for stopped, Z for ended."""
-    return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
+def is_still(pid: int) -> bool:
+    """Tell whether a process is stopped (T), or has ended and not been reaped (Z): proc(5)."""
+    state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
+    return state in {"T", "Z"}
 
 
 def test_a_worker_ends_in_time_though_the_database_is_frozen_behind_a_pooler(
