@@ -1,17 +1,21 @@
 """What processes claim together keeps to the limits of all, and to the pace that an Exchange asked for."""
 
+from collections import Counter
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from mailmine.exchange.faults import Fault, Scope, Where
-from mailmine.model.ids import ExchangeId, MailboxId
+from mailmine.model.ids import ExchangeId, IntegrationId, MailboxId
 from mailmine.model.integration import Connection, Integration
 from mailmine.store import integrations, mailboxes, overview, strikes, workers
 from mailmine.store.database import Database
+from mailmine.store.mailboxes import Release, Rest
 from mailmine.store.workers import Worker
 from mailmine.sync import aftermath, claiming, freshness, schedule
-from mailmine.sync.claiming import Claims
+from mailmine.sync.claiming import Claimed, Claims
 from mailmine.sync.settings import SyncSettings
 from tests.contract.store_world import MINUTE, build
 
@@ -43,11 +47,34 @@ def build_many(database: Database, number: int = 10) -> tuple[Integration, Integ
     return first, second, now
 
 
+def let_rest(database: Database, now: datetime) -> None:
+    """Let there be nothing to do in any of them."""
+    rest = Rest(tree="looks", until=now + MINUTE)
+    with database.write() as tx:
+        ids = [one.id for one in mailboxes.list_all(tx)]
+        leases = mailboxes.claim(tx, ids, owner="", now=now, until=now + SECOND).values()
+        given_back = [
+            Release(lease=one, next_due_at=now, round_ended_at=now, rest=rest) for one in leases
+        ]
+        mailboxes.release_all(tx, given_back)
+
+
 def claim(
-    database: Database, owner: str, now: datetime, settings: SyncSettings = SETTINGS
+    database: Database,
+    owner: str,
+    now: datetime,
+    settings: SyncSettings = SETTINGS,
+    *,
+    held: Collection[Claimed] = (),
+    ahead: Mapping[IntegrationId, int] = MappingProxyType({}),
 ) -> Claims:
     with database.write() as tx:
-        return claiming.claim(tx, {}, owner=owner, now=now, settings=settings)
+        return claiming.claim(tx, held, owner=owner, now=now, settings=settings, ahead=ahead)
+
+
+def number_of(claimed: Collection[Claimed], *of: Integration) -> list[int]:
+    number = Counter(one.integration.id for one in claimed)
+    return [number[one.id] for one in of]
 
 
 def test_no_integration_takes_all_the_room(database: Database) -> None:
@@ -65,6 +92,60 @@ def test_one_server_is_read_by_so_many_of_all_processes(database: Database) -> N
     # What one leaves behind counts until its leases run out.
     assert claim(database, "b", now + SETTINGS.lease - SECOND).claimed == ()
     assert len(claim(database, "b", now + SETTINGS.lease).claimed) == 6
+
+
+def test_mailboxes_at_rest_are_claimed_ahead(database: Database) -> None:
+    first, second, now = build_many(database)
+    let_rest(database, now)
+    roomy = replace(SETTINGS, rounds_per_exchange=24)
+    claims = claim(database, "a", now + MINUTE, roomy, ahead={first.id: 3})
+    assert number_of(claims.claimed, first, second) == [7, 4]
+    more = claim(database, "a", now + MINUTE, roomy, held=claims.claimed, ahead={first.id: 4})
+    assert number_of(more.claimed, first, second) == [1, 0]
+
+
+def test_those_that_take_longer_are_not_claimed_ahead(database: Database) -> None:
+    first, second, now = build_many(database)
+    roomy = replace(SETTINGS, rounds_per_exchange=24)
+    ahead = {first.id: 3, second.id: 3}
+    claims = claim(database, "a", now, roomy, ahead=ahead)
+    assert number_of(claims.claimed, first, second) == [4, 4]
+    assert claim(database, "a", now, roomy, held=claims.claimed, ahead=ahead).claimed == ()
+    let_rest(database, now)
+    more = claim(database, "a", now + MINUTE, roomy, held=claims.claimed, ahead=ahead)
+    assert number_of(more.claimed, first, second) == [3, 3]
+
+
+def test_those_that_wait_are_not_read_and_leave_room_to_others(database: Database) -> None:
+    first, second, now = build_many(database, 20)
+    let_rest(database, now)
+    at, settings = now + MINUTE, replace(SETTINGS, rounds_per_exchange=10)
+    ahead = {first.id: 3, second.id: 3}
+    assert number_of(claim(database, "a", at, settings, ahead=ahead).claimed, first, second) == [
+        7,
+        7,
+    ]
+    # The first reads eight at a time; who could read only two claims no more than that.
+    assert (
+        sum(number_of(claim(database, "b", at, settings, ahead=ahead).claimed, first, second)) == 2
+    )
+    assert claim(database, "c", at, settings, ahead=ahead).claimed == ()
+
+
+def test_processes_that_claim_ahead_at_once_keep_to_the_limit(database: Database) -> None:
+    first, second, now = build_many(database, 40)
+    let_rest(database, now)
+    at, settings = now + MINUTE, replace(SETTINGS, rounds_per_exchange=19)
+    ahead = {first.id: 2, second.id: 2}
+    with ThreadPoolExecutor(6) as pool:
+        claims = pool.map(
+            lambda name: claim(database, str(name), at, settings, ahead=ahead), range(12)
+        )
+        read = [
+            sum(min(4, number) for number in number_of(one.claimed, first, second))
+            for one in claims
+        ]
+    assert sorted(read)[-4:] == [0, 3, 8, 8]
 
 
 def test_it_is_known_who_left_a_mailbox(database: Database) -> None:

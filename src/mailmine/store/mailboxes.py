@@ -208,6 +208,8 @@ class Candidate:
     mailbox: Mailbox
     left_by: str | None
     """Who had it and let its lease run out."""
+    is_at_rest: bool
+    """Whether its round is over with one request, as a rule (`Rest`)."""
 
 
 def due(
@@ -229,8 +231,8 @@ def due(
 
 
 def _candidate(values: dict[str, Any]) -> Candidate:
-    left_by = values.pop("lease_owner")
-    return Candidate(_made(values), left_by)
+    left_by, tree = values.pop("lease_owner"), values.pop("rest_tree")
+    return Candidate(_made(values), left_by, is_at_rest=tree is not None)
 
 
 def next_due(tx: Connection, turn: Turn = ANY) -> datetime | None:
@@ -272,7 +274,7 @@ _TURNS: Final = (
 )
 """Which are due, without all else that there is of them: it may be many thousands that are put in order."""
 _LATE: Final = (
-    select(*_COLUMNS, mailboxes.c.lease_owner)
+    select(*_COLUMNS, mailboxes.c.lease_owner, mailboxes.c.rest_tree)
     .join(_TURNS, _TURNS.c.id == mailboxes.c.id)
     .order_by(_TURNS.c.turn, _TURNS.c.due_at, mailboxes.c.id)
 )
@@ -298,8 +300,8 @@ _NEXT: Final = select(
 )
 
 
-def begin_claiming(tx: Connection, now: datetime) -> dict[IntegrationId, int]:
-    """Count the mailboxes of each integration that are being read, by whatever process.
+def begin_claiming(tx: Connection, now: datetime) -> dict[str, dict[IntegrationId, int]]:
+    """Count, for each process, the mailboxes of each integration that it has the leases of.
 
     No other process claims any until the end of `tx`: so limits over all of them hold, and none waits for a row.
     """
@@ -309,12 +311,17 @@ def begin_claiming(tx: Connection, now: datetime) -> dict[IntegrationId, int]:
             "idle_in_transaction_session_timeout", str(_CLAIMING_SECONDS * 1000), true()
         )
         tx.execute(select(given_up, func.pg_advisory_xact_lock(_CLAIMING)))
-    query = (
-        select(mailboxes.c.integration_id, func.count())
-        .where(mailboxes.c.lease_until > now)
-        .group_by(mailboxes.c.integration_id)
-    )
-    return {IntegrationId(integration): number for integration, number in tx.execute(query)}
+    found: dict[str, dict[IntegrationId, int]] = {}
+    for owner, integration, number in tx.execute(_LEASED, {"now": now}):
+        found.setdefault(owner, {})[IntegrationId(integration)] = number
+    return found
+
+
+_LEASED: Final = (
+    select(mailboxes.c.lease_owner, mailboxes.c.integration_id, func.count())
+    .where(mailboxes.c.lease_until > _NOW)
+    .group_by(mailboxes.c.lease_owner, mailboxes.c.integration_id)
+)
 
 
 def postpone(tx: Connection, ids: Collection[MailboxId], *, until: datetime, now: datetime) -> None:

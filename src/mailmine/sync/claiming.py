@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from sqlalchemy import Connection as Transaction
@@ -36,6 +37,8 @@ class Claimed:
     """The process that had it and went away without giving it back."""
     has_strikes: bool
     """Something went wrong with it, or with its integration, when it was last read."""
+    is_at_rest: bool
+    """Its round is over with one request, as a rule."""
 
     @property
     def is_well(self) -> bool:
@@ -64,27 +67,31 @@ def exchange_of(connection: Connection) -> ExchangeId:
 
 def claim(
     tx: Transaction,
-    reading: Mapping[MailboxId, IntegrationId],
+    held: Collection[Claimed],
     *,
     owner: str,
     now: datetime,
     settings: SyncSettings,
+    ahead: Mapping[IntegrationId, int] = MappingProxyType({}),
 ) -> Claims:
-    """Claim what is due for a process that is `reading` others.
+    """Claim what is due for a process that has `held` claimed already.
 
-    No integration takes all its room, no Exchange is read by too many, and nothing is asked while it is held.
+    No integration takes all its room, no Exchange is read by too many, and nothing is asked while it is held. Beyond
+    the rounds that it may run it claims so many `ahead` of each integration, only mailboxes at rest: what takes longer is
+    left to whoever has room.
     """
     turn = Turn(owner=owner, patience=STAYS)
     next_due_at = mailboxes.next_due(tx, turn)
     if next_due_at is None or next_due_at > now:  # seen without keeping others from claiming
         return Claims(claimed=(), next_due_at=next_due_at)
-    limits = _Limits(tx, reading.values(), now=now, settings=settings)
-    room = settings.rounds - len(reading)
+    limits = _Limits(tx, held, owner=owner, ahead=ahead, now=now, settings=settings)
+    room = limits.room
+    known = {one.mailbox.id for one in held}
     wanted: dict[MailboxId, _Wanted] = {}
     # The first that are due may be read, as a rule: only where some are held, many are looked at.
-    for limit in (room, LOOKED_AT * settings.rounds):
+    for limit in (room, max(LOOKED_AT * settings.rounds, 2 * room)):
         due = mailboxes.due(tx, now, limit=limit, turn=turn, without=limits.full)
-        new = [one for one in due if one.mailbox.id not in reading.keys() | wanted.keys()]
+        new = [one for one in due if one.mailbox.id not in known | wanted.keys()]
         wanted |= _wanted(tx, new, limits, room - len(wanted), now)
         if len(wanted) == room or len(due) < limit:
             break
@@ -96,6 +103,7 @@ def claim(
             integration=one.integration,
             left_by=one.candidate.left_by,
             has_strikes=one.has_strikes,
+            is_at_rest=one.candidate.is_at_rest,
         )
         for mailbox_id, one in wanted.items()
         if mailbox_id in leases
@@ -131,39 +139,43 @@ def _wanted(
             break
         mailbox = candidate.mailbox
         integration = limits.known.get(mailbox.integration_id)
-        if integration is None or limits.is_full(integration):
+        if integration is None or not limits.allow(integration, is_at_rest=candidate.is_at_rest):
             continue
         until = held.until(mailbox, integration)
         if until is not None and until > now:
             mailboxes.postpone(tx, (mailbox.id,), until=until, now=now)
             continue
-        limits.add(integration)
+        limits.add(integration, is_at_rest=candidate.is_at_rest)
         wanted[mailbox.id] = _Wanted(candidate, integration, held.has_strikes(mailbox))
     return wanted
 
 
 class _Limits:
-    """How many mailboxes of an integration, and of an Exchange, may be read yet."""
+    """How many mailboxes of an integration, and of an Exchange, may be claimed yet."""
 
     def __init__(
         self,
         tx: Transaction,
-        mine: Collection[IntegrationId],
+        held: Collection[Claimed],
         *,
+        owner: str,
+        ahead: Mapping[IntegrationId, int],
         now: datetime,
         settings: SyncSettings,
     ) -> None:
         self._tx = tx
         self._settings = settings
-        self._mine = Counter(mine)
-        everywhere = mailboxes.begin_claiming(tx, now)
+        self._ahead = ahead
+        self._mine = Counter(one.integration.id for one in held)
+        self._restless = Counter(one.integration.id for one in held if not one.is_at_rest)
+        self._total = settings.rounds + sum(ahead.values())
+        leased = mailboxes.begin_claiming(tx, now)
+        others = [numbers for name, numbers in leased.items() if name != owner]
         self.known: dict[IntegrationId, Integration] = {}
-        self.learn(everywhere.keys())
-        self._of_exchange: Counter[ExchangeId] = Counter()
-        for integration_id, number in everywhere.items():
-            if integration_id in self.known:
-                exchange = exchange_of(self.known[integration_id].connection)
-                self._of_exchange[exchange] += number
+        self.learn({*self._mine, *(id_ for numbers in others for id_ in numbers)})
+        self._by_others: Counter[ExchangeId] = Counter()
+        for numbers in others:
+            self._by_others.update(self._read_at_once(numbers))
 
     def learn(self, ids: Collection[IntegrationId]) -> None:
         """Look up integrations."""
@@ -172,22 +184,42 @@ class _Limits:
             self.known |= {one.id: one for one in integrations.by_ids(self._tx, new)}
 
     @property
+    def room(self) -> int:
+        """How many mailboxes may be claimed yet, of all integrations together."""
+        return self._total - self._mine.total()
+
+    @property
     def full(self) -> tuple[IntegrationId, ...]:
-        """Those known integrations of which no more may be read."""
-        return tuple(id_ for id_, one in self.known.items() if self.is_full(one))
+        """Those known integrations of which no more may be claimed."""
+        return tuple(id_ for id_, one in self.known.items() if not self.allow(one, is_at_rest=True))
 
-    def is_full(self, integration: Integration) -> bool:
-        """Tell whether no more may be read of it."""
-        return (
-            self._mine[integration.id] >= self._settings.rounds_per_integration
-            or self._of_exchange[exchange_of(integration.connection)]
-            >= self._settings.rounds_per_exchange
-        )
+    def allow(self, integration: Integration, *, is_at_rest: bool) -> bool:
+        """Tell whether one more of it may be claimed."""
+        id_, settings = integration.id, self._settings
+        if self._mine[id_] >= settings.rounds_per_integration + self._ahead.get(id_, 0):
+            return False
+        if not is_at_rest and (
+            self._restless.total() >= settings.rounds
+            or self._restless[id_] >= settings.rounds_per_integration
+        ):
+            return False
+        exchange = exchange_of(integration.connection)
+        by_me = self._read_at_once(self._mine + Counter((id_,)))[exchange]
+        return by_me + self._by_others[exchange] <= settings.rounds_per_exchange
 
-    def add(self, integration: Integration) -> None:
+    def add(self, integration: Integration, *, is_at_rest: bool) -> None:
         """Count one more."""
         self._mine[integration.id] += 1
-        self._of_exchange[exchange_of(integration.connection)] += 1
+        self._restless[integration.id] += not is_at_rest
+
+    def _read_at_once(self, claimed: Mapping[IntegrationId, int]) -> Counter[ExchangeId]:
+        """Count how many mailboxes of each Exchange a process that has so many claimed may be reading at a time."""
+        settings = self._settings
+        found: Counter[ExchangeId] = Counter()
+        for id_, number in claimed.items():
+            if (one := self.known.get(id_)) is not None:
+                found[exchange_of(one.connection)] += min(number, settings.rounds_per_integration)
+        return Counter({name: min(number, settings.rounds) for name, number in found.items()})
 
 
 class _Held:

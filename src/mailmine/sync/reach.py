@@ -8,10 +8,10 @@ from mailmine.model.ids import IntegrationId
 from mailmine.model.integration import Integration
 from mailmine.model.reach import Reach
 
-Reaches = Callable[
-    [Transaction, Collection[Integration]], Mapping[IntegrationId, Reach | Exception]
-]
-"""Gives it; an error in its place says why one cannot be had."""
+Reached = Mapping[IntegrationId, Reach | Exception]
+"""What integrations are reached with; an error in its place says why it cannot be had."""
+Reaches = Callable[[Transaction, Collection[Integration]], Reached]
+"""Gives it."""
 
 
 def by_secret(secret_of: Callable[[Integration], str]) -> Reaches:

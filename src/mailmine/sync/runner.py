@@ -38,11 +38,12 @@ from mailmine.store.presence import Presence
 from mailmine.store.workers import Worker
 from mailmine.sync import aftermath, claiming, endings, recent, schedule, versions
 from mailmine.sync.accounts import Accounts
-from mailmine.sync.claiming import Claimed, Claims
+from mailmine.sync.ahead import Ahead
+from mailmine.sync.claiming import Claimed, Claims, exchange_of
 from mailmine.sync.credentials import is_refusal, remember_refused, welcome_new_secrets
 from mailmine.sync.desk import Desk
 from mailmine.sync.outcomes import Outcomes
-from mailmine.sync.reach import Reaches
+from mailmine.sync.reach import Reached, Reaches
 from mailmine.sync.recent import Recent
 from mailmine.sync.refinery import Here, Refinery, RefineryBroken
 from mailmine.sync.report import Ending, Report
@@ -78,8 +79,7 @@ class Runs(Protocol):
 class _Running:
     """A round under way."""
 
-    integration_id: IntegrationId
-    lease: Lease
+    claimed: Claimed
     task: "asyncio.Task[None]"
     cut: Ending | None = None
     """Why it was cut off."""
@@ -123,6 +123,7 @@ class Runner:
         self._memories: dict[MailboxId, Memory] = {}
         self._recent = Recent()
         self._running: dict[MailboxId, _Running] = {}
+        self._ahead = Ahead(span=self._settings.together)
         self._given_back: list[Release] = []
         self._wake = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
@@ -203,12 +204,15 @@ class Runner:
     # -- what is due
 
     async def _start_due(self) -> None:
-        """Claim mailboxes that are due and start their rounds, as many as may run."""
-        if len(self._running) >= self._settings.rounds:
+        """Claim mailboxes that are due, and start the rounds of as many as may run."""
+        self._given_back += self._ahead.give_back_late()
+        held, ahead = self._held, self._ahead.allowed
+        if len(held) >= self._settings.rounds + sum(ahead.values()):
             return
         self._claimed_at = self._now()
         self._disarm()
         if self._is_waiting_for_room():
+            self._given_back += self._ahead.give_back()
             await self._give_back()
             return
         hinted, self._hinted = self._hinted, set()
@@ -216,7 +220,7 @@ class Runner:
         try:
             if hinted:
                 self._hinted |= await self._desk.write(partial(self._bring_forward, hinted))
-            claims, reaches = await self._desk.write(partial(self._claim, given_back))
+            claims, reaches = await self._desk.write(partial(self._claim, given_back, held, ahead))
         except StoreError as error:
             self._hinted |= hinted
             self._given_back += given_back
@@ -225,13 +229,28 @@ class Runner:
             return
         self._next_due_at = claims.next_due_at
         for one in claims.claimed:
-            mailbox, integration = one.mailbox, one.integration
             if one.left_by is not None:
                 self._taken_over += 1
-                log.warning("mailbox taken over", mailbox=mailbox.address, left_by=one.left_by)
-            task = asyncio.create_task(self._watch(one, reaches[integration.id]))
-            self._running[mailbox.id] = _Running(integration.id, one.lease, task)
-            task.add_done_callback(partial(self._ended, mailbox.id))
+                log.warning("mailbox taken over", mailbox=one.mailbox.address, left_by=one.left_by)
+        self._ahead.add(claims.claimed, reaches)
+        self._begin_rounds()
+
+    def _begin_rounds(self) -> None:
+        """Start the rounds of mailboxes that are claimed, as many as may run."""
+        while len(self._running) < self._settings.rounds:
+            reading = [one.claimed.integration.id for one in self._running.values()]
+            most = self._settings.rounds_per_integration
+            if (first := self._ahead.take(reading, of_integration=most)) is None:
+                return
+            task = asyncio.create_task(self._watch(first.claimed, first.reach))
+            mailbox_id = first.claimed.mailbox.id
+            self._running[mailbox_id] = _Running(first.claimed, task)
+            task.add_done_callback(partial(self._ended, mailbox_id))
+
+    @property
+    def _held(self) -> tuple[Claimed, ...]:
+        """What is claimed, be it read now or waiting."""
+        return (*(one.claimed for one in self._running.values()), *self._ahead.claimed)
 
     def _is_waiting_for_room(self) -> bool:
         is_full = not self._has_room()
@@ -241,13 +260,18 @@ class Runner:
         return is_full
 
     def _claim(
-        self, given_back: Collection[Release], tx: Transaction
-    ) -> tuple[Claims, Mapping[IntegrationId, Reach | Exception]]:
+        self,
+        given_back: Collection[Release],
+        held: Collection[Claimed],
+        ahead: Mapping[IntegrationId, int],
+        tx: Transaction,
+    ) -> tuple[Claims, Reached]:
         """Give back the leases of rounds that ended and claim others in their place, at one blow: it is done all the time."""
         now = self._claimed_at
         mailboxes.release_all(tx, given_back)
-        reading = {id_: one.integration_id for id_, one in self._running.items()}
-        claims = claiming.claim(tx, reading, owner=self._owner, now=now, settings=self._settings)
+        claims = claiming.claim(
+            tx, held, owner=self._owner, now=now, settings=self._settings, ahead=ahead
+        )
         wanted = {one.integration.id: one.integration for one in claims.claimed}
         return claims, self._reach(tx, wanted.values())
 
@@ -276,12 +300,14 @@ class Runner:
         return {one for one in hinted if one not in here and mailboxes.by_id(tx, one) is not None}
 
     def _ended(self, mailbox_id: MailboxId, task: "asyncio.Task[None]") -> None:
-        del self._running[mailbox_id]
+        ended = self._running.pop(mailbox_id)
+        self._ahead.round_ended(ended.claimed.integration.id)
+        if not self._stop.is_set():
+            self._begin_rounds()
         if not self._is_awaited():
-            wait = self._settings.together
-        else:
-            wait = IN_ITS_PLACE if self._running else timedelta()
-        self._wake_after(wait)
+            self._wake_after(self._settings.together)
+        elif self._ahead.is_low:
+            self._wake_after(IN_ITS_PLACE if self._running else timedelta())
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("round ended badly", mailbox=mailbox_id, error=type(error).__name__)
 
@@ -303,14 +329,14 @@ class Runner:
             self._alarm = None
 
     def _is_awaited(self) -> bool:
-        """Tell whether a mailbox waits for the end of a round: one that found no room, or one that is to be gone on with."""
+        """Tell whether a mailbox waits to be claimed: one that found no room, or one that is to be gone on with."""
         found_no_room = self._next_due_at is None or self._next_due_at <= self._claimed_at
         return found_no_room or any(one.next_due_at <= self._now() for one in self._given_back)
 
     async def _pause(self, stopped: "asyncio.Task[bool]") -> None:
         """Sleep until a mailbox is due, a round has ended, or somebody wakes us."""
         wait = LONGEST_SLEEP
-        if len(self._running) < self._settings.rounds:
+        if len(self._held) < self._settings.rounds + sum(self._ahead.allowed.values()):
             due_at = self._next_due_at
             # What was due already and could not be claimed waits for a round to end.
             if due_at is not None and due_at > self._claimed_at:
@@ -326,7 +352,8 @@ class Runner:
         self._wake.clear()
 
     async def _drain(self) -> None:
-        """Let rounds under way end, for a while."""
+        """Let rounds under way end, for a while, and begin no more."""
+        self._given_back += self._ahead.give_back()
         if self._running:
             running = {one.task for one in self._running.values()}
             _, late = await asyncio.wait(running, timeout=self._settings.drain.total_seconds())
@@ -388,7 +415,7 @@ class Runner:
             await asyncio.sleep(self._settings.lease_renewal.total_seconds())
             now = self._now()
             until = now + self._settings.lease
-            leases = {id_: one.lease for id_, one in self._running.items()}
+            leases = {one.mailbox.id: one.lease for one in self._held}
             try:
                 kept = await self._desk.write(
                     partial(mailboxes.renew_all, leases=leases.values(), until=until)
@@ -398,14 +425,19 @@ class Runner:
                 kept = {id_ for id_, lease in leases.items() if lease.until > now}
                 why, until = Ending.NOT_STORED, now
             for id_, lease in leases.items():
-                one = self._running.get(id_)
-                if one is None or one.lease is not lease:
-                    continue  # it ended meanwhile
-                if id_ not in kept:
-                    one.cut = why
-                    one.task.cancel()
-                elif until > lease.until:
-                    one.lease = replace(lease, until=until)
+                self._renewed(lease, until if id_ in kept else None, why)
+
+    def _renewed(self, lease: Lease, until: datetime | None, why: Ending) -> None:
+        """Note until when a lease lasts now; None: it is lost, and its round is cut off."""
+        self._ahead.renewed(lease, until)
+        one = self._running.get(lease.mailbox_id)
+        if one is None or one.claimed.lease is not lease:
+            return  # it ended meanwhile
+        if until is None:
+            one.cut = why
+            one.task.cancel()
+        elif until > lease.until:
+            one.claimed = replace(one.claimed, lease=replace(lease, until=until))
 
     async def _round(self, one: Claimed, reach: Reach | Exception, report: Report) -> None:
         """Run a round, and write down how it went."""
@@ -521,6 +553,8 @@ class Runner:
         secret: str | None = None,
     ) -> None:
         report.failed(fault)
+        # What it does to them is looked up with the next claim.
+        self._given_back += self._ahead.give_back_of(exchange_of(integration.connection))
 
         def write(tx: Transaction) -> bool:
             if is_refusal(fault.code) and secret is not None:

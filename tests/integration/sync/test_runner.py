@@ -13,7 +13,7 @@ import pytest
 from exchange_simulator import Account
 from mailmine.model.integration import DisabledReason
 from mailmine.model.past_round import PastRound
-from mailmine.store import events, integrations, mailboxes, rounds, strikes
+from mailmine.store import events, integrations, mailboxes, overview, rounds, strikes
 from mailmine.store.presence import Presence
 from mailmine.sync import claiming, runner
 from mailmine.sync.claiming import Claims
@@ -137,6 +137,54 @@ async def test_each_round_that_ends_makes_room_for_another(
         await until(lambda: len(rounds_of(world)) == len(boxes))
 
 
+@pytest.fixture
+def claimed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Note how many mailboxes each claim brought."""
+    numbers: list[int] = []
+    claim = claiming.claim
+
+    def noted(*of: Any, **more: Any) -> Claims:
+        claims = claim(*of, **more)
+        numbers.append(len(claims.claimed))
+        return claims
+
+    monkeypatch.setattr(claiming, "claim", noted)
+    return numbers
+
+
+AHEAD = SyncSettings(
+    poll_interval=timedelta(seconds=0.1),
+    listen_after=timedelta(hours=1),
+    rounds=2,
+    rounds_per_integration=2,
+)
+"""Two rounds at a time, and always something due."""
+
+
+async def test_mailboxes_at_rest_are_claimed_before_there_is_room_for_their_rounds(
+    world: World, claimed: list[int]
+) -> None:
+    many(world, 20)
+    async with running(world, AHEAD, together=timedelta(seconds=2)):
+        await until(lambda: max(claimed, default=0) > AHEAD.rounds)
+    with world.database.read() as tx:
+        leased = [one for one in overview.take(tx).mailboxes if one.lease_until is not None]
+    assert leased == [], "what waited was given back"
+
+
+async def test_a_password_that_is_refused_is_not_tried_for_those_that_wait(
+    world: World, claimed: list[int]
+) -> None:
+    many(world, 20)
+    account = world.exchange.find_account(ACCOUNT)
+    assert account is not None
+    async with running(world, AHEAD, together=timedelta(seconds=2)):
+        await until(lambda: max(claimed, default=0) > AHEAD.rounds)
+        account = world.exchange.account(ACCOUNT, password="another")
+        await until(lambda: world.integration().trouble is not None)
+    assert account.wrong_passwords <= AHEAD.rounds
+
+
 async def test_what_a_round_brought_outlives_the_process(world: World) -> None:
     world.exchange.mailbox(ORDERS).deliver(eml(1))
     world.configure()
@@ -229,7 +277,7 @@ async def test_a_wrong_password_is_tried_twice_for_all_mailboxes_together(
     assert world.integration().enabled
     world.now = world.time() + timedelta(minutes=6)
     async with running(world):  # a restart forgets nothing
-        await until(lambda: not world.integration().enabled)
+        await until(lambda: world.integration().trouble is not None)
     assert len(tried) == 2
     trouble = world.integration().trouble
     assert trouble is not None
@@ -285,7 +333,7 @@ async def test_an_account_that_is_unlocked_is_tried_again_when_switched_on(world
         await until(lambda: world.integration().trouble is not None)
     world.now = world.time() + timedelta(minutes=6)
     async with running(world) as runner:
-        await until(lambda: not world.integration().enabled)
+        await until(lambda: world.integration().trouble is not None)
         account.is_locked = False
         with world.database.write() as tx:
             integrations.set_enabled(tx, world.integration().id, enabled=True)
