@@ -35,7 +35,6 @@ WANTED = {
     "curl": _program("curl"),
     "jq": _program("jq"),
     "node": _program("node"),
-    "helm": _program("helm"),
 }
 """What a marker stands for: tests so marked need that path, which is not part of the project."""
 
