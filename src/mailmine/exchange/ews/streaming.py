@@ -79,11 +79,11 @@ class _Group:
         """Subscribe and listen, again and again, until it is cancelled."""
         try:
             while True:
-                await self._listen_in_peace()
+                await self._listen_and_pause()
         finally:
             await self._line.aclose()
 
-    async def _listen_in_peace(self) -> None:
+    async def _listen_and_pause(self) -> None:
         """Listen, and wait until it may be done again: not for long where the connection lasted.
 
         But not before a poll was let in: whether a password still holds is for the polls to find out, which all processes together
