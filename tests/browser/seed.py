@@ -44,6 +44,7 @@ from mailmine.store.folders import SeenFolder
 from mailmine.store.mailboxes import Release
 from mailmine.store.warnings import StandingWarning
 from tests.browser import letters
+from tests.contract.store_world import put_place
 
 PASSWORD = "correct horse battery staple"
 HASH = passwords.hash_password(PASSWORD)
@@ -310,17 +311,12 @@ def _mailbox(
 
 
 def _read(tx: Transaction, place: Place, read: int, status: FolderStatus, at: datetime) -> None:
-    folders.save_places(
+    put_place(
         tx,
-        [
-            folders.FolderPlace(
-                key=place.key,
-                cursor=None,
-                status=status,
-                last_change=None,
-                synced_until=at if status is FolderStatus.UP_TO_DATE else None,
-                at=at,
-                read=read,
-            )
-        ],
+        place.key,
+        status,
+        at=at,
+        until=at if status is FolderStatus.UP_TO_DATE else None,
+        cursor=None,
+        read=read,
     )

@@ -10,13 +10,15 @@ from mailmine.model.comment import Comment, CommentAttachment, Message
 from mailmine.model.email import Email, Metadata
 from mailmine.model.ids import (
     CommentId,
+    Cursor,
     EmailKey,
     FolderId,
+    FolderKey,
     ItemId,
     MessageId,
     ThreadId,
 )
-from mailmine.model.integration import Integration, Mailbox
+from mailmine.model.integration import FolderStatus, Integration, Mailbox
 from mailmine.store import (
     buckets,
     comments,
@@ -133,3 +135,27 @@ def comment(
         email_key=email_key,
         refined=refined,
     )
+
+
+def put_place(
+    tx: Connection,
+    key: FolderKey,
+    status: FolderStatus,
+    *,
+    at: datetime = NOW,
+    until: datetime | None = None,
+    cursor: str | None = "c",
+    hint: str | None = None,
+    read: int = 0,
+) -> None:
+    """Say how far a folder was read."""
+    place = folders.FolderPlace(
+        key=key,
+        cursor=None if cursor is None else Cursor(cursor),
+        status=status,
+        last_change=hint,
+        synced_until=until,
+        at=at,
+        read=read,
+    )
+    folders.save_places(tx, [place])

@@ -9,7 +9,7 @@ from mailmine.model.integration import FolderStatus, Trouble
 from mailmine.store import folders
 from mailmine.store.database import Database
 from mailmine.store.errors import NotFound
-from tests.contract.store_world import MINUTE, NOW, build, seen
+from tests.contract.store_world import MINUTE, NOW, build, put_place, seen
 
 TROUBLE = Trouble(code="ErrorAccessDenied", message="Ask for the right to read it.", since=NOW)
 
@@ -56,19 +56,15 @@ def test_a_place_is_saved_whole(database: Database) -> None:
         key = world.inbox.key
         folders.set_trouble(tx, key, TROUBLE)
         for minute, status in enumerate([FolderStatus.IN_PROGRESS, FolderStatus.IN_PROGRESS]):
-            folders.save_places(
+            put_place(
                 tx,
-                [
-                    folders.FolderPlace(
-                        key=key,
-                        cursor=Cursor("c" * 70_000),
-                        status=status,
-                        last_change="hint",
-                        synced_until=NOW,
-                        at=NOW + minute * MINUTE,
-                        read=100,
-                    )
-                ],
+                key,
+                status,
+                at=NOW + minute * MINUTE,
+                until=NOW,
+                cursor="c" * 70_000,
+                hint="hint",
+                read=100,
             )
         _, state = folders.of_mailbox(tx, world.mailbox.id)
     assert state == replace(
@@ -87,19 +83,7 @@ def test_an_up_to_date_folder_is_not_being_loaded(database: Database) -> None:
     with database.write() as tx:
         world = build(tx)
         for status in (FolderStatus.IN_PROGRESS, FolderStatus.UP_TO_DATE):
-            folders.save_places(
-                tx,
-                [
-                    folders.FolderPlace(
-                        key=world.inbox.key,
-                        cursor=Cursor("c"),
-                        status=status,
-                        last_change=None,
-                        synced_until=None,
-                        at=NOW,
-                    )
-                ],
-            )
+            put_place(tx, world.inbox.key, status)
         _, state = folders.of_mailbox(tx, world.mailbox.id)
         assert (state.status, state.reading_since) == (FolderStatus.UP_TO_DATE, None)
         folders.forget_place(tx, world.inbox.key)
@@ -112,19 +96,13 @@ def test_a_first_load_is_counted_until_its_end(database: Database) -> None:
         world = build(tx)
 
         def page(key: FolderKey, minute: int, *, is_last: bool = False) -> None:
-            folders.save_places(
+            put_place(
                 tx,
-                [
-                    folders.FolderPlace(
-                        key=key,
-                        cursor=Cursor("c"),
-                        status=FolderStatus.UP_TO_DATE if is_last else FolderStatus.IN_PROGRESS,
-                        last_change=None,
-                        synced_until=NOW if is_last else None,
-                        at=NOW + minute * MINUTE,
-                        read=100,
-                    )
-                ],
+                key,
+                FolderStatus.UP_TO_DATE if is_last else FolderStatus.IN_PROGRESS,
+                at=NOW + minute * MINUTE,
+                until=NOW if is_last else None,
+                read=100,
             )
 
         assert folders.loads(tx) == {}

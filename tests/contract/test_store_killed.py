@@ -4,11 +4,10 @@ import multiprocessing
 import os
 import signal
 
-from mailmine.model.ids import Cursor
 from mailmine.model.integration import FolderStatus
 from mailmine.store import comments, copies, emails, folders, search, search_index
 from mailmine.store.database import Database
-from tests.contract.store_world import NOW, World, build, comment, copy, keep
+from tests.contract.store_world import NOW, World, build, comment, copy, keep, put_place
 
 PAGE = 50
 
@@ -23,20 +22,7 @@ def write_page(database: Database, world: World, number: int, *, die_within: boo
             for name, key in zip(names, keys, strict=True)
         ]
         comments.put(tx, world.source.id, new, at=NOW)
-        folders.save_places(
-            tx,
-            [
-                folders.FolderPlace(
-                    key=world.inbox.key,
-                    cursor=Cursor(str(number)),
-                    status=FolderStatus.IN_PROGRESS,
-                    last_change=None,
-                    synced_until=None,
-                    at=NOW,
-                    read=PAGE,
-                )
-            ],
-        )
+        put_place(tx, world.inbox.key, FolderStatus.IN_PROGRESS, cursor=str(number), read=PAGE)
         if die_within:
             os.kill(os.getpid(), signal.SIGKILL)
 

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import Connection, insert
 
-from mailmine.model.ids import Cursor, ItemId
+from mailmine.model.ids import ItemId
 from mailmine.model.integration import (
     Connection as ExchangeConnection,
     DisabledReason,
@@ -27,7 +27,7 @@ from mailmine.store.mailboxes import Release
 from mailmine.store.overview import MailboxStanding
 from mailmine.store.schema import unindexed
 from tests.contract import store_world
-from tests.contract.store_world import MINUTE, NOW, World, copy, keep, seen
+from tests.contract.store_world import MINUTE, NOW, World, copy, keep, put_place, seen
 
 TROUBLE = Trouble(code="timed_out", message="Too late.", since=NOW)
 
@@ -44,20 +44,7 @@ def only(tx: Connection) -> MailboxStanding:
 
 
 def place(tx: Connection, folder: folders.FolderState, status: FolderStatus, read: int) -> None:
-    folders.save_places(
-        tx,
-        [
-            folders.FolderPlace(
-                key=folder.key,
-                cursor=Cursor("c"),
-                status=status,
-                last_change=None,
-                synced_until=None,
-                at=NOW,
-                read=read,
-            )
-        ],
-    )
+    put_place(tx, folder.key, status, read=read)
 
 
 def test_a_new_mailbox(database: Database, world: World) -> None:

@@ -12,7 +12,6 @@ from mailmine.model.ids import (
     BucketId,
     CommentId,
     ContentHash,
-    Cursor,
     DatasetId,
     FolderId,
     MessageId,
@@ -47,6 +46,7 @@ from mailmine.store.comments import NewComment
 from mailmine.store.database import Database
 from mailmine.store.emails import NewEmail
 from mailmine.store.folders import SeenFolder
+from tests.contract.store_world import put_place
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 COMMENTS = 300
@@ -174,19 +174,7 @@ async def found(database: Database, blobs: Blobs) -> Town:
             ],
             is_complete=True,
         )
-        folders.save_places(
-            tx,
-            [
-                folders.FolderPlace(
-                    key=inbox.key,
-                    cursor=Cursor("H4"),
-                    status=FolderStatus.UP_TO_DATE,
-                    last_change=None,
-                    synced_until=NOON,
-                    at=NOON,
-                )
-            ],
-        )
+        put_place(tx, inbox.key, FolderStatus.UP_TO_DATE, at=NOON, until=NOON, cursor="H4")
         attachment = Attachment(name="Über.pdf", content_type="application/pdf", size=3)
         first = comment_id(0)
         kept = emails.put(

@@ -13,12 +13,12 @@ from typer.testing import CliRunner, Result
 
 from mailmine.cli import app
 from mailmine.cli.errors import Failed
-from mailmine.model.ids import Cursor, ItemId
+from mailmine.model.ids import ItemId
 from mailmine.model.integration import DisabledReason, FolderStatus, Occurrence, Trouble
 from mailmine.store import failures, folders, integrations, mailboxes, migrations, schema
 from mailmine.store.database import Database
 from tests.contract import store_world
-from tests.contract.store_world import World, seen
+from tests.contract.store_world import World, put_place, seen
 from tests.integration.cli.test_commands import MAIL, mailmine, running, until
 
 
@@ -84,20 +84,7 @@ def test_history_that_is_being_read(here: Installation) -> None:
         inbox, *_ = folders.save_tree(
             tx, here.world.mailbox.id, [seen("Inbox", total=1000)], is_complete=True
         )
-        folders.save_places(
-            tx,
-            [
-                folders.FolderPlace(
-                    key=inbox.key,
-                    cursor=Cursor("c"),
-                    status=FolderStatus.IN_PROGRESS,
-                    last_change=None,
-                    synced_until=None,
-                    at=here.now,
-                    read=300,
-                )
-            ],
-        )
+        put_place(tx, inbox.key, FolderStatus.IN_PROGRESS, at=here.now, read=300)
     assert "Reading history, synced 2 min ago, 300 of 1,000 emails read" in here.says(
         needs_person=False
     )
