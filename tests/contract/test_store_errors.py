@@ -729,8 +729,26 @@ def test_a_file_that_is_no_database_is_said_to_be_so(tmp_path: Path) -> None:
     file = tmp_path / "a.db"
     file.write_bytes(b"not a database at all" * 100)
     database = Database.open(f"sqlite:///{file}")
-    with pytest.raises(DatabaseUnavailable, match="not a database"):
+    with pytest.raises(DatabaseUnavailable, match="not a database.*restore the last copy"):
         database.migrate()
+    database.close()
+
+
+def test_a_file_that_cannot_be_opened_is_said_to_be_so(tmp_path: Path) -> None:
+    (tmp_path / "a.db").mkdir()
+    database = Database.open(f"sqlite:///{tmp_path / 'a.db'}")
+    with pytest.raises(DatabaseUnavailable, match="unable to open .*belongs to another user"):
+        database.migrate()
+    database.close()
+
+
+def test_a_file_that_cannot_be_written_to_is_said_to_be_so(tmp_path: Path) -> None:
+    database = Database.open(f"sqlite:///{tmp_path / 'a.db'}")
+    with (
+        pytest.raises(DatabaseUnavailable, match="readonly .*belongs to another user"),
+        database.read() as tx,  # what reads is opened for reading only
+    ):
+        tx.execute(text("CREATE TABLE a (b)"))
     database.close()
 
 

@@ -502,8 +502,21 @@ def _meaning(error: BaseException) -> StoreError | None:
         words = _STANDBY if is_standby else _first_line(error)
         return kind(f"PostgreSQL cannot be used now: {words}")
     if isinstance(error, sqlite3.DatabaseError) and _name(error) not in _OURS:
-        return DatabaseUnavailable(f"The SQLite database cannot be used now: {_first_line(error)}")
+        what, remedy = _first_line(error), _REMEDIES.get(_kind(error), "")
+        return DatabaseUnavailable(f"The SQLite database cannot be used now: {what}.{remedy}")
     return None
+
+
+_REMEDIES: Final = {
+    "SQLITE_BUSY": " Another process has been writing for too long.",
+    "SQLITE_CANTOPEN": " Its file or its folder is gone, or belongs to another user.",
+    "SQLITE_CORRUPT": " Its file is damaged: restore the last copy.",
+    "SQLITE_FULL": " Make room on its disk.",
+    "SQLITE_IOERR": " Its disk fails, or is full.",
+    "SQLITE_NOTADB": " Its file is something else: name another, or restore the last copy.",
+    "SQLITE_READONLY": " Its file or its folder belongs to another user, or is on a disk that is mounted for reading only.",
+}
+"""What to do, by SQLite's result codes (sqlite.org/rescode.html)."""
 
 
 _PASSING: Final = (
@@ -520,6 +533,11 @@ _OURS = ("", "SQLITE_ERROR")
 
 def _name(error: BaseException) -> str:
     return getattr(error, "sqlite_errorname", "")
+
+
+def _kind(error: BaseException) -> str:
+    """Give the primary code of what may be an extended one, as SQLITE_READONLY_DIRECTORY."""
+    return "_".join(_name(error).split("_")[:2])
 
 
 def _first_line(error: BaseException) -> str:
