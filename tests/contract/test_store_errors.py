@@ -391,6 +391,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     integrations.set_enabled: lambda tx: integrations.set_enabled(tx, INTEGRATION, enabled=True),
     integrations.set_trouble: lambda tx: integrations.set_trouble(tx, INTEGRATION, None),
     mailboxes.by_id: lambda tx: mailboxes.by_id(tx, MAILBOX),
+    mailboxes.by_ids: lambda tx: mailboxes.by_ids(tx, [MAILBOX]),
     mailboxes.begin_claiming: lambda tx: mailboxes.begin_claiming(tx, NOW),
     mailboxes.put_right: lambda tx: mailboxes.put_right(tx, NOW),
     mailboxes.postpone: lambda tx: mailboxes.postpone(tx, [MAILBOX], until=NOW, now=NOW),
@@ -729,7 +730,7 @@ def test_a_file_that_is_no_database_is_said_to_be_so(tmp_path: Path) -> None:
     file = tmp_path / "a.db"
     file.write_bytes(b"not a database at all" * 100)
     database = Database.open(f"sqlite:///{file}")
-    with pytest.raises(DatabaseUnavailable, match="not a database.*restore the last copy"):
+    with pytest.raises(DatabaseUnavailable, match=r"not a database.*restore the last copy"):
         database.migrate()
     database.close()
 
@@ -737,7 +738,7 @@ def test_a_file_that_is_no_database_is_said_to_be_so(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_opened_is_said_to_be_so(tmp_path: Path) -> None:
     (tmp_path / "a.db").mkdir()
     database = Database.open(f"sqlite:///{tmp_path / 'a.db'}")
-    with pytest.raises(DatabaseUnavailable, match="unable to open .*belongs to another user"):
+    with pytest.raises(DatabaseUnavailable, match=r"unable to open .*belongs to another user"):
         database.migrate()
     database.close()
 
@@ -745,7 +746,7 @@ def test_a_file_that_cannot_be_opened_is_said_to_be_so(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_written_to_is_said_to_be_so(tmp_path: Path) -> None:
     database = Database.open(f"sqlite:///{tmp_path / 'a.db'}")
     with (
-        pytest.raises(DatabaseUnavailable, match="readonly .*belongs to another user"),
+        pytest.raises(DatabaseUnavailable, match=r"readonly .*belongs to another user"),
         database.read() as tx,  # what reads is opened for reading only
     ):
         tx.execute(text("CREATE TABLE a (b)"))

@@ -7,7 +7,6 @@ from typing import Final
 
 from sqlalchemy import Connection as Transaction
 
-from mailmine.model.ids import IntegrationId, MailboxId
 from mailmine.model.integration import DisabledReason, Integration, Mailbox
 from mailmine.model.notice import Notice
 from mailmine.notify import audience, decide
@@ -121,17 +120,19 @@ def _by_recipient(waiting: Iterable[Delivery]) -> Mapping[Recipient, list[Delive
 
 def _subjects(tx: Transaction, current: Iterable[Incident]) -> Mapping[str, Subject]:
     """Look at how everything is now that an incident is about; what was removed is not there."""
-    known: dict[IntegrationId, Integration | None] = {}
+    about = tuple(current)
+    # All at once: where a server is down, it is thousands of mailboxes, every two seconds.
+    of = {one.id: one for one in integrations.by_ids(tx, {one.integration_id for one in about})}
+    ids = {one.mailbox_id for one in about if one.mailbox_id is not None}
+    boxes = {one.id: one for one in mailboxes.by_ids(tx, ids)}
     found: dict[str, Subject] = {}
-    for one in current:
-        if one.integration_id not in known:
-            known[one.integration_id] = integrations.by_id(tx, one.integration_id)
-        integration = known[one.integration_id]
-        if integration is None:
+    for one in about:
+        integration = of.get(one.integration_id)
+        if integration is None or one.thing in found:
             continue
         if one.mailbox_id is None:
             found[one.thing] = _integration(tx, integration)
-        elif mailbox := mailboxes.by_id(tx, MailboxId(one.mailbox_id)):
+        elif mailbox := boxes.get(one.mailbox_id):
             found[one.thing] = _subject(
                 integration, mailbox, mailbox.address, mailbox.last_round_at
             )

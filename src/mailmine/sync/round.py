@@ -43,6 +43,7 @@ from mailmine.sync import decide, filters, policy, recognition, rest, versions
 from mailmine.sync.attachments import Contents
 from mailmine.sync.chores import Chores
 from mailmine.sync.desk import Desk
+from mailmine.sync.hints import Hints
 from mailmine.sync.intake import Taken
 from mailmine.sync.learning import Remembering
 from mailmine.sync.outcomes import Outcomes
@@ -83,6 +84,8 @@ class Memory:
     """Folders that cannot be read, and when to ask again."""
     version: versions.Found | None = None
     """The version of EWS that the mailbox's server takes, once it was looked up."""
+    trust: Hints = field(default_factory=Hints)
+    """What hints are worth; all mailboxes of the integration share it."""
     outcomes: Outcomes = field(default_factory=Outcomes)
     """How its last emails fared; where too many failed, a round ends early."""
 
@@ -146,6 +149,8 @@ class Round:
         self._is_stopping = is_stopping
         self._until = time.monotonic() + settings.slice.total_seconds()
         self._hints: dict[FolderId, str | None] = {}
+        self._named: set[FolderId] = set()
+        """Folders whose hints are others than the last time."""
         self._searches: frozenset[FolderId] = frozenset()
         self._states: dict[FolderId, FolderState] = {}
         self._early: frozenset[FolderKey] = frozenset()
@@ -238,7 +243,7 @@ class Round:
                 mailbox_id=self._mailbox.id,
                 read=present,
                 now=self._now(),
-                full_pass=self._settings.full_pass_interval,
+                full_pass=self._full_pass,
             )
         )
         self._rest = Rest(tree=looks, until=until)
@@ -255,8 +260,11 @@ class Round:
         tree = await self._with_searches(await self._reader.folders())
         self._hints = {folder.id: folder.last_change for folder in tree.folders}
         for folder_id, hint in self._hints.items():
-            if folder_id not in self._memory.hints or self._memory.hints[folder_id][0] != hint:
+            before = self._memory.hints.get(folder_id)
+            if before is None or before[0] != hint:
                 self._memory.hints[folder_id] = (hint, self._now())
+                if before is not None:
+                    self._named.add(folder_id)
         self._memory.begun_at = self._memory.begun_at or self._now()
         return tree
 
@@ -400,7 +408,11 @@ class Round:
         hint = self._hints[state.folder_id]
         if hint is None or hint != state.last_change or state.last_synced_at is None:
             return True
-        return self._now() - state.last_synced_at >= self._settings.full_pass_interval
+        return self._now() - state.last_synced_at >= self._full_pass
+
+    @property
+    def _full_pass(self) -> timedelta:
+        return self._memory.trust.full_pass(self._settings.full_pass_interval)
 
     def _is_left_out(self, state: FolderState) -> bool:
         until = self._memory.left_out_until.get(state.folder_id)
@@ -516,6 +528,8 @@ class Round:
         hint = self._settled_hint(state)
         seen = tuple(change.item_id for change in page.changes)
         known = await self._known(seen)
+        if page.changes and not is_reread:
+            self._learn_of_hints(state)
         if state.folder_id in self._searches:
             await self._bring_found(page.changes, known)
             page, known = replace(page, changes=()), {}
@@ -544,6 +558,15 @@ class Round:
         )
         last.intents = (*selection.intents, *last.intents)
         await self._storing.hand_over(last, place)
+
+    def _learn_of_hints(self, state: FolderState) -> None:
+        """Compare what was said of a folder with what was there: something new. Of history nothing was said."""
+        if _is_loading(state) or self._is_recognising or state.folder_id in self._searches:
+            return
+        if state.folder_id in self._named:
+            self._memory.trust.told()
+        elif self._hints[state.folder_id] == state.last_change is not None:
+            self._memory.trust.kept_back()
 
     async def _bring_back(self, state: FolderState, item_ids: Sequence[ItemId]) -> None:
         """Take in items that lie in a folder, which no page of its changes told."""

@@ -42,6 +42,7 @@ from mailmine.sync.ahead import Ahead
 from mailmine.sync.claiming import Claimed, Claims, exchange_of
 from mailmine.sync.credentials import is_refusal, remember_refused, welcome_new_secrets
 from mailmine.sync.desk import Desk
+from mailmine.sync.hints import Hints
 from mailmine.sync.outcomes import Outcomes
 from mailmine.sync.reach import Reached, Reaches
 from mailmine.sync.recent import Recent
@@ -121,6 +122,7 @@ class Runner:
         self._hinted: set[MailboxId] = set()
         self._hinted_at: dict[MailboxId, datetime] = {}
         self._memories: dict[MailboxId, Memory] = {}
+        self._trust: dict[IntegrationId, Hints] = {}
         self._recent = Recent()
         self._running: dict[MailboxId, _Running] = {}
         self._ahead = Ahead(span=self._settings.together)
@@ -444,7 +446,11 @@ class Runner:
         lease, mailbox, integration = one.lease, one.mailbox, one.integration
         started_at = self._now()
         memory = self._memories.setdefault(
-            mailbox.id, Memory(outcomes=Outcomes(self._settings.warnings))
+            mailbox.id,
+            Memory(
+                trust=self._trust.setdefault(integration.id, Hints()),
+                outcomes=Outcomes(self._settings.warnings),
+            ),
         )
         if isinstance(reach, Exception):
             log.warning("password not had", error=type(reach).__name__)

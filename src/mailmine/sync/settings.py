@@ -47,7 +47,7 @@ class SyncSettings:
     hint_interval: timedelta = timedelta(seconds=1)
     """A mailbox whose server tells of news all the time is read no more often than this because of it."""
     full_pass_interval: timedelta = timedelta(minutes=15)
-    """Every folder is read this often, whatever the server's hints say."""
+    """Every folder is read this often whatever the server's hints say, until these have proved to be right (sync.hints)."""
     rounds: int = 8
     """Mailboxes at a time."""
     rounds_per_integration: int = 4

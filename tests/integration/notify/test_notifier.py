@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, event
 
 from mailmine.access.permissions import sees_integrations as may_see
 from mailmine.model.ids import UserId
@@ -196,6 +196,34 @@ async def test_many_mailboxes_are_one_message(town: Town, postman: Postman) -> N
     await finish(notifier)
     assert postman.to(ANA) == ["8 mailboxes of Exchange were disabled"]
     assert "- h@example.com" in postman.mails[0].get_content()
+
+
+async def test_many_mailboxes_that_are_down_are_looked_at_together(town: Town) -> None:
+    """As long as they are, it is done every two seconds."""
+    notifier = town.notifier()
+    asked: list[int] = []
+    for name in NAMES[:8]:
+        town.stop(name)
+        await finish(notifier)
+        with statements() as told:
+            await notifier.step()
+        asked.append(len(told))
+    assert asked[0] == asked[-1]
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """Note what databases are asked."""
+    told: list[str] = []
+
+    def note(_: object, __: object, statement: str, *___: object) -> None:
+        told.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield told
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
 
 
 async def test_at_most_so_many_an_hour_and_the_rest_in_one(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Self
+from typing import Any, Self
 
 import pytest
 
@@ -16,6 +16,7 @@ from mailmine.model.integration import Backend
 from mailmine.store import failures, folders, mailboxes
 from mailmine.sync import rest
 from mailmine.sync.desk import Desk
+from mailmine.sync.hints import PROOFS
 from mailmine.sync.round import Outcome
 from tests.integration.sync.conftest import ORDERS, World, both, eml
 
@@ -43,6 +44,20 @@ class Watched:
         """Run the next round."""
         self.world.now = self.world.time() + after
         return await self.world.round(reader=self.reader)
+
+    async def folders_read(self, after: timedelta) -> int:
+        """Run a round then, and count the times that it asks for the changes of a folder."""
+        asked: list[FolderId] = []
+        changes = self.reader.changes
+
+        async def counted(folder_id: FolderId, *of: Any, **more: Any) -> Any:
+            asked.append(folder_id)
+            return await changes(folder_id, *of, **more)
+
+        self.reader.changes = counted  # type: ignore[method-assign]
+        await self.poll(after)
+        self.reader.changes = changes  # type: ignore[method-assign]
+        return len(asked)
 
     async def come_to_rest(self) -> None:
         """Run rounds until there is nothing to do."""
@@ -130,6 +145,46 @@ async def test_every_folder_is_read_from_time_to_time_all_the_same(world: World)
         assert world.exchange.requests.count("SyncFolderItems") == 0
         await watched.poll(world.settings.full_pass_interval)
         assert world.exchange.requests.count("SyncFolderItems") > 0
+
+
+@both
+async def test_hints_that_proved_to_be_right_are_relied_on_for_longer(world: World) -> None:
+    world.exchange.mailbox(ORDERS).deliver(eml(0))
+    world.configure()
+    interval = world.settings.full_pass_interval
+    async with Watched(world) as watched:
+        await watched.come_to_rest()
+        for number in range(1, PROOFS + 1):
+            world.exchange.mailbox(ORDERS).deliver(eml(number))
+            await watched.poll()
+        assert len(world.comments()) == PROOFS + 1
+        await watched.come_to_rest()
+        assert await watched.folders_read(interval) == 0
+        assert await watched.folders_read(interval) > 0
+
+
+async def test_hints_that_kept_something_back_are_relied_on_no_more(world: World) -> None:
+    orders = world.exchange.mailbox(ORDERS)
+    orders.deliver(eml(0))
+    world.configure()
+    interval = world.settings.full_pass_interval
+    async with Watched(world) as watched:
+        for number in range(1, PROOFS + 3):
+            await watched.poll()
+            orders.deliver(eml(number))
+        await watched.come_to_rest()
+        same = await watched.reader.folders()
+
+        async def folders() -> FolderTree:
+            return same
+
+        watched.reader.folders = folders  # type: ignore[method-assign]
+        orders.deliver(eml(99))
+        assert await watched.folders_read(interval) == 0
+        assert await watched.folders_read(interval) > 0
+        assert len(world.comments()) == PROOFS + 4, "found by who looked all the same"
+        await watched.come_to_rest()
+        assert await watched.folders_read(interval) > 0
 
 
 async def test_what_failed_is_tried_again_when_it_is_time_to(world: World) -> None:
