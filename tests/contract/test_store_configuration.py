@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from mailmine.model.ids import BucketId, IntegrationId, ProjectId
+from mailmine.model.ids import BucketId, IntegrationId, MailboxId, ProjectId
 from mailmine.model.integration import Connection, DisabledReason, Filters, Trouble
 from mailmine.store import (
     buckets,
@@ -52,6 +52,15 @@ def test_each_is_found_by_name_and_by_id(database: Database) -> None:
         assert mailboxes.by_id(tx, world.mailbox.id) == world.mailbox
         assert mailboxes.list_all(tx) == (world.mailbox,)
         assert mailboxes.of_integration(tx, world.integration.id) == (world.mailbox,)
+
+
+def test_many_mailboxes_are_found_by_their_ids(database: Database) -> None:
+    """More than either database takes in one statement."""
+    with database.write() as tx:
+        world = build(tx)
+        unknown = {MailboxId(f"{number:032}") for number in range(70_000)}
+        assert mailboxes.by_ids(tx, unknown | {world.mailbox.id}) == (world.mailbox,)
+        assert mailboxes.by_ids(tx, ()) == ()
 
 
 def test_a_bucket_and_a_project_have_quotas_of_their_own(database: Database) -> None:

@@ -58,13 +58,15 @@ _KINDS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _Listed:
     """The folders that one answer named. Of the answer is kept how it looked: a worker has thousands of mailboxes."""
 
     parents: str
     looks: bytes
     folders: list[ListedFolder]
+    """Empty once the tree is made of them."""
+    tree: FolderTree | None = None
 
 
 class EwsReader:
@@ -78,7 +80,7 @@ class EwsReader:
         self._fetcher = Fetcher(self._client, line.session.limits)
         self._well_known: dict[FolderId, str] = {}
         self._listed: _Listed | None = None
-        self._tree: tuple[list[ListedFolder], FolderTree] | None = None
+        self._tree: FolderTree | None = None
 
     keeps_ids = False
     """A move is a delete and a create under another id."""
@@ -95,7 +97,7 @@ class EwsReader:
     @property
     def known_folders(self) -> tuple[FolderId, ...]:
         """The folders of the last tree that was read."""
-        return tuple(folder.id for folder in self._tree[1].folders) if self._tree else ()
+        return tuple(folder.id for folder in self._tree.folders) if self._tree else ()
 
     async def folders(self) -> FolderTree:
         """Read the mail folders below the mailbox's root; those that the account may see where that is barred."""
@@ -106,26 +108,28 @@ class EwsReader:
                 raise
             return await self._visible_folders(error.fault)
         # There is an inbox at least: it is us who see nothing.
-        if not listed and self._root == ROOT:
+        if not listed.folders and listed.tree is None and self._root == ROOT:
             return await self._visible_folders(None)
         if not self._well_known and self._root == ROOT:
             self._remember_well_known(await self._get_well_known())
-        if self._tree is None or self._tree[0] is not listed:
-            tree = FolderTree(folders=make_tree(listed, self._well_known), is_complete=True)
-            self._tree = (listed, tree)
-        return self._tree[1]
+        if listed.tree is None:
+            made = make_tree(listed.folders, self._well_known)
+            listed.tree, listed.folders = FolderTree(folders=made, is_complete=True), []
+        self._tree = listed.tree
+        return self._tree
 
-    async def _find_folders(self, parents: str) -> list[ListedFolder]:
+    async def _find_folders(self, parents: str) -> _Listed:
         """List all folders below `parents`, page by page."""
         if self._root == PUBLIC_ROOT:
-            return await self._find_public_folders(parents)
+            found = await self._find_public_folders(parents)
+            return _Listed(parents=parents, looks=b"", folders=found)
         listed: dict[FolderId, ListedFolder] = {}
         before = self._listed if self._listed and self._listed.parents == parents else None
         looks, answers = await self._client.call_again(
             find_folders(parents), before.looks if before else None
         )
         if before is not None and answers is None:
-            return before.folders
+            return before
         self._listed, offset = None, 0
         while True:
             answers = answers or []
@@ -145,9 +149,9 @@ class EwsReader:
                 break
             offset = following
             answers = await self._client.call(find_folders(parents, offset=offset))
-        whole = list(listed.values())
+        whole = _Listed(parents=parents, looks=looks, folders=list(listed.values()))
         if not offset:  # of several pages the first does not tell whether the others are the same
-            self._listed = _Listed(parents=parents, looks=looks, folders=whole)
+            self._listed = whole
         return whole
 
     async def _find_public_folders(self, parents: str) -> list[ListedFolder]:
@@ -203,7 +207,7 @@ class EwsReader:
         self._remember_well_known(found)
         below: list[ListedFolder] = []
         try:
-            below = await self._find_folders(folder_ids(folder.id for folder in tops))
+            below = (await self._find_folders(folder_ids(folder.id for folder in tops))).folders
         except ExchangeError as error:
             if error.fault.code not in codes.MAY_NOT_SEE:
                 raise
