@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from mailmine.exchange.reader import Folder
 from mailmine.model.ids import FolderId
@@ -19,6 +20,7 @@ class ListedFolder:
     name: str
     total: int = 0
     last_change: str | None = None
+    changed_at: datetime | None = None
     is_mail: bool = True
     is_hidden: bool = False
 
@@ -41,6 +43,7 @@ def make_tree(
                     path=tuple(step.name for step in way),
                     total=folder.total,
                     last_change=folder.last_change,
+                    changed_at=folder.changed_at,
                     well_known=well_known.get(folder.id),
                 )
             )

@@ -28,6 +28,8 @@ class Folder:
     """How many items it holds, as far as the server says."""
     last_change: str | None = None
     """Changes whenever the contents change; None where the server does not tell. A hint, to be compared only."""
+    changed_at: datetime | None = None
+    """When they changed last, by the server's clock, where it tells."""
     well_known: str | None = None
     """`inbox`, `sentitems`, `deleteditems`, `drafts`, `junkemail`, where the server tells."""
 

@@ -59,6 +59,8 @@ OVERLAP = timedelta(minutes=2)
 """The fresh lane looks back a little before the first load began: clocks differ."""
 SETTLED = timedelta(seconds=2)
 """A hint counts whole seconds: only a reading this long after it was first seen has all that it stands for."""
+LONG_AGO = timedelta(hours=1)
+"""Or one whose second is over for so long that no clock is as wrong."""
 PIECE = 20
 """Items that are refined at a time."""
 RETRIED = 20
@@ -110,6 +112,10 @@ class _Known:
     chores: frozenset[tuple[FolderKey, rechecks.Kind]]
     ids: Ids | None
     early: frozenset[FolderKey]
+
+
+def _is_long_ago(folder: Folder, now: datetime) -> bool:
+    return folder.changed_at is not None and now - folder.changed_at >= LONG_AGO
 
 
 def _is_loading(state: FolderState) -> bool:
@@ -259,10 +265,15 @@ class Round:
         self._looked_at = time.monotonic()
         tree = await self._with_searches(await self._reader.folders())
         self._hints = {folder.id: folder.last_change for folder in tree.folders}
+        now = self._now()
+        seen_at = {
+            folder.id: now - SETTLED if _is_long_ago(folder, now) else now
+            for folder in tree.folders
+        }
         for folder_id, hint in self._hints.items():
             before = self._memory.hints.get(folder_id)
             if before is None or before[0] != hint:
-                self._memory.hints[folder_id] = (hint, self._now())
+                self._memory.hints[folder_id] = (hint, seen_at[folder_id])
                 if before is not None:
                     self._named.add(folder_id)
         self._memory.begun_at = self._memory.begun_at or self._now()

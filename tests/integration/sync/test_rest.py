@@ -54,7 +54,7 @@ class Watched:
             asked.append(folder_id)
             return await changes(folder_id, *of, **more)
 
-        self.reader.changes = counted  # type: ignore[method-assign]
+        self.reader.changes = counted  # type: ignore[method-assign,assignment]
         await self.poll(after)
         self.reader.changes = changes  # type: ignore[method-assign]
         return len(asked)
@@ -145,6 +145,19 @@ async def test_every_folder_is_read_from_time_to_time_all_the_same(world: World)
         assert world.exchange.requests.count("SyncFolderItems") == 0
         await watched.poll(world.settings.full_pass_interval)
         assert world.exchange.requests.count("SyncFolderItems") > 0
+
+
+async def test_folders_that_changed_long_ago_are_read_once(world: World) -> None:
+    """Of others a second reading has to make sure: a hint counts whole seconds."""
+    world.exchange.mailbox(ORDERS).deliver(eml(1))
+    world.configure()
+    async with Watched(world) as watched:
+        assert await watched.folders_read(timedelta(hours=2)) > 0
+        assert await watched.folders_read(LATER) == 0
+        assert len(world.comments()) == 1
+        world.exchange.mailbox(ORDERS).deliver(eml(2))
+        assert await watched.folders_read(LATER) > 0
+        assert len(world.comments()) == 2
 
 
 @both

@@ -7,7 +7,7 @@ from typing import Final
 from mailmine.exchange.ews.operations import HIDDEN, LAST_CHANGE
 from mailmine.exchange.ews.xml import Element, T, flag
 from mailmine.exchange.folders import ListedFolder
-from mailmine.exchange.items import read_number
+from mailmine.exchange.items import read_number, read_time
 from mailmine.model.ids import FolderId
 
 MAIL_CLASSES: Final = ("ipf.note", "ipf.imap")
@@ -32,6 +32,7 @@ def read_folder(element: Element, *, is_search: bool = False) -> ListedFolder | 
         name=intern(element.findtext(f"{T}DisplayName") or ""),
         total=read_number(total) or 0,
         last_change=f"{last_change} {total}" if last_change else None,
+        changed_at=read_time(last_change),
         is_mail=_is_mail(element),
         is_hidden=flag(extended.get(int(HIDDEN, 16))) is True,
     )
