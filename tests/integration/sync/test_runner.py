@@ -277,7 +277,7 @@ async def test_a_wrong_password_is_tried_twice_for_all_mailboxes_together(
     assert world.integration().enabled
     world.now = world.time() + timedelta(minutes=6)
     async with running(world):  # a restart forgets nothing
-        await until(lambda: world.integration().trouble is not None)
+        await until(lambda: not world.integration().enabled)
     assert len(tried) == 2
     trouble = world.integration().trouble
     assert trouble is not None
@@ -333,7 +333,7 @@ async def test_an_account_that_is_unlocked_is_tried_again_when_switched_on(world
         await until(lambda: world.integration().trouble is not None)
     world.now = world.time() + timedelta(minutes=6)
     async with running(world) as runner:
-        await until(lambda: world.integration().trouble is not None)
+        await until(lambda: not world.integration().enabled)
         account.is_locked = False
         with world.database.write() as tx:
             integrations.set_enabled(tx, world.integration().id, enabled=True)
