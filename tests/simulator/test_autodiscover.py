@@ -13,6 +13,7 @@ import pytest
 import requests
 from exchangelib.autodiscover import Autodiscovery, discovery
 from exchangelib.autodiscover.protocol import AutodiscoverProtocol
+from exchangelib.protocol import close_connections
 from lxml import etree
 
 from exchange_simulator import Exchange
@@ -145,7 +146,7 @@ def test_exchangelib_finds_the_way_from_the_address_alone(
         )
         assert account.primary_smtp_address == BOB
         assert [item.subject for item in account.inbox.all()] == ["Found"]
-        account.protocol.close()
+        close_connections()
     assert exchange.requests.count("autodiscover:svc") == (1 if address == BOB else 2)
 
 
@@ -187,4 +188,4 @@ def test_exchangelib_finds_the_mailbox(exchange: Exchange) -> None:
             access_type="delegate",
         )
         assert [item.subject for item in account.inbox.all()] == ["Found"]
-        account.protocol.close()
+        close_connections()

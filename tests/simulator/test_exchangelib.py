@@ -7,6 +7,7 @@ from typing import Any
 
 import exchangelib
 import pytest
+from exchangelib.protocol import Protocol, close_connections
 
 from exchange_simulator import Exchange
 from tests.simulator.mails import mail
@@ -56,7 +57,8 @@ def account(
         try:
             yield opened
         finally:
-            opened.protocol.close()
+            # Not this one alone: who is kept is found again by port, with the version of who had the port before.
+            close_connections()
 
 
 @pytest.fixture
@@ -231,6 +233,14 @@ def test_is_told_of_new_mail_by_streaming(filled: Callable[[str], Exchange], ver
         ]
     with account(exchange, BOB) as bob, pytest.raises(exchangelib.errors.ErrorSubscriptionNotFound):
         list(bob.inbox.get_streaming_events(subscription, connection_timeout=1))
+
+
+def test_knows_nothing_of_the_server_that_had_the_port_before(
+    filled: Callable[[str], Exchange],
+) -> None:
+    with account(filled("Exchange2010_SP2"), BOB) as bob:
+        assert bob.inbox.total_count == 1
+    assert Protocol(config=bob.protocol.config) is not bob.protocol
 
 
 def test_asks_for_events(filled: Callable[[str], Exchange]) -> None:
