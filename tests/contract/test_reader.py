@@ -7,7 +7,7 @@ Graph   of Exchange Online
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
@@ -533,6 +533,18 @@ async def test_c24_a_mailbox_that_is_not_there_is_named_and_the_others_go_on(wor
         await world.account.reader("nobody@example.com").folders()
     assert raised.value.fault.scope is Scope.MAILBOX
     assert (await world.reader.folders()).folders
+
+
+async def test_a_mailbox_that_was_forgotten_is_read_as_before(world: World) -> None:
+    world.mailbox.deliver(eml())
+    inbox = await world.folder("Inbox")
+    _, cursor = await world.read(inbox)
+    await world.account.forget(ADDRESS)
+    again = world.account.reader(ADDRESS)
+    assert again is not world.reader
+    world.mailbox.deliver(eml(2))
+    changes, _ = await replace(world, reader=again).read(inbox, cursor)
+    assert len(changes) == 1
 
 
 @by_ews

@@ -404,6 +404,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     mailboxes.lock: lambda tx: mailboxes.lock(tx, [MAILBOX]),
     mailboxes.next_due: mailboxes.next_due,
     mailboxes.of_integration: lambda tx: mailboxes.of_integration(tx, INTEGRATION),
+    mailboxes.of_reader: lambda tx: mailboxes.of_reader(tx, "a"),
     mailboxes.release: lambda tx: mailboxes.release(
         tx, Release(lease=LEASE, next_due_at=NOW, round_ended_at=None)
     ),

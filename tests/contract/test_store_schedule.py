@@ -236,6 +236,28 @@ def test_a_mailbox_stays_with_who_read_it_last_unless_it_is_late_there_or_was_wo
         assert due_ids(tx, now, limit=9, turn=others) == (mailbox,)
 
 
+def test_where_all_are_late_each_goes_on_with_its_own(database: Database) -> None:
+    """They would take each other's mailboxes, and each would come to know all of them."""
+    mailbox, now = start(database)
+    due = now + MINUTE
+    with database.write() as tx:
+        first = mailboxes.by_id(tx, mailbox)
+        assert first is not None
+        other = mailboxes.save(
+            tx, first.integration_id, "b@acme.example", bucket_id=first.bucket_id
+        ).id
+    leases = [claim(database, mailbox, due, "a"), claim(database, other, due, "b")]
+    with database.write() as tx:
+        for lease, at in zip(leases, (due, due - SECOND), strict=True):
+            mailboxes.release(tx, Release(lease=lease, next_due_at=at, round_ended_at=due))
+        assert mailboxes.of_reader(tx, "a") == {mailbox}
+        late = due + MINUTE
+        for patience, wanted in ((SECOND / 2, (other, mailbox)), (2 * SECOND, (mailbox, other))):
+            assert due_ids(tx, late, limit=9, turn=Turn(owner="a", patience=patience)) == wanted
+        mailboxes.wake(tx, other, due)
+        assert mailboxes.of_reader(tx, "a") == {mailbox, other}
+
+
 @pytest.mark.parametrize("event", ["woken", "woken while read", "left behind", "failed"])
 def test_the_rest_of_a_mailbox_ends_with_what_leaves_something_to_do(
     database: Database, event: str

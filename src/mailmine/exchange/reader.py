@@ -239,6 +239,10 @@ class Account(Protocol):
         """
         ...
 
+    async def forget(self, mailbox: str) -> None:
+        """Let go of the reader of `mailbox`, which nobody uses now, and of what it holds open."""
+        ...
+
     async def aclose(self) -> None:
         """Let go of all connections; the readers are of no use afterwards."""
         ...

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import (
+    BigInteger,
     Connection,
     Row,
     Select,
@@ -23,6 +24,7 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    type_coerce,
     update,
 )
 
@@ -236,9 +238,11 @@ def due(
     """List the mailboxes whose round should begin, longest overdue first; none that is being read.
 
     Integrations take turns: one with many overdue mailboxes must not hide those of the others. Those of `without`
-    are left out.
+    are left out. What another process read last counts as due so much later as it is left to that one: where all are
+    late, each goes on with its own.
     """
     late = {"now": now, "late": now - turn.patience, "owner": turn.owner}
+    late |= {"patience": turn.patience // timedelta(microseconds=1)}
     rows = tx.execute(_LATE, {**late, "without": list(without), "limit": limit})
     return tuple(_candidate(row._asdict()) for row in rows)
 
@@ -255,9 +259,17 @@ def next_due(tx: Connection, turn: Turn = ANY) -> datetime | None:
     return min((moment for moment in moments if moment is not None), default=None)
 
 
+def of_reader(tx: Connection, owner: str) -> frozenset[MailboxId]:
+    """Name the mailboxes that a process read last, and those that are anybody's."""
+    return frozenset(tx.execute(select(mailboxes.c.id).where(_IS_MINE), {"owner": owner}).scalars())
+
+
 _NOW: Final = bindparam("now", type_=Moment())
 _OWNER: Final[Any] = bindparam("owner")
 _IS_MINE: Final = or_(mailboxes.c.read_by.is_(None), mailboxes.c.read_by == _OWNER)
+_DUE_HERE: Final = type_coerce(_DUE_AT, BigInteger) + case(
+    (_IS_MINE, 0), else_=bindparam("patience", type_=BigInteger)
+)
 
 
 def _is_free(now: Any) -> Any:
@@ -268,9 +280,9 @@ _TURNS: Final = (
     select(
         mailboxes.c.id,
         func.row_number()
-        .over(partition_by=mailboxes.c.integration_id, order_by=(_DUE_AT, mailboxes.c.id))
+        .over(partition_by=mailboxes.c.integration_id, order_by=(_DUE_HERE, mailboxes.c.id))
         .label("turn"),
-        _DUE_AT.label("due_at"),
+        _DUE_HERE.label("due_here"),
     )
     .join(integrations)
     .where(
@@ -281,7 +293,7 @@ _TURNS: Final = (
         or_(_IS_MINE, mailboxes.c.next_due_at <= bindparam("late", type_=Moment())),
         mailboxes.c.integration_id.not_in(bindparam("without", expanding=True)),
     )
-    .order_by("turn", "due_at", mailboxes.c.id)
+    .order_by("turn", "due_here", mailboxes.c.id)
     .limit(bindparam("limit"))
     .subquery()
 )
@@ -289,7 +301,7 @@ _TURNS: Final = (
 _LATE: Final = (
     select(*_COLUMNS, mailboxes.c.lease_owner, mailboxes.c.rest_tree)
     .join(_TURNS, _TURNS.c.id == mailboxes.c.id)
-    .order_by(_TURNS.c.turn, _TURNS.c.due_at, mailboxes.c.id)
+    .order_by(_TURNS.c.turn, _TURNS.c.due_here, mailboxes.c.id)
 )
 
 

@@ -23,6 +23,14 @@ class PasswordEnd:
     """None: nothing."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Lent:
+    """The reader of a mailbox, and by which address it reads."""
+
+    reader: Reader
+    address: str
+
+
 @dataclass(slots=True)
 class _Open:
     """An account in use, and the readers of its mailboxes."""
@@ -31,7 +39,7 @@ class _Open:
     secret: str = field(repr=False)
     account: Account
     listening: Listening
-    readers: dict[MailboxId, Reader] = field(default_factory=dict)
+    readers: dict[MailboxId, "_Lent"] = field(default_factory=dict)
     asked_at: datetime | None = None
     """When it was last asked when its password ends."""
     rounds: int = 0
@@ -64,10 +72,11 @@ class Accounts:
         try:
             if replaced is not None:
                 await _retire(replaced)
-            reader = opened.readers.get(mailbox.id)
-            if reader is None:
-                reader = opened.readers[mailbox.id] = opened.account.reader(mailbox.address)
-            yield reader
+            lent = opened.readers.get(mailbox.id)
+            if lent is None:
+                reader = opened.account.reader(mailbox.address)
+                lent = opened.readers[mailbox.id] = _Lent(reader, mailbox.address)
+            yield lent.reader
             if not opened.is_replaced:
                 opened.listening.add(mailbox.address, mailbox.id)
         finally:
@@ -90,6 +99,14 @@ class Accounts:
         opened = self._open.pop(integration.id, None)
         if opened is not None:
             await _retire(opened)
+
+    async def forget_mailbox(self, mailbox_id: MailboxId) -> None:
+        """Let go of the reader of a mailbox, which no round uses now, and listen for it no more."""
+        for opened in tuple(self._open.values()):
+            lent = opened.readers.pop(mailbox_id, None)
+            if lent is not None:
+                opened.listening.remove(lent.address)
+                await opened.account.forget(lent.address)
 
     async def keep_only(self, read: Collection[IntegrationId]) -> None:
         """Let go of the accounts of integrations that are not read any more: nothing is listened to, and nobody signs in."""

@@ -5,7 +5,7 @@ for all as well: it stands with the strikes, under the integration and under the
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -65,6 +65,11 @@ def exchange_of(connection: Connection) -> ExchangeId:
     return ExchangeId(f"server {host}".lower())
 
 
+def room(held: Sized, ahead: Mapping[IntegrationId, int], settings: SyncSettings) -> int:
+    """How many mailboxes a process may claim yet that holds these, and may hold so many `ahead` of its rounds."""
+    return settings.rounds + sum(ahead.values()) - len(held)
+
+
 def claim(
     tx: Transaction,
     held: Collection[Claimed],
@@ -85,15 +90,15 @@ def claim(
     if next_due_at is None or next_due_at > now:  # seen without keeping others from claiming
         return Claims(claimed=(), next_due_at=next_due_at)
     limits = _Limits(tx, held, owner=owner, ahead=ahead, now=now, settings=settings)
-    room = limits.room
+    most = room(held, ahead, settings)
     known = {one.mailbox.id for one in held}
     wanted: dict[MailboxId, _Wanted] = {}
     # The first that are due may be read, as a rule: only where some are held, many are looked at.
-    for limit in (room, max(LOOKED_AT * settings.rounds, 2 * room)):
+    for limit in (most, max(LOOKED_AT * settings.rounds, 2 * most)):
         due = mailboxes.due(tx, now, limit=limit, turn=turn, without=limits.full)
         new = [one for one in due if one.mailbox.id not in known | wanted.keys()]
-        wanted |= _wanted(tx, new, limits, room - len(wanted), now)
-        if len(wanted) == room or len(due) < limit:
+        wanted |= _wanted(tx, new, limits, most - len(wanted), now)
+        if len(wanted) == most or len(due) < limit:
             break
     leases = mailboxes.claim(tx, wanted, owner=owner, now=now, until=now + settings.lease)
     claimed = tuple(
@@ -111,7 +116,7 @@ def claim(
     return Claims(
         claimed=claimed,
         # Where no more may be read, the end of a round is waited for, not the clock.
-        next_due_at=mailboxes.next_due(tx, turn) if len(claimed) < room else None,
+        next_due_at=mailboxes.next_due(tx, turn) if len(claimed) < most else None,
     )
 
 
@@ -125,9 +130,9 @@ class _Wanted:
 
 
 def _wanted(
-    tx: Transaction, due: Sequence[Candidate], limits: "_Limits", room: int, now: datetime
+    tx: Transaction, due: Sequence[Candidate], limits: "_Limits", most: int, now: datetime
 ) -> dict[MailboxId, _Wanted]:
-    """Choose at most `room` of these, and put off those that are held."""
+    """Choose at most so many of these, and put off those that are held."""
     if not due:
         return {}
     limits.learn({one.mailbox.integration_id for one in due})
@@ -135,17 +140,17 @@ def _wanted(
     held.end_pauses(tx, now)
     wanted: dict[MailboxId, _Wanted] = {}
     for candidate in due:
-        if len(wanted) == room:
+        if len(wanted) == most:
             break
         mailbox = candidate.mailbox
         integration = limits.known.get(mailbox.integration_id)
-        if integration is None or not limits.allow(integration, is_at_rest=candidate.is_at_rest):
+        if integration is None or not limits.allow(integration.id, is_at_rest=candidate.is_at_rest):
             continue
         until = held.until(mailbox, integration)
         if until is not None and until > now:
             mailboxes.postpone(tx, (mailbox.id,), until=until, now=now)
             continue
-        limits.add(integration, is_at_rest=candidate.is_at_rest)
+        limits.add(integration.id, is_at_rest=candidate.is_at_rest)
         wanted[mailbox.id] = _Wanted(candidate, integration, held.has_strikes(mailbox))
     return wanted
 
@@ -168,34 +173,33 @@ class _Limits:
         self._ahead = ahead
         self._mine = Counter(one.integration.id for one in held)
         self._restless = Counter(one.integration.id for one in held if not one.is_at_rest)
-        self._total = settings.rounds + sum(ahead.values())
         leased = mailboxes.begin_claiming(tx, now)
         others = [numbers for name, numbers in leased.items() if name != owner]
         self.known: dict[IntegrationId, Integration] = {}
+        self._exchanges: dict[IntegrationId, ExchangeId] = {}
         self.learn({*self._mine, *(id_ for numbers in others for id_ in numbers)})
+        self._by_me = self._readable(self._mine)
         self._by_others: Counter[ExchangeId] = Counter()
         for numbers in others:
-            self._by_others.update(self._read_at_once(numbers))
+            readable = self._readable(numbers)
+            self._by_others.update({one: min(readable[one], settings.rounds) for one in readable})
 
     def learn(self, ids: Collection[IntegrationId]) -> None:
         """Look up integrations."""
         new = set(ids) - self.known.keys()
         if new:
-            self.known |= {one.id: one for one in integrations.by_ids(self._tx, new)}
-
-    @property
-    def room(self) -> int:
-        """How many mailboxes may be claimed yet, of all integrations together."""
-        return self._total - self._mine.total()
+            found = integrations.by_ids(self._tx, new)
+            self.known |= {one.id: one for one in found}
+            self._exchanges |= {one.id: exchange_of(one.connection) for one in found}
 
     @property
     def full(self) -> tuple[IntegrationId, ...]:
         """Those known integrations of which no more may be claimed."""
-        return tuple(id_ for id_, one in self.known.items() if not self.allow(one, is_at_rest=True))
+        return tuple(id_ for id_ in self.known if not self.allow(id_, is_at_rest=True))
 
-    def allow(self, integration: Integration, *, is_at_rest: bool) -> bool:
-        """Tell whether one more of it may be claimed."""
-        id_, settings = integration.id, self._settings
+    def allow(self, id_: IntegrationId, *, is_at_rest: bool) -> bool:
+        """Tell whether one more of this integration, which is known, may be claimed."""
+        settings = self._settings
         if self._mine[id_] >= settings.rounds_per_integration + self._ahead.get(id_, 0):
             return False
         if not is_at_rest and (
@@ -203,23 +207,29 @@ class _Limits:
             or self._restless[id_] >= settings.rounds_per_integration
         ):
             return False
-        exchange = exchange_of(integration.connection)
-        by_me = self._read_at_once(self._mine + Counter((id_,)))[exchange]
+        exchange = self._exchanges[id_]
+        by_me = min(self._by_me[exchange] + self._is_readable(id_), settings.rounds)
         return by_me + self._by_others[exchange] <= settings.rounds_per_exchange
 
-    def add(self, integration: Integration, *, is_at_rest: bool) -> None:
+    def add(self, id_: IntegrationId, *, is_at_rest: bool) -> None:
         """Count one more."""
-        self._mine[integration.id] += 1
-        self._restless[integration.id] += not is_at_rest
+        self._by_me[self._exchanges[id_]] += self._is_readable(id_)
+        self._mine[id_] += 1
+        self._restless[id_] += not is_at_rest
 
-    def _read_at_once(self, claimed: Mapping[IntegrationId, int]) -> Counter[ExchangeId]:
-        """Count how many mailboxes of each Exchange a process that has so many claimed may be reading at a time."""
-        settings = self._settings
+    def _is_readable(self, id_: IntegrationId) -> bool:
+        """Tell whether one more of it would be read beside those that are claimed, and not after one of them."""
+        return self._mine[id_] < self._settings.rounds_per_integration
+
+    def _readable(self, claimed: Mapping[IntegrationId, int]) -> Counter[ExchangeId]:
+        """Count how many mailboxes of each Exchange could be read at a time, of so many that one process has claimed.
+
+        Of all Exchanges together it reads no more than `SyncSettings.rounds`.
+        """
         found: Counter[ExchangeId] = Counter()
-        for id_, number in claimed.items():
-            if (one := self.known.get(id_)) is not None:
-                found[exchange_of(one.connection)] += min(number, settings.rounds_per_integration)
-        return Counter({name: min(number, settings.rounds) for name, number in found.items()})
+        for id_ in claimed.keys() & self._exchanges.keys():
+            found[self._exchanges[id_]] += min(claimed[id_], self._settings.rounds_per_integration)
+        return found
 
 
 class _Held:

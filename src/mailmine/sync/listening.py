@@ -4,7 +4,7 @@ Only a hint: polling is the truth, and finds all mail where nothing is told.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,6 +25,8 @@ JOINED: Final = 4
 
 So the connections are few, and none subscribes to many mailboxes again because of a few.
 """
+WANTED: Final = 0.5
+"""Those that are listened to together begin anew without what is not wanted any more, where less than this part of them is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +50,22 @@ class Listening:
         self._tell = tell
         self._after = after
         self._mailboxes: dict[str, MailboxId] = {}
-        self._later: list[str] = []
-        self._grew = asyncio.Event()
+        self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def add(self, address: str, mailbox_id: MailboxId) -> None:
         """Listen for this mailbox too, before long."""
         address = address.lower()
         if address not in self._mailboxes:
-            self._later.append(address)
-            self._grew.set()
+            self._changed.set()
         self._mailboxes[address] = mailbox_id
         if self._task is None:
             self._task = asyncio.create_task(self._run())
+
+    def remove(self, address: str) -> None:
+        """Tell nothing of this mailbox any more, and do not listen for it, before long."""
+        if self._mailboxes.pop(address.lower(), None) is not None:
+            self._changed.set()
 
     async def aclose(self) -> None:
         """Listen no more."""
@@ -78,18 +83,32 @@ class Listening:
         parts: list[_Part] = []
         try:
             while True:
-                await self._grew.wait()
-                self._grew.clear()
-                addresses, self._later = self._later, []
-                while parts and len(parts[-1].addresses) <= JOINED * len(addresses):
-                    before = parts.pop()
-                    await _end(before.task)
-                    addresses = before.addresses + addresses
-                parts.append(_Part(addresses, asyncio.create_task(self._listen(addresses))))
+                await self._changed.wait()
+                self._changed.clear()
+                for part in tuple(parts):
+                    wanted = self._mailboxes.keys() & set(part.addresses)
+                    if len(wanted) < WANTED * len(part.addresses) or not wanted:
+                        parts.remove(part)
+                        await _end(part.task)
+                await self._listen_to_the_others(parts)
                 await asyncio.sleep(NEXT_WAIT)
         finally:
             for part in parts:
                 await _end(part.task)
+
+    async def _listen_to_the_others(self, parts: list[_Part]) -> None:
+        """Begin another part, of what is in none; the last ones join it where they are not far larger."""
+        addresses = self._in_none(parts)
+        while addresses and parts and len(parts[-1].addresses) <= JOINED * len(addresses):
+            before = parts.pop()
+            await _end(before.task)
+            addresses = self._in_none(parts)
+        if addresses:
+            parts.append(_Part(addresses, asyncio.create_task(self._listen(addresses))))
+
+    def _in_none(self, parts: Iterable[_Part]) -> list[str]:
+        listened = {address for part in parts for address in part.addresses}
+        return [address for address in self._mailboxes if address not in listened]
 
     async def _listen(self, addresses: list[str]) -> None:
         try:

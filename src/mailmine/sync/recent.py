@@ -33,6 +33,10 @@ class Recent:
             self._idle.add(mailbox_id)
         return partial(rounds.add, mailbox_id=mailbox_id, past=past)
 
+    def forget(self, mailbox_id: MailboxId) -> None:
+        """Know no more of a mailbox."""
+        self._idle.discard(mailbox_id)
+
 
 def past(report: Report, tally: metrics.Tally, *, at: datetime, took: timedelta) -> PastRound:
     """Sum a round up."""

@@ -196,7 +196,19 @@ class Runner:
             with suppress(StoreError):
                 await self._desk.write(partial(_beat, worker=me))
                 await self._accounts.keep_only(await self._desk.read(_read_integrations))
+                await self._forget_others()
             await asyncio.sleep(self._settings.heartbeat.total_seconds())
+
+    async def _forget_others(self) -> None:
+        """Let go of what is known of mailboxes that another process reads now, or that are gone."""
+        mine = await self._desk.read(partial(mailboxes.of_reader, owner=self._owner))
+        for mailbox_id in self._memories.keys() - mine:
+            if mailbox_id in self._running:  # by now
+                continue
+            del self._memories[mailbox_id]
+            self._hinted_at.pop(mailbox_id, None)
+            self._recent.forget(mailbox_id)
+            await self._accounts.forget_mailbox(mailbox_id)
 
     def _told(self, mailbox_id: MailboxId) -> None:
         """Something happened in a mailbox, its server says."""
@@ -209,7 +221,7 @@ class Runner:
         """Claim mailboxes that are due, and start the rounds of as many as may run."""
         self._given_back += self._ahead.give_back_late()
         held, ahead = self._held, self._ahead.allowed
-        if len(held) >= self._settings.rounds + sum(ahead.values()):
+        if claiming.room(held, ahead, self._settings) <= 0:
             return
         self._claimed_at = self._now()
         self._disarm()
@@ -338,7 +350,7 @@ class Runner:
     async def _pause(self, stopped: "asyncio.Task[bool]") -> None:
         """Sleep until a mailbox is due, a round has ended, or somebody wakes us."""
         wait = LONGEST_SLEEP
-        if len(self._held) < self._settings.rounds + sum(self._ahead.allowed.values()):
+        if claiming.room(self._held, self._ahead.allowed, self._settings) > 0:
             due_at = self._next_due_at
             # What was due already and could not be claimed waits for a round to end.
             if due_at is not None and due_at > self._claimed_at:

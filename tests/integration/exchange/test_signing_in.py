@@ -15,6 +15,7 @@ from exchange_simulator import Exchange
 from mailmine.exchange import challenge, open_account
 from mailmine.exchange.challenge import bindings
 from mailmine.exchange.faults import ExchangeError, Fault, Where
+from mailmine.exchange.http import HttpPool
 from mailmine.exchange.reader import FolderTree
 from mailmine.model.integration import AccessType, AuthType, Backend, Connection
 from mailmine.sync.policy import Action, rule_for
@@ -282,6 +283,29 @@ async def test_ntlm_and_negotiate_sign_in_a_connection_for_each_mailbox(
         trees = await asyncio.gather(*(account.reader(one).folders() for one in (ORDERS, CLAIMS)))
         assert all(tree.folders for tree in trees)
     await account.aclose()
+
+
+async def test_who_forgets_a_mailbox_closes_its_connection(
+    exchange: Exchange, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[HttpPool] = []
+    aclose = HttpPool.aclose
+
+    async def noted(pool: HttpPool) -> None:
+        closed.append(pool)
+        await aclose(pool)
+
+    monkeypatch.setattr(HttpPool, "aclose", noted)
+    exchange.offers = ("NTLM",)
+    account = open_account(ews(address, AuthType.NTLM), PASSWORD)
+    for mailbox in (ORDERS, CLAIMS):
+        await account.reader(mailbox).folders()
+    await account.forget(ORDERS.upper())
+    await account.forget("never@example.com")
+    assert len(closed) == 1
+    assert (await account.reader(ORDERS).folders()).folders
+    await account.aclose()
+    assert len(set(closed)) == 4  # of three lines, and what all share
 
 
 @pytest.mark.parametrize("offer", ["NTLM", "Negotiate"])

@@ -41,6 +41,7 @@ class Telling:
         self.listening: list[set[str]] = []
         self.breaks = False
         self.is_closed = False
+        self.forgotten: list[str] = []
 
     def reader(self, mailbox: str) -> Reader:
         return self._account.reader(mailbox)
@@ -58,6 +59,10 @@ class Telling:
 
     async def password_ends(self, mailbox: str) -> datetime | None:
         return await self._account.password_ends(mailbox)
+
+    async def forget(self, mailbox: str) -> None:
+        self.forgotten.append(mailbox)
+        await self._account.forget(mailbox)
 
     async def aclose(self) -> None:
         self.is_closed = True
@@ -233,6 +238,53 @@ async def test_mailboxes_that_come_one_by_one_are_listened_to_together(
     assert most <= 4
     assert sum(map(len, account.listened_for)) < 200 * 200 / 10
     assert account.listening == []
+
+
+async def test_of_what_is_not_wanted_any_more_nothing_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(listening, "NEXT_WAIT", 0)
+    account = Telling(None)  # type: ignore[arg-type]
+    told: list[MailboxId] = []
+    here = Listening(account, told.append, after=timedelta())
+    for name in "abcd":
+        here.add(f"{name}@example.com", MailboxId(name))
+    await until(lambda: [len(part) for part in account.listening] == [4])
+    here.remove("A@example.com")
+    for name in "ab":
+        account.told.put_nowait(f"{name}@example.com")
+    await until(lambda: bool(told))
+    assert told == ["b"]
+    assert len(account.listened_for) == 1  # not anew because of one
+    for name in "bc":
+        here.remove(f"{name}@example.com")
+    await until(lambda: account.listening == [{"d@example.com"}])
+    here.add("a@example.com", MailboxId("a"))
+    await until(lambda: set().union(*account.listening) == {"a@example.com", "d@example.com"})
+    for name in "ad":
+        here.remove(f"{name}@example.com")
+    await until(lambda: not account.listening)
+    await here.aclose()
+
+
+async def test_what_another_process_reads_is_forgotten(world: World) -> None:
+    """Each of them would come to know all mailboxes, and listen for all, where these change hands."""
+    world.exchange.grant(ACCOUNT, mailbox=CLAIMS)
+    world.configure(ORDERS, CLAIMS)
+    async with Run(world) as run:
+        await until(lambda: is_read(world, ORDERS) and is_read(world, CLAIMS))
+        now = world.time()
+        with world.database.write() as tx:
+            mailbox_id = world.mailbox(CLAIMS).id
+            until_ = now + timedelta(minutes=5)
+            mailboxes.claim(tx, [mailbox_id], owner="another", now=now, until=until_)
+        await until(lambda: run.accounts[0].forgotten == [CLAIMS])
+        with world.database.write() as tx:
+            mailboxes.end_lease(tx, mailbox_id)
+            mailboxes.wake(tx, mailbox_id, now)
+        world.exchange.mailbox(CLAIMS).deliver(eml(1))
+        await until(lambda: len(world.comments()) == 1)
+    assert run.accounts[0].forgotten == [CLAIMS]
 
 
 async def test_nobody_listens_to_what_another_process_switched_off(world: World) -> None:

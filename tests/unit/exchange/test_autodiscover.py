@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from typing import cast
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,6 +16,7 @@ from mailmine.exchange import open_account
 from mailmine.exchange.autodiscover import DiscoveringAccount
 from mailmine.exchange.faults import Code, ExchangeError, Fault, Scope, Where
 from mailmine.exchange.http import HttpPool, Request, Response, fault_of
+from mailmine.exchange.reader import Account
 from mailmine.model.integration import AuthType, Connection
 from tests.unit.exchange.fakes import FakeClock
 
@@ -409,3 +411,24 @@ async def test_a_version_is_assumed_before_the_endpoint_is_found_but_not_at_anot
         assert reader.version is None
         await account.aclose()
     exchange.close()
+
+
+async def test_a_mailbox_that_is_forgotten_is_forgotten_where_it_was_found() -> None:
+    forgotten: list[str] = []
+
+    class There:
+        def reader(self, mailbox: str) -> str:
+            return f"reader of {mailbox}"
+
+        async def forget(self, mailbox: str) -> None:
+            forgotten.append(mailbox)
+
+    async def find(_: str) -> str:
+        return FOUND
+
+    account = DiscoveringAccount(find, lambda _: cast("Account", There()))
+    await account.forget(ADDRESS)
+    assert forgotten == []
+    await account.reader_there(ADDRESS)
+    await account.forget(ADDRESS)
+    assert forgotten == [ADDRESS]

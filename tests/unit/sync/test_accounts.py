@@ -7,9 +7,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
+import pytest
+
 from mailmine.exchange.reader import Reader
 from mailmine.model.ids import BucketId, IntegrationId, MailboxId, ProjectId
 from mailmine.model.integration import Connection, Filters, Integration, Mailbox
+from mailmine.sync import listening
 from mailmine.sync.accounts import Accounts
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -50,6 +53,7 @@ class FakeAccount:
     secret: str
     closed: int = 0
     listens: int = 0
+    forgotten: list[str] = field(default_factory=list)
 
     def reader(self, mailbox: str) -> Reader:
         del mailbox
@@ -66,6 +70,9 @@ class FakeAccount:
     async def password_ends(self, mailbox: str) -> datetime | None:
         del mailbox
         return None
+
+    async def forget(self, mailbox: str) -> None:
+        self.forgotten.append(mailbox)
 
     async def aclose(self) -> None:
         await asyncio.sleep(0)
@@ -133,6 +140,29 @@ async def test_an_integration_that_is_not_read_any_more_is_let_go_of() -> None:
     assert [(one.closed, one.listens) for one in bank.opened] == [(1, 0)]
     await use(accounts, ORDERS, "old")
     assert len(bank.opened) == 2
+    await accounts.aclose()
+
+
+async def test_a_mailbox_that_another_process_reads_is_let_go_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(listening, "NEXT_WAIT", 0)
+    bank = Bank()
+    accounts = bank.accounts()
+    for mailbox in (ORDERS, CLAIMS):
+        await use(accounts, mailbox, "old")
+    await accounts.forget_mailbox(ORDERS.id)
+    await accounts.forget_mailbox(MailboxId("never read"))
+    await let_run()
+    assert [(one.closed, one.forgotten, one.listens) for one in bank.opened] == [
+        (0, ["orders@example.com"], 1)
+    ]
+    await accounts.forget_mailbox(CLAIMS.id)
+    await let_run()
+    assert [one.listens for one in bank.opened] == [0]
+    await use(accounts, ORDERS, "old")
+    await let_run()
+    assert [one.listens for one in bank.opened] == [1]
     await accounts.aclose()
 
 

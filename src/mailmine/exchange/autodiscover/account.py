@@ -86,6 +86,11 @@ class DiscoveringAccount:
         account = self._accounts.get(self._endpoints.get(mailbox.lower(), ""))
         return None if account is None else await account.password_ends(mailbox)
 
+    async def forget(self, mailbox: str) -> None:
+        """Let go of the reader of `mailbox`, wherever it was found; the endpoint may stay the same."""
+        for account in self._accounts.values():
+            await account.forget(mailbox)
+
     async def aclose(self) -> None:
         """Let go of all connections."""
         for account in self._accounts.values():

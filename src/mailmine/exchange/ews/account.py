@@ -60,6 +60,12 @@ class EwsAccount:
         reader = self._readers.get(mailbox.lower())
         return reader.known_folders if reader is not None else ()
 
+    async def forget(self, mailbox: str) -> None:
+        """Let go of the reader of `mailbox`, and of the connection that is its alone."""
+        reader = self._readers.pop(mailbox.lower(), None)
+        if reader is not None:
+            await reader.aclose()
+
     async def aclose(self) -> None:
         """Let go of all connections."""
         await self._session.aclose()

@@ -403,7 +403,8 @@ class EwsReader:
         return read_attachment(self._client, attachment)
 
     async def aclose(self) -> None:
-        """Nothing is held between calls."""
+        """Let go of the connection, where this mailbox has one of its own."""
+        await self._line.aclose()
 
 
 def _lies_in(element: Element, asked: FolderId) -> FolderId | None:

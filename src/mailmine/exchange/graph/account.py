@@ -31,6 +31,10 @@ class GraphAccount:
     async def password_ends(self, mailbox: str) -> None:
         """Tell nothing: Graph does not say."""
 
+    async def forget(self, mailbox: str) -> None:
+        """Let go of the reader of `mailbox`: all share their connections."""
+        self._readers.pop(mailbox.lower(), None)
+
     async def aclose(self) -> None:
         """Let go of all connections."""
         await self._session.aclose()
