@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -58,17 +58,6 @@ _KINDS = {
 }
 
 
-@dataclass(slots=True, kw_only=True)
-class _Listed:
-    """The folders that one answer named. Of the answer is kept how it looked: a worker has thousands of mailboxes."""
-
-    parents: str
-    looks: bytes
-    folders: list[ListedFolder]
-    """Empty once the tree is made of them."""
-    tree: FolderTree | None = None
-
-
 class EwsReader:
     """Reads one mailbox (the Reader protocol says what each method promises)."""
 
@@ -79,8 +68,9 @@ class EwsReader:
         self._client = Client(line)
         self._fetcher = Fetcher(self._client, line.session.limits)
         self._well_known: dict[FolderId, str] = {}
-        self._listed: _Listed | None = None
+        self._looks: bytes | None = None
         self._tree: FolderTree | None = None
+        """What was made of the answer that looked so: a worker has thousands of mailboxes, and keeps no answers."""
 
     keeps_ids = False
     """A move is a delete and a create under another id."""
@@ -102,37 +92,38 @@ class EwsReader:
     async def folders(self) -> FolderTree:
         """Read the mail folders below the mailbox's root; those that the account may see where that is barred."""
         try:
-            listed = await self._find_folders(distinguished(self._root, self._line.mailbox))
+            parents = distinguished(self._root, self._line.mailbox)
+            looks, listed = await self._find_folders(parents, self._looks)
         except ExchangeError as error:
             if error.fault.code not in codes.MAY_NOT_SEE or self._root != ROOT:
                 raise
             return await self._visible_folders(error.fault)
+        if listed is None and self._tree is not None:
+            return self._tree
         # There is an inbox at least: it is us who see nothing.
-        if not listed.folders and listed.tree is None and self._root == ROOT:
+        if not listed and self._root == ROOT:
             return await self._visible_folders(None)
         if not self._well_known and self._root == ROOT:
             self._remember_well_known(await self._get_well_known())
-        if listed.tree is None:
-            made = make_tree(listed.folders, self._well_known)
-            listed.tree, listed.folders = FolderTree(folders=made, is_complete=True), []
-        self._tree = listed.tree
+        self._tree = FolderTree(folders=make_tree(listed or (), self._well_known), is_complete=True)
+        self._looks = looks
         return self._tree
 
-    async def _find_folders(self, parents: str) -> _Listed:
-        """List all folders below `parents`, page by page."""
+    async def _find_folders(
+        self, parents: str, known: bytes | None
+    ) -> tuple[bytes | None, list[ListedFolder] | None]:
+        """List all folders below `parents`, page by page. Tells how the answer looks, should that tell all.
+
+        None in place of a list: it looks as `known`.
+        """
         if self._root == PUBLIC_ROOT:
-            found = await self._find_public_folders(parents)
-            return _Listed(parents=parents, looks=b"", folders=found)
+            return None, await self._find_public_folders(parents)
+        looks, answers = await self._client.call_again(find_folders(parents), known)
+        if answers is None:
+            return looks, None
         listed: dict[FolderId, ListedFolder] = {}
-        before = self._listed if self._listed and self._listed.parents == parents else None
-        looks, answers = await self._client.call_again(
-            find_folders(parents), before.looks if before else None
-        )
-        if before is not None and answers is None:
-            return before
-        self._listed, offset = None, 0
+        offset = 0
         while True:
-            answers = answers or []
             faults = [answer.fault for answer in answers if answer.fault is not None]
             if faults and len(faults) == len(answers):
                 raise ExchangeError(faults[0])
@@ -149,10 +140,8 @@ class EwsReader:
                 break
             offset = following
             answers = await self._client.call(find_folders(parents, offset=offset))
-        whole = _Listed(parents=parents, looks=looks, folders=list(listed.values()))
-        if not offset:  # of several pages the first does not tell whether the others are the same
-            self._listed = whole
-        return whole
+        # Of several pages the first does not tell whether the others are the same.
+        return None if offset else looks, list(listed.values())
 
     async def _find_public_folders(self, parents: str) -> list[ListedFolder]:
         """List public folders level by level: of these no server lists all at once."""
@@ -205,13 +194,15 @@ class EwsReader:
             fault = self._client.fault("ErrorAccessDenied")
             raise ExchangeError(replace(fault, request_id=denied.request_id if denied else None))
         self._remember_well_known(found)
-        below: list[ListedFolder] = []
+        below: list[ListedFolder] | None = None
         try:
-            below = (await self._find_folders(folder_ids(folder.id for folder in tops))).folders
+            _, below = await self._find_folders(folder_ids(folder.id for folder in tops), None)
         except ExchangeError as error:
             if error.fault.code not in codes.MAY_NOT_SEE:
                 raise
-        return FolderTree(folders=make_tree([*tops, *below], self._well_known), is_complete=False)
+        return FolderTree(
+            folders=make_tree([*tops, *(below or ())], self._well_known), is_complete=False
+        )
 
     async def search_folders(self) -> tuple[Folder, ...]:
         """Read the search folders, which are kept outside of the root of the others."""
