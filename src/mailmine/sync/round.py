@@ -78,6 +78,10 @@ class Memory:
 
     begun_at: datetime | None = None
     """When the first of these rounds had seen the folders."""
+    tree: FolderTree | None = None
+    """The folders as they were seen last; a reader gives the same tree again where nothing changed."""
+    looks: str | None = None
+    """How that tree looks (sync.rest)."""
     hints: dict[FolderId, tuple[str | None, datetime]] = field(default_factory=dict)
     """The hint of each folder, and when it was first seen."""
     looked_at: dict[FolderId, str | None] = field(default_factory=dict)
@@ -198,7 +202,7 @@ class Round:
     async def _run(self) -> None:
         tree = await self._see()
         before = self._lease.rest
-        if before is not None and self._now() < before.until and before.tree == self._looks(tree):
+        if before is not None and self._now() < before.until and before.tree == self._looks:
             self._rest = before
             return
         known, present = await self._look(tree)
@@ -222,13 +226,11 @@ class Round:
             self._unfinished |= await self._contents.fetch(
                 self._settings.attachments, self._is_over
             )
-        await self._come_to_rest(tree, known, present)
+        await self._come_to_rest(known, present)
 
-    async def _come_to_rest(
-        self, tree: FolderTree, known: _Known, present: Sequence[FolderState]
-    ) -> None:
+    async def _come_to_rest(self, known: _Known, present: Sequence[FolderState]) -> None:
         """See whether there was nothing to do, and will be nothing as long as the folders look like this."""
-        looks = self._looks(tree)
+        looks = self._looks
         was_idle = not (
             self._read_keys
             or self._unfinished
@@ -254,33 +256,37 @@ class Round:
         )
         self._rest = Rest(tree=looks, until=until)
 
-    def _looks(self, tree: FolderTree) -> str | None:
+    @property
+    def _looks(self) -> str | None:
         # Search folders are asked for as well: the tree is not all that one would have to see.
         if filters.wants_search_folders(self._mailbox.filters):
             return None
-        return rest.looks(tree, self._backend)
+        return self._memory.looks
 
     async def _see(self) -> FolderTree:
-        """Ask which folders there are, and note which changed."""
+        """Ask which folders there are."""
         self._looked_at = time.monotonic()
         tree = await self._with_searches(await self._reader.folders())
-        self._hints = {folder.id: folder.last_change for folder in tree.folders}
-        now = self._now()
-        seen_at = {
-            folder.id: now - SETTLED if _is_long_ago(folder, now) else now
-            for folder in tree.folders
-        }
-        for folder_id, hint in self._hints.items():
-            before = self._memory.hints.get(folder_id)
-            if before is None or before[0] != hint:
-                self._memory.hints[folder_id] = (hint, seen_at[folder_id])
-                if before is not None:
-                    self._named.add(folder_id)
-        self._memory.begun_at = self._memory.begun_at or self._now()
+        if tree is not self._memory.tree:
+            self._note(tree)
         return tree
+
+    def _note(self, tree: FolderTree) -> None:
+        """Note how the folders look, and which changed."""
+        now = self._now()
+        for folder in tree.folders:
+            before = self._memory.hints.get(folder.id)
+            if before is None or before[0] != folder.last_change:
+                seen_at = now - SETTLED if _is_long_ago(folder, now) else now
+                self._memory.hints[folder.id] = (folder.last_change, seen_at)
+                if before is not None:
+                    self._named.add(folder.id)
+        self._memory.begun_at = self._memory.begun_at or now
+        self._memory.tree, self._memory.looks = tree, rest.looks(tree, self._backend)
 
     async def _look(self, tree: FolderTree) -> tuple[_Known, list[FolderState]]:
         """Give what is known of the folders, and those to be read."""
+        self._hints = {folder.id: folder.last_change for folder in tree.folders}
         known = await self._meet(tree)
         self._states = {state.folder_id: state for state in known.states}
         self._early = known.early
