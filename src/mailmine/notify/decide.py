@@ -139,16 +139,20 @@ def follow(
     )
 
 
+def over_at(incident: Incident) -> datetime | None:
+    """When all was told of an incident, whatever becomes of what it is about; None: it was not yet."""
+    is_warning = incident.topic is Topic.WARNING
+    return incident.told_at if is_warning else incident.back_told_at
+
+
 def _look(incident: Incident, subject: Subject | None, *, now: datetime) -> Incident | None:
     """Bring an incident up to date; None where there is nothing more to say of it."""
+    if (at := over_at(incident)) is not None:
+        # Kept for a while, for those that follow to be counted with it.
+        return None if at + WINDOW <= now else incident
     if subject is None:
         return None
-    is_warning = incident.topic is Topic.WARNING
-    over_at = incident.told_at if is_warning else incident.back_told_at
-    if over_at is not None:
-        # Kept for a while, for those that follow to be counted with it.
-        return None if over_at + WINDOW <= now else incident
-    if is_warning:
+    if incident.topic is Topic.WARNING:
         return incident
     if subject.is_stopped:
         return None if subject.by_person else replace(incident, back_at=None)

@@ -25,6 +25,18 @@ BATCH: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What came of a look at all that is to be told."""
+
+    had_any: bool
+    """Whether there was anything to do."""
+    is_full: bool = False
+    """Whether more happened than is decided on at once."""
+    incidents: int
+    """How many were looked at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Deciding:
     """Decides what is to be told whom."""
 
@@ -33,8 +45,8 @@ class Deciding:
     rooms: tuple[Room, ...]
     has_email: bool
 
-    def step(self, now: datetime) -> bool:
-        """Decide on what happened since the last time; whether there was anything. Raises StoreError."""
+    def step(self, now: datetime) -> Look:
+        """Decide on what happened since the last time. Raises StoreError."""
         with self.database.read() as tx:
             cursor = settings.get(tx, CURSOR)
             seen = int(cursor or 0)
@@ -44,7 +56,7 @@ class Deciding:
             followed = _follow(tx, known, (), now)
             is_idle = not (has_news or _matters(followed) or self._frees(tx, now))
         if is_idle:
-            return False
+            return Look(had_any=False, incidents=len(known))
         new: tuple[Event, ...] = ()
         if has_news:
             # In a transaction of its own, for it locks others out.
@@ -52,10 +64,9 @@ class Deciding:
                 new = events.settled_after(tx, seen, BATCH)
         last = str(new[-1].id if new else seen)
         with self.database.write() as tx:
-            if not settings.swap(tx, CURSOR, old=cursor, new=last):
-                return True  # another process was quicker
-            self._keep(tx, new, now)
-        return True
+            if settings.swap(tx, CURSOR, old=cursor, new=last):  # else another process was quicker
+                self._keep(tx, new, now)
+        return Look(had_any=True, is_full=len(new) == BATCH, incidents=len(known))
 
     def _keep(self, tx: Transaction, new: Collection[Event], now: datetime) -> None:
         followed = _follow(tx, incidents.list_all(tx), new, now)
@@ -107,7 +118,8 @@ def _matters(followed: Followed) -> bool:
 def _follow(
     tx: Transaction, known: Collection[Incident], new: Collection[Event], now: datetime
 ) -> Followed:
-    current = decide.opened(known, new)
+    # All at once: where a server is down, it is thousands of mailboxes.
+    current = [one for one in decide.opened(known, new) if decide.over_at(one) is None]
     return decide.follow(known, new, _subjects(tx, current), now=now)
 
 
@@ -118,10 +130,8 @@ def _by_recipient(waiting: Iterable[Delivery]) -> Mapping[Recipient, list[Delive
     return groups
 
 
-def _subjects(tx: Transaction, current: Iterable[Incident]) -> Mapping[str, Subject]:
+def _subjects(tx: Transaction, about: Collection[Incident]) -> Mapping[str, Subject]:
     """Look at how everything is now that an incident is about; what was removed is not there."""
-    about = tuple(current)
-    # All at once: where a server is down, it is thousands of mailboxes, every two seconds.
     of = {one.id: one for one in integrations.by_ids(tx, {one.integration_id for one in about})}
     ids = {one.mailbox_id for one in about if one.mailbox_id is not None}
     boxes = {one.id: one for one in mailboxes.by_ids(tx, ids)}
@@ -140,11 +150,9 @@ def _subjects(tx: Transaction, current: Iterable[Incident]) -> Mapping[str, Subj
 
 
 def _integration(tx: Transaction, integration: Integration) -> Subject:
-    rounds = [
-        one.last_round_at
-        for one in mailboxes.of_integration(tx, integration.id)
-        if one.last_round_at is not None
-    ]
+    # While it is stopped nobody asks when it was read.
+    read = mailboxes.of_integration(tx, integration.id) if integration.enabled else ()
+    rounds = [one.last_round_at for one in read if one.last_round_at is not None]
     return _subject(integration, integration, None, max(rounds, default=None))
 
 

@@ -28,6 +28,11 @@ log = structlog.get_logger(__name__)
 
 LOOK: Final = 2.0
 """Seconds between two looks for something to do."""
+INCIDENTS: Final = 500
+"""For each so many incidents a look is left out after one at them.
+
+Where a server is down they are thousands, and each process looks at them; what there is to tell of most is told together, minutes later.
+"""
 LEASE: Final = timedelta(minutes=5)
 """How long one try may take; after it, another process may try."""
 AT_ONCE: Final = 10
@@ -77,6 +82,8 @@ class Notifier:
         )
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="mailmine-notifier")
         self._tidied_at: datetime | None = None
+        self._left_out = 0
+        """Looks at incidents that are still to be left out."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Go on until `stop`; what is under way is finished by the next process."""
@@ -91,10 +98,20 @@ class Notifier:
     async def step(self) -> bool:
         """Decide on what happened and send what is due; whether there was anything. Raises StoreError."""
         await self._tidy()
-        decided = await self._in_thread(lambda: self._deciding.step(self._now()))
+        decided = await self._in_thread(self._decide)
         due = await self._in_thread(self._claim)
         await asyncio.gather(*(self._deliver(delivery) for delivery in due))
         return decided or bool(due)
+
+    def _decide(self) -> bool:
+        """Decide on what happened; whether there was anything."""
+        if self._left_out:
+            self._left_out -= 1
+            return False
+        look = self._deciding.step(self._now())
+        if not look.is_full:
+            self._left_out = look.incidents // INCIDENTS
+        return look.had_any
 
     async def _in_thread(self, act: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, act)

@@ -1,6 +1,6 @@
 """What stopped, and what of it people were told: a row lives from the stop until its end was told, and a little longer."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, select
@@ -41,8 +41,7 @@ _CHANGE = tuple(column.name for column in incidents.c if column.name not in _KEY
 def list_all(tx: Connection) -> tuple[Incident, ...]:
     """All, what began first at the front."""
     rows = tx.execute(select(incidents).order_by(incidents.c.began_at, incidents.c.subject))
-    found = (Incident(**row._asdict()) for row in rows)
-    return tuple(replace(one, topic=Topic(one.topic)) for one in found)
+    return tuple(Incident(**row._asdict() | {"topic": Topic(row.topic)}) for row in rows)
 
 
 def put(tx: Connection, incident: Incident) -> None:

@@ -211,6 +211,43 @@ async def test_many_mailboxes_that_are_down_are_looked_at_together(town: Town) -
     assert asked[0] == asked[-1]
 
 
+async def test_the_more_is_down_the_less_often_it_is_looked_at(
+    town: Town, postman: Postman, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With ten thousand mailboxes down, workers did little else."""
+    monkeypatch.setattr("mailmine.notify.notifier.INCIDENTS", 2)
+    notifier = town.notifier()
+    for name in NAMES[:4]:
+        town.stop(name)
+    await finish(notifier)
+    looks: list[bool] = []
+    for _ in range(7):
+        with statements() as told:
+            await notifier.step()
+        looks.append(any("incidents" in one for one in told))
+    assert looks == [False, False, True, False, False, True, False]
+    town.now += SETTLE
+    for _ in range(3):
+        await finish(notifier)
+    assert postman.to(ANA) == ["4 mailboxes of Exchange were disabled"]
+
+
+async def test_what_is_told_is_looked_at_no_further(town: Town) -> None:
+    notifier = town.notifier()
+    for name in NAMES[:2]:
+        town.stop(name)
+    town.now += SETTLE
+    await finish(notifier)
+    town.mend(*NAMES[:2])
+    for _ in range(2):
+        town.now += SETTLE
+        await finish(notifier)
+    with statements() as told:
+        await notifier.step()
+    assert any("FROM incidents" in one for one in told)
+    assert not any("FROM mailboxes" in one for one in told)
+
+
 @contextmanager
 def statements() -> Iterator[list[str]]:
     """Note what databases are asked."""
