@@ -1,7 +1,8 @@
 """What the hints of an Exchange are worth, which name the folders that changed.
 
 That they tell of everything stands in no document of Microsoft's, so every folder is read from time to time whatever they say.
-That costs as much as all polls together: it is done less often where they told of what happened, and kept nothing back.
+That costs as much as all polls together: it is done less often where they told of what happened, and kept nothing back, and
+seldom in folders that hold nothing, as is told besides.
 """
 
 from dataclasses import dataclass
@@ -28,6 +29,6 @@ class Hints:
         """Note that something was new in a folder that was not named: they are worth nothing again."""
         self._told = 0
 
-    def full_pass(self, interval: timedelta) -> timedelta:
-        """Say how long a folder is left alone that is not named; no less than `interval`."""
-        return interval * min(MOST, 1 + self._told // PROOFS)
+    def full_pass(self, interval: timedelta, *, is_empty: bool = False) -> timedelta:
+        """Say how long a folder is left alone that is not named; no less than `interval`, the longest where it is empty."""
+        return interval * (MOST if is_empty else min(MOST, 1 + self._told // PROOFS))

@@ -4,8 +4,7 @@ That is told by one request to Exchange and nothing that is looked up: most poll
 """
 
 import hashlib
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import Connection as Transaction
 
@@ -37,15 +36,7 @@ def is_read(state: FolderState, hint: str | None) -> bool:
     )
 
 
-def until(
-    tx: Transaction,
-    mailbox_id: MailboxId,
-    read: Sequence[FolderState],
-    *,
-    now: datetime,
-    full_pass: timedelta,
-) -> datetime:
+def until(tx: Transaction, mailbox_id: MailboxId, *, full_pass_at: datetime) -> datetime:
     """Tell when there is something to do though no folder changes: one is read anyway, or something is tried again."""
-    passes = [state.last_synced_at + full_pass for state in read if state.last_synced_at]
     tries = (failures.next_try(tx, mailbox_id), attachments.next_try(tx, mailbox_id))
-    return min(now + full_pass, *passes, *(at for at in tries if at is not None))
+    return min((full_pass_at, *(at for at in tries if at is not None)))

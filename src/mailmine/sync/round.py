@@ -245,14 +245,14 @@ class Round:
             or not all(rest.is_read(state, self._hints[state.folder_id]) for state in present)
         ):
             return
+        passes = [
+            state.last_synced_at + self._left_alone(is_empty=not state.total)
+            for state in present
+            if state.last_synced_at is not None
+        ]
+        first = min(passes, default=self._now() + self._left_alone(is_empty=True))
         until = await self._desk.read(
-            partial(
-                rest.until,
-                mailbox_id=self._mailbox.id,
-                read=present,
-                now=self._now(),
-                full_pass=self._full_pass,
-            )
+            partial(rest.until, mailbox_id=self._mailbox.id, full_pass_at=first)
         )
         self._rest = Rest(tree=looks, until=until)
 
@@ -425,11 +425,13 @@ class Round:
         hint = self._hints[state.folder_id]
         if hint is None or hint != state.last_change or state.last_synced_at is None:
             return True
-        return self._now() - state.last_synced_at >= self._full_pass
+        left_alone = self._left_alone(is_empty=not state.total)
+        return self._now() - state.last_synced_at >= left_alone
 
-    @property
-    def _full_pass(self) -> timedelta:
-        return self._memory.trust.full_pass(self._settings.full_pass_interval)
+    def _left_alone(self, *, is_empty: bool) -> timedelta:
+        """Say for how long a folder is that its hint does not name."""
+        interval = self._settings.full_pass_interval
+        return self._memory.trust.full_pass(interval, is_empty=is_empty)
 
     def _is_left_out(self, state: FolderState) -> bool:
         until = self._memory.left_out_until.get(state.folder_id)

@@ -16,7 +16,7 @@ from mailmine.model.integration import Backend
 from mailmine.store import failures, folders, mailboxes
 from mailmine.sync import rest
 from mailmine.sync.desk import Desk
-from mailmine.sync.hints import PROOFS
+from mailmine.sync.hints import MOST, PROOFS
 from mailmine.sync.round import Outcome
 from tests.integration.sync.conftest import ORDERS, World, both, eml
 
@@ -148,6 +148,18 @@ async def test_every_folder_is_read_from_time_to_time_all_the_same(world: World)
         assert world.exchange.requests.count("SyncFolderItems") == 0
         await watched.poll(world.settings.full_pass_interval)
         assert world.exchange.requests.count("SyncFolderItems") > 0
+
+
+@both
+async def test_empty_folders_are_read_seldom(world: World) -> None:
+    world.exchange.mailbox(ORDERS).deliver(eml(1))
+    world.configure()
+    interval = world.settings.full_pass_interval
+    async with Watched(world) as watched:
+        await watched.come_to_rest()
+        assert await watched.folders_read(interval) == 1
+        await watched.come_to_rest()
+        assert await watched.folders_read(MOST * interval) > 1
 
 
 async def test_folders_that_changed_long_ago_are_read_once(world: World) -> None:
