@@ -36,7 +36,7 @@ demo: env  ## a simulated Exchange, mailmine on it: look around in one minute
 kerberos: .venv/.kerberos  ## signing in by Kerberos, compiled: wants gcc, python3-dev and libkrb5-dev
 
 test: .venv/.strangers  ## all tests
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 lint: env  ## style and the import contract
 	$(BIN)/ruff format --check .
