@@ -130,4 +130,5 @@ def test_a_standby_that_dies_and_comes_back_is_noticed_by_nobody(
     # It is asked again once it was left alone for as long as it said when it failed.
     monkeypatch.setattr(database, "_replica_away_until", 0.0)
     until(lambda: is_on_standby(database))
-    until(lambda: browsed(database, world) == 1)  # it was killed, and has some of its log to go through again
+    # It was killed, and has some of its log to go through again.
+    until(lambda: browsed(database, world) == 1)
