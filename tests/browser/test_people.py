@@ -53,9 +53,8 @@ def test_an_administrator_lets_somebody_in_who_then_gives_a_script_its_token(mee
     zoe.page.goto("/")
     expect(zoe.page.get_by_label("Pages").get_by_role("link", name="Orders")).to_have_count(0)
 
-    zoe.page.goto(
-        "about:blank"
-    )  # what is live on a page would be refused, and the browser complain of it
+    # What is live on a page would be refused, and the browser complain of it.
+    zoe.page.goto("about:blank")
     ann.page.get_by_role("button", name="Shut out").click()
     expect(ann.page.get_by_role("button", name="Let in")).to_be_visible()
     zoe.page.goto("/")

@@ -87,7 +87,7 @@ class Listening:
                 self._changed.clear()
                 for part in tuple(parts):
                     wanted = self._mailboxes.keys() & set(part.addresses)
-                    if len(wanted) < WANTED * len(part.addresses) or not wanted:
+                    if len(wanted) < WANTED * len(part.addresses):
                         parts.remove(part)
                         await _end(part.task)
                 await self._listen_to_the_others(parts)

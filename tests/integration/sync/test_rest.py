@@ -88,9 +88,8 @@ async def test_a_mailbox_at_rest_is_looked_up_nowhere(
     async with Watched(world) as watched:
         await watched.come_to_rest()
         forbid(monkeypatch)
-        monkeypatch.setattr(
-            rest, "looks", None
-        )  # the folders are as they were: they look as they did
+        # The folders are as they were: they look as they did.
+        monkeypatch.setattr(rest, "looks", None)
         for _ in range(3):
             outcome = await watched.poll()
             assert outcome.rest is not None
