@@ -258,6 +258,23 @@ def test_processes_say_that_they_are_there(database: Database) -> None:
         assert workers.list_all(tx, now=now) == ()
 
 
+def test_the_process_that_is_there_longest_is_the_first(database: Database) -> None:
+    _, _, now = build_many(database, 2)
+    old, young = (
+        Worker(id=name, host="h", pid=1, version="1", since=since, seen_at=now, taken_over=0)
+        for name, since in (("b", now - MINUTE), ("a", now))
+    )
+    with database.write() as tx:
+        assert workers.is_first("a", workers.present(tx, now=now))
+        workers.put(tx, young)
+        workers.put(tx, replace(old, has_room=False))
+        here = workers.present(tx, now=now)
+        assert [(one.id, one.has_room) for one in here] == [("b", False), ("a", True)]
+        assert [workers.is_first(name, here) for name in ("a", "b", None)] == [False, True, True]
+        workers.put(tx, replace(young, seen_at=now + MINUTE))
+        assert workers.is_first("a", workers.present(tx, now=now + MINUTE))
+
+
 def test_the_schedule_of_all(database: Database) -> None:
     _, _, now = build_many(database, 2)
     claim(database, "a", now, replace(SETTINGS, rounds=2))

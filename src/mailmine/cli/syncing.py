@@ -49,6 +49,7 @@ class Syncing:
             here.database,
             secret_of=here.secret_of,
             has_room=room.is_left,
+            worker_id=runner.worker_id,
             settings=settings,
         )
         filling = Filling(here.database, refinery=self._refinery, learns=settings.learns)
@@ -57,6 +58,7 @@ class Syncing:
             self._channels,
             may_see=sees_integrations,
             public_url=given.public_url,
+            worker_id=runner.worker_id,
         )
         keeping = Keeping(here.database, here.blobs)
         removing = Removing(here.database)

@@ -12,7 +12,15 @@ from mailmine.model.notice import Notice
 from mailmine.notify import audience, decide
 from mailmine.notify.audience import MaySee
 from mailmine.notify.decide import HOUR, Followed, Room, Subject
-from mailmine.store import deliveries, events, incidents, integrations, mailboxes, settings
+from mailmine.store import (
+    deliveries,
+    events,
+    incidents,
+    integrations,
+    mailboxes,
+    settings,
+    workers,
+)
 from mailmine.store.database import Database
 from mailmine.store.deliveries import Delivery, Recipient
 from mailmine.store.events import Event
@@ -44,10 +52,14 @@ class Deciding:
     may_see: MaySee
     rooms: tuple[Room, ...]
     has_email: bool
+    worker_id: str | None = None
+    """Of the process, if it reads mailboxes as well; None: it alone decides."""
 
     def step(self, now: datetime) -> Look:
-        """Decide on what happened since the last time. Raises StoreError."""
+        """Decide on what happened since the last time, unless another process does. Raises StoreError."""
         with self.database.read() as tx:
+            if not workers.is_first(self.worker_id, workers.present(tx, now=now)):
+                return Look(had_any=False, incidents=0)
             cursor = settings.get(tx, CURSOR)
             seen = int(cursor or 0)
             has_news = events.last_id(tx) > seen

@@ -28,10 +28,10 @@ log = structlog.get_logger(__name__)
 
 LOOK: Final = 2.0
 """Seconds between two looks for something to do."""
-INCIDENTS: Final = 500
-"""For each so many incidents a look is left out after one at them.
+INCIDENTS: Final = 250
+"""For each so many incidents the next look is a second later.
 
-Where a server is down they are thousands, and each process looks at them; what there is to tell of most is told together, minutes later.
+Where a server is down they are thousands; what there is to tell of most is told together, minutes later.
 """
 LEASE: Final = timedelta(minutes=5)
 """How long one try may take; after it, another process may try."""
@@ -65,6 +65,7 @@ class Notifier:
         *,
         may_see: MaySee,
         public_url: str = "",
+        worker_id: str | None = None,
         now: Callable[[], datetime] = utc_now,
         look: float = LOOK,
     ) -> None:
@@ -79,11 +80,13 @@ class Notifier:
             may_see=may_see,
             rooms=tuple(room for room, _ in channels.rooms.values()),
             has_email=channels.email is not None,
+            worker_id=worker_id,
         )
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="mailmine-notifier")
         self._tidied_at: datetime | None = None
-        self._left_out = 0
-        """Looks at incidents that are still to be left out."""
+        self._looked_at = now()
+        self._rest = timedelta()
+        """How long nothing is decided on after that."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Go on until `stop`; what is under way is finished by the next process."""
@@ -105,12 +108,12 @@ class Notifier:
 
     def _decide(self) -> bool:
         """Decide on what happened; whether there was anything."""
-        if self._left_out:
-            self._left_out -= 1
+        now = self._now()
+        if timedelta() <= now - self._looked_at < self._rest:
             return False
-        look = self._deciding.step(self._now())
-        if not look.is_full:
-            self._left_out = look.incidents // INCIDENTS
+        look = self._deciding.step(now)
+        rest = 0 if look.is_full else look.incidents // INCIDENTS
+        self._looked_at, self._rest = now, timedelta(seconds=rest)
         return look.had_any
 
     async def _in_thread(self, act: Callable[[], T]) -> T:

@@ -19,12 +19,15 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
+    exists,
     func,
     literal,
+    not_,
     or_,
     select,
     true,
     type_coerce,
+    union_all,
     update,
 )
 
@@ -59,6 +62,12 @@ def of_integration(tx: Connection, integration_id: IntegrationId) -> tuple[Mailb
     """List the mailboxes of an integration, by address."""
     mine = mailboxes.c.integration_id == integration_id
     return _all(tx, _rows().where(mine).order_by(mailboxes.c.address))
+
+
+def is_any_disabled(tx: Connection, reason: DisabledReason) -> bool:
+    """Whether there is one that is off for this reason."""
+    off = ~mailboxes.c.enabled & (mailboxes.c.disabled_reason == reason)
+    return tx.execute(select(exists().where(off))).scalar_one()
 
 
 def by_id(tx: Connection, mailbox_id: MailboxId) -> Mailbox | None:
@@ -243,7 +252,8 @@ def due(
     """
     late = {"now": now, "late": now - turn.patience, "owner": turn.owner}
     late |= {"patience": turn.patience // timedelta(microseconds=1)}
-    rows = tx.execute(_LATE, {**late, "without": list(without), "limit": limit})
+    query = _LATE if tx.dialect.name == "sqlite" else _LATE_OF_EACH
+    rows = tx.execute(query, {**late, "without": list(without), "limit": limit})
     return tuple(_candidate(row._asdict()) for row in rows)
 
 
@@ -276,32 +286,53 @@ def _is_free(now: Any) -> Any:
     return or_(mailboxes.c.lease_until.is_(None), mailboxes.c.lease_until <= now)
 
 
-_TURNS: Final = (
-    select(
-        mailboxes.c.id,
-        func.row_number()
-        .over(partition_by=mailboxes.c.integration_id, order_by=(_DUE_HERE, mailboxes.c.id))
-        .label("turn"),
-        _DUE_HERE.label("due_here"),
+_LATE_THERE: Final = mailboxes.c.next_due_at <= bindparam("late", type_=Moment())
+_LIMIT: Final = bindparam("limit", type_=BigInteger)
+
+
+def _is_due(*of: Any) -> Any:
+    # Each column for itself: what is due is found by an index.
+    return and_(mailboxes.c.enabled, mailboxes.c.next_due_at <= _NOW, _is_free(_NOW), *of)
+
+
+def _by_turns(due: Any) -> Select[Any]:
+    """Let the integrations take turns: the first of each, then the second of each."""
+    is_wanted = integrations.c.id.not_in(bindparam("without", expanding=True))
+    at_first = (due.c.due_here, due.c.id)
+    turns = (
+        select(
+            due.c.id,
+            due.c.due_here,
+            func.row_number().over(partition_by=integrations.c.id, order_by=at_first).label("turn"),
+        )
+        .join_from(integrations, due, due.c.integration_id == integrations.c.id)
+        .where(integrations.c.enabled, is_wanted)
+        .order_by("turn", *at_first)
+        .limit(_LIMIT)
+        .subquery()
     )
-    .join(integrations)
-    .where(
-        _WANTED,
-        # Each column for itself: what is due is found by an index.
-        mailboxes.c.next_due_at <= _NOW,
-        _is_free(_NOW),
-        or_(_IS_MINE, mailboxes.c.next_due_at <= bindparam("late", type_=Moment())),
-        mailboxes.c.integration_id.not_in(bindparam("without", expanding=True)),
+    return (
+        select(*_COLUMNS, mailboxes.c.lease_owner, mailboxes.c.rest_tree)
+        .join(turns, turns.c.id == mailboxes.c.id)
+        .order_by(turns.c.turn, turns.c.due_here, turns.c.id)
     )
-    .order_by("turn", "due_here", mailboxes.c.id)
-    .limit(bindparam("limit"))
-    .subquery()
-)
-"""Which are due, without all else that there is of them: it may be many thousands that are put in order."""
-_LATE: Final = (
-    select(*_COLUMNS, mailboxes.c.lease_owner, mailboxes.c.rest_tree)
-    .join(_TURNS, _TURNS.c.id == mailboxes.c.id)
-    .order_by(_TURNS.c.turn, _TURNS.c.due_here, mailboxes.c.id)
+
+
+_DUE: Final = select(mailboxes.c.id, mailboxes.c.integration_id, _DUE_HERE.label("due_here"))
+_LATE: Final = _by_turns(_DUE.where(_is_due(or_(_IS_MINE, _LATE_THERE))).subquery())
+"""Puts all in order that is due; SQLite has nothing better."""
+
+
+def _first_due(*of: Any) -> Any:
+    """Take of one integration only so many as are wanted of all, by an index; it may be thousands that are due."""
+    mine = mailboxes.c.integration_id == integrations.c.id
+    due = _DUE.where(mine, _is_due(*of)).correlate(integrations)
+    in_order = due.order_by(mailboxes.c.next_due_at, mailboxes.c.id).limit(_LIMIT).subquery()
+    return select(in_order)
+
+
+_LATE_OF_EACH: Final = _by_turns(
+    union_all(_first_due(_IS_MINE), _first_due(not_(_IS_MINE), _LATE_THERE)).lateral()
 )
 
 

@@ -22,6 +22,7 @@ from sqlalchemy import (
     false,
     func,
     text,
+    true,
 )
 
 from mailmine.model import integration
@@ -147,6 +148,14 @@ Index(
     unique=True,
 )
 
+# What is due of one integration, however much of it there is: SQLite is not asked for that (store.mailboxes).
+Index(
+    "mailboxes_integration_id_next_due_at",
+    mailboxes.c.integration_id,
+    mailboxes.c.next_due_at,
+    mailboxes.c.id,
+).ddl_if(dialect="postgresql")
+
 # Of many mailboxes, few are being read: they are counted with each claim.
 Index(
     "mailboxes_lease_until",
@@ -165,6 +174,7 @@ workers = Table(
     Column("since", Moment, nullable=False),
     Column("seen_at", Moment, nullable=False),
     Column("taken_over", Integer, nullable=False),
+    Column("has_room", Boolean, nullable=False, server_default=true()),
 )
 
 folders = Table(

@@ -1,15 +1,21 @@
 """Which processes read mailboxes of this database, on whatever host: each says every few seconds that it is there.
 
-For people to look at; nothing depends on it, leases alone say who may read what.
+Leases alone say who may read what. What one process is enough for is done by the one that is there longest: where two think so
+for a while, or none, nothing is wrong or lost.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from sqlalchemy import Connection, and_, delete, func, select
 
 from mailmine.store.schema import mailboxes, workers
 from mailmine.store.upsert import upsert
+
+SILENT: Final = timedelta(seconds=30)
+"""A process that said nothing for so long is gone, as far as anybody knows: its leases have run out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +31,13 @@ class Worker:
     seen_at: datetime
     taken_over: int
     """Mailboxes that it read on, after one that had gone away without giving them back."""
+    has_room: bool = True
+    """Whether its disk has room; without, it reads nothing."""
 
 
 def put(tx: Connection, worker: Worker) -> None:
     """Say that it is there."""
-    change = ("seen_at", "taken_over")
+    change = ("seen_at", "taken_over", "has_room")
     row = {field.name: getattr(worker, field.name) for field in fields(worker)}
     tx.execute(upsert(tx, workers, key=("id",), change=change).values(**row))
 
@@ -42,6 +50,18 @@ def leave(tx: Connection, worker_id: str) -> None:
 def forget(tx: Connection, *, before: datetime) -> None:
     """Forget those that said nothing since then."""
     tx.execute(delete(workers).where(workers.c.seen_at < before))
+
+
+def present(tx: Connection, *, now: datetime) -> tuple[Worker, ...]:
+    """List those that were heard of lately, the one that is there longest first."""
+    known = workers.c
+    query = select(workers).where(known.seen_at > now - SILENT).order_by(known.since, known.id)
+    return tuple(Worker(**row._asdict()) for row in tx.execute(query))
+
+
+def is_first(worker_id: str | None, here: Sequence[Worker]) -> bool:
+    """Whether a process is the one that is there longest; None: it is none of them, and asks nobody."""
+    return worker_id is None or not here or here[0].id == worker_id
 
 
 def list_all(tx: Connection, *, now: datetime) -> tuple[tuple[Worker, int], ...]:

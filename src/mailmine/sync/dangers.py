@@ -241,6 +241,18 @@ def _behind(
     )
 
 
+def many_behind(mailboxes: int) -> Danger:
+    """Say that so many mailboxes of an integration are late."""
+    return Danger(
+        code=Code.FALLING_BEHIND,
+        message=(
+            f"{mailboxes:,} mailboxes of this integration are read late, though nothing is known to be wrong with them: "
+            "mail arrives late. mailmine has too much to do, or too slow a machine or database, or its server answers "
+            "slowly; look at who reads, and at its log."
+        ),
+    )
+
+
 def _stalled(facts: MailboxFacts, now: datetime, settings: WarningSettings) -> Danger | None:
     load, since = facts.load, facts.still_since
     if load is None or since is None or now - since < settings.stalled:

@@ -141,7 +141,7 @@ def is_needed(tx: Transaction) -> bool:
         any(kind in KINDS for kind in quotas.list_all(tx))
         or bool(quotas.of_buckets(tx) or quotas.of_projects(tx))
         or any(_is_by_quota(one) for one in integrations.list_all(tx))
-        or any(_is_by_quota(one) for one in mailboxes.list_all(tx))
+        or mailboxes.is_any_disabled(tx, DisabledReason.QUOTA)
     )
 
 

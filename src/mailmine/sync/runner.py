@@ -135,6 +135,11 @@ class Runner:
         self._taken_over = 0
         self._loop: asyncio.AbstractEventLoop | None = None
 
+    @property
+    def worker_id(self) -> str:
+        """What it is known by among the processes that read."""
+        return self._owner
+
     async def run(self, stop: asyncio.Event) -> None:
         """Run rounds until `stop`; those under way may end in peace, those that take too long are cut off.
 
@@ -192,6 +197,7 @@ class Runner:
                 since=since,
                 seen_at=now,
                 taken_over=self._taken_over,
+                has_room=self._has_room(),
             )
             with suppress(StoreError):
                 await self._desk.write(partial(_beat, worker=me))

@@ -1,12 +1,15 @@
 """What was warned of and what threatens now: which warnings begin, go on, are told once more, and end. Pure, no I/O."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Final
 
 from mailmine.model.danger import Danger
 from mailmine.model.ids import IntegrationId, MailboxId
 from mailmine.store.warnings import StandingWarning
+from mailmine.sync import dangers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +21,17 @@ class Threat:
     """None: the integration itself."""
     danger: Danger
 
+    @property
+    def is_late(self) -> bool:
+        """Whether it is that a mailbox is read late."""
+        return self.mailbox_id is not None and self.danger.code == dangers.Code.FALLING_BEHIND
+
+
+MANY: Final = 10
+"""Mailboxes of an integration that are late on their own; of more, one warning of the integration tells."""
+STILL_MANY: Final = 3
+"""So many more than these are told together on, once they were."""
+
 
 @dataclass(frozen=True, slots=True)
 class Followed:
@@ -28,6 +42,32 @@ class Followed:
     tell: tuple[StandingWarning, ...] = ()
     """Those of them that people are to be told of now."""
     end: tuple[StandingWarning, ...] = ()
+
+
+def gather(threats: Collection[Threat], known: Iterable[StandingWarning]) -> tuple[Threat, ...]:
+    """Say in one for the integration that many of its mailboxes are late: what many suffer is not the fault of each."""
+    together = {one.integration_id for one in known if _tells_of_many(one)}
+    many = {
+        integration_id: number
+        for integration_id, number in Counter(
+            one.integration_id for one in threats if one.is_late
+        ).items()
+        if number > (STILL_MANY if integration_id in together else MANY)
+    }
+    alone = [one for one in threats if not (one.is_late and one.integration_id in many)]
+    gathered = [
+        Threat(
+            integration_id=integration_id,
+            mailbox_id=None,
+            danger=dangers.many_behind(number),
+        )
+        for integration_id, number in many.items()
+    ]
+    return (*alone, *gathered)
+
+
+def _tells_of_many(warning: StandingWarning) -> bool:
+    return warning.mailbox_id is None and warning.code == dangers.Code.FALLING_BEHIND
 
 
 def follow(

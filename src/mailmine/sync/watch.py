@@ -1,6 +1,6 @@
 """Warns people before anything stops: looks once a minute at what is in the store, and says what begins and ends.
 
-What threatens is decided by `dangers`, what is told of it by `warned`; here is read and written.
+Of several processes the one that is there longest looks. What threatens is decided by `dangers`, what is told of it by `warned`; here is read and written.
 """
 
 import asyncio
@@ -26,6 +26,7 @@ from mailmine.store import (
     settings,
     strikes,
     warnings,
+    workers,
 )
 from mailmine.store.database import Database
 from mailmine.store.errors import StoreError
@@ -37,7 +38,7 @@ from mailmine.sync.desk import Desk
 from mailmine.sync.endings import end_of_certificate, end_of_password
 from mailmine.sync.round import utc_now
 from mailmine.sync.settings import SyncSettings
-from mailmine.sync.warned import Followed, Threat, follow
+from mailmine.sync.warned import Followed, Threat, follow, gather
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +55,10 @@ class _Still:
 
 
 class Watch:
-    """Looks after all integrations and mailboxes. `secret_of` gives what an integration signs in with."""
+    """Looks after all integrations and mailboxes. `secret_of` gives what an integration signs in with.
+
+    `worker_id`: of the process, if it reads mailboxes as well; None: it alone looks, and its disk alone matters.
+    """
 
     def __init__(
         self,
@@ -62,12 +66,14 @@ class Watch:
         *,
         secret_of: Callable[[Integration], str],
         has_room: Callable[[], bool] = lambda: True,
+        worker_id: str | None = None,
         settings: SyncSettings | None = None,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._desk = Desk(database)
         self._secret_of = secret_of
         self._has_room = has_room
+        self._worker_id = worker_id
         sync = settings or SyncSettings()
         self._poll_interval = sync.poll_interval
         self._settings = sync.warnings
@@ -90,7 +96,12 @@ class Watch:
     async def step(self) -> None:
         """Look once, and write down which warnings begin, change and end. Raises StoreError."""
         now = self._now()
-        has_room = self._has_room()
+        here = await self._desk.read(partial(workers.present, now=now))
+        if not workers.is_first(self._worker_id, here):
+            return
+        # Where another has room, that one reads on.
+        others = [one for one in here if one.id != self._worker_id]
+        has_room = self._has_room() or any(one.has_room for one in others)
         if not has_room:
             self._since = now  # what is not read for want of room is not late for another reason
         await self._look_at_quotas(now)
@@ -161,7 +172,9 @@ class Watch:
                 )
                 for danger in found
             ]
-        return follow(warnings.list_all(tx), threats, now=now, again=self._settings.again)
+        standing = warnings.list_all(tx)
+        gathered = gather(threats, standing)
+        return follow(standing, gathered, now=now, again=self._settings.again)
 
     def _mailboxes(
         self,

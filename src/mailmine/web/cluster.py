@@ -1,6 +1,5 @@
 """The cluster: which processes read, whether they keep up, and how fresh all mailboxes are."""
 
-from datetime import timedelta
 from typing import Final
 
 from starlette.exceptions import HTTPException
@@ -10,9 +9,6 @@ from mailmine.store import overview, workers
 from mailmine.sync import freshness
 from mailmine.web.language import N_, _, each
 from mailmine.web.visit import Visit, page
-
-SILENT: Final = timedelta(seconds=30)
-"""A process that said nothing for so long is gone, as far as anybody knows: its leases have run out."""
 
 SHARES: Final = {
     "p50": N_("Half of them, at most"),
@@ -32,7 +28,9 @@ def show(visit: Visit) -> Response:
         "cluster.html",
         here="integrations",
         title=_("Who reads"),
-        workers=[(worker, reads, visit.at - worker.seen_at > SILENT) for worker, reads in found],
+        workers=[
+            (worker, reads, visit.at - worker.seen_at > workers.SILENT) for worker, reads in found
+        ],
         schedule=freshness.schedule(overview.take(visit.tx).mailboxes, visit.at),
         shares=each(SHARES),
     )

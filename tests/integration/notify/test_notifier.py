@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import partial
 
 import pytest
@@ -20,10 +21,11 @@ from mailmine.notify import inbox
 from mailmine.notify.channel import Channel, Channels, Message
 from mailmine.notify.decide import CAP, SETTLE
 from mailmine.notify.inbox import Told
-from mailmine.notify.notifier import FIRST_PAUSE, KEPT, LEASE, TRIES, pause
-from mailmine.store import deliveries, events, settings, subscriptions, users
+from mailmine.notify.notifier import FIRST_PAUSE, KEPT, LEASE, TRIES, Notifier, pause
+from mailmine.store import deliveries, events, settings, subscriptions, users, workers
 from mailmine.store.database import Database
 from mailmine.store.deliveries import State
+from mailmine.store.workers import Worker
 from tests.integration.notify.conftest import NAMES, SECRET
 from tests.integration.notify.town import HOUR, Hook, Postman, Town, finish
 from tests.integration.sync.test_runner import until
@@ -215,17 +217,19 @@ async def test_the_more_is_down_the_less_often_it_is_looked_at(
     town: Town, postman: Postman, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With ten thousand mailboxes down, workers did little else."""
-    monkeypatch.setattr("mailmine.notify.notifier.INCIDENTS", 2)
+    monkeypatch.setattr("mailmine.notify.notifier.INCIDENTS", 1)
     notifier = town.notifier()
     for name in NAMES[:4]:
         town.stop(name)
     await finish(notifier)
     looks: list[bool] = []
-    for _ in range(7):
-        with statements() as told:
-            await notifier.step()
-        looks.append(any("incidents" in one for one in told))
-    assert looks == [False, False, True, False, False, True, False]
+    for _ in range(6):
+        looks.append(await looked(notifier))
+        town.now += timedelta(seconds=2)
+    assert looks == [False, False, True, False, True, False]
+    town.now -= HOUR  # a clock that is put right
+    assert await looked(notifier)
+    town.now += HOUR
     town.now += SETTLE
     for _ in range(3):
         await finish(notifier)
@@ -243,9 +247,40 @@ async def test_what_is_told_is_looked_at_no_further(town: Town) -> None:
         town.now += SETTLE
         await finish(notifier)
     with statements() as told:
-        await notifier.step()
-    assert any("FROM incidents" in one for one in told)
+        assert await looked(notifier)
     assert not any("FROM mailboxes" in one for one in told)
+
+
+async def test_of_several_processes_the_one_that_is_there_longest_decides(
+    town: Town, postman: Postman
+) -> None:
+    first, second = (town.notifier(worker_id=name) for name in ("first", "second"))
+    since = town.now
+    be_there(town, "first", since=since)
+    be_there(town, "second", since=since + SETTLE)
+    assert await looked(first)
+    assert not await looked(second)
+    town.stop(NAMES[0])
+    town.now += 2 * SETTLE  # by now nobody heard of the first
+    be_there(town, "second", since=since + SETTLE)
+    await finish(second)
+    assert postman.to(ANA) == [f"The mailbox {NAMES[0]}@example.com was disabled"]
+
+
+def be_there(town: Town, worker_id: str, *, since: datetime) -> None:
+    """Let a process say that it is there."""
+    worker = Worker(
+        id=worker_id, host="h", pid=1, version="1", since=since, seen_at=town.now, taken_over=0
+    )
+    with town.database.write() as tx:
+        workers.put(tx, worker)
+
+
+async def looked(notifier: Notifier) -> bool:
+    """Whether it looks at the incidents now."""
+    with statements() as told:
+        await notifier.step()
+    return any("FROM incidents" in one for one in told)
 
 
 @contextmanager

@@ -14,9 +14,10 @@ from cryptography.x509.oid import NameOID
 from sqlalchemy import update
 
 from mailmine.model.integration import AccessType, AuthType, Integration, Trouble
-from mailmine.store import events, folders, integrations, mailboxes, schema, warnings
+from mailmine.store import events, folders, integrations, mailboxes, schema, warnings, workers
 from mailmine.store.warnings import StandingWarning
-from mailmine.sync import aftermath
+from mailmine.store.workers import Worker
+from mailmine.sync import aftermath, warned
 from mailmine.sync.resume import resume
 from mailmine.sync.settings import SyncSettings
 from mailmine.sync.watch import Watch
@@ -31,7 +32,7 @@ Told = tuple[str, str]
 
 @dataclass
 class Watched:
-    """A watch, and what it says."""
+    """A watch, and what it says. Several may share a world."""
 
     world: World
     watch: Watch
@@ -59,17 +60,23 @@ class Watched:
         return self.secret
 
 
-@asynccontextmanager
-async def watching(world: World) -> AsyncIterator[Watched]:
-    world.now = NOON
-    world.configure()
+def watch_by(world: World, worker_id: str | None = None) -> Watched:
     watched = Watched(world, watch=None)  # type: ignore[arg-type]
     watched.watch = Watch(
         world.database,
         secret_of=watched.secret_of,
         has_room=lambda: watched.has_room,
+        worker_id=worker_id,
         now=world.time,
     )
+    return watched
+
+
+@asynccontextmanager
+async def watching(world: World) -> AsyncIterator[Watched]:
+    world.now = NOON
+    world.configure()
+    watched = watch_by(world)
     # What is saved says so by the clock of the machine.
     with world.database.write() as tx:
         tx.execute(update(schema.integrations).values(updated_at=NOON))
@@ -249,6 +256,70 @@ async def test_a_full_disk_is_the_one_thing_that_is_said(world: World) -> None:
         assert await watched.look(after=DAY) == []
         watched.has_room = True
         assert await watched.look(after=5 * MINUTE) == [("integration_warning_ended", "disk_full")]
+
+
+async def test_a_full_disk_of_one_of_several_processes_is_no_danger_while_another_reads(
+    world: World,
+) -> None:
+    """Each looked for itself: people were told each minute of what was over in the next."""
+
+    def say_that_they_are_there() -> None:
+        now = world.time() + MINUTE
+        for number, one in enumerate((first, second)):
+            worker = Worker(
+                id=f"w{number}",
+                host="h",
+                pid=number,
+                version="1",
+                since=NOON + number * MINUTE,
+                seen_at=now,
+                taken_over=0,
+                has_room=one.has_room,
+            )
+            with world.database.write() as tx:
+                workers.put(tx, worker)
+
+    async def look() -> list[Told]:
+        say_that_they_are_there()
+        await second.watch.step()
+        return await first.look()
+
+    async with watching(world):
+        first, second = watch_by(world, "w0"), watch_by(world, "w1")
+        try:
+            assert await look() == []
+            first.has_room = False
+            assert await look() == []
+            second.has_room = False
+            assert await look() == [("integration_warning", "disk_full")]
+            assert await look() == []
+            first.has_room = True
+            assert await look() == [("integration_warning_ended", "disk_full")]
+            # The first is heard of no more.
+            second.has_room, second.seen = False, first.seen
+            assert await second.look(after=5 * MINUTE) == [("integration_warning", "disk_full")]
+        finally:
+            first.watch.close()
+            second.watch.close()
+
+
+async def test_many_late_mailboxes_of_an_integration_are_told_in_one(world: World) -> None:
+    async with watching(world) as watched:
+        others = [f"late-{number}@example.com" for number in range(warned.MANY)]
+        with world.database.write() as tx:
+            known = world.mailbox()
+            for address in others:
+                mailboxes.save(tx, known.integration_id, address, bucket_id=known.bucket_id)
+            tx.execute(
+                update(schema.mailboxes).values(updated_at=NOON, created_at=NOON, next_due_at=NOON)
+            )
+        assert await watched.look(after=15 * MINUTE) == [("integration_warning", "falling_behind")]
+        (warning,) = of_integration(world)
+        assert warning.message.startswith("11 mailboxes of this integration are read late")
+        await world.sync()
+        assert await watched.look() == []
+        (warning,) = of_integration(world)
+        assert warning.message.startswith("10 mailboxes of this integration are read late")
 
 
 async def test_what_is_removed_takes_its_warnings_along(world: World) -> None:
