@@ -2,17 +2,19 @@
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Select, select, text
+from sqlalchemy import Connection, Select, event, select, text
 from sqlalchemy.dialects import postgresql
 
 from mailmine.model.ids import SourceId
-from mailmine.store import comments, sources, statistics
+from mailmine.store import comments, mailboxes, sources, statistics
 from mailmine.store.among import among, of_one
 from mailmine.store.database import Database
 from mailmine.store.schema import comments as table
 from tests.contract.store_world import NOW, build, comment
+from tests.contract.test_claiming import build_many
 
 DEADLINE = 30
 """Seconds; PostgreSQL looks by itself after sixty."""
@@ -48,6 +50,33 @@ def test_comments_of_a_source_that_came_after_the_statistics_are_found_by_their_
             of_one(tx, table.c.source_id, new.id), among(tx, table.c.comment_id, ["61", "62"])
         )
         assert "(comment_id = ANY" in plan(tx, query).partition("Index Cond")[2].splitlines()[0]
+
+
+def test_what_is_due_is_found_by_indexes_whatever_was_counted(pg_database: Database) -> None:
+    """Of ten thousand mailboxes, all were put in order with each claim."""
+    _, _, now = build_many(pg_database)
+    asked: list[tuple[str, Any]] = []
+
+    def note(_: object, __: object, statement: str, values: Any, *___: object) -> None:
+        asked.append((statement, values))
+
+    with pg_database.write() as tx:
+        statistics.go_by_index(tx)
+        event.listen(tx.engine, "before_cursor_execute", note)
+        mailboxes.next_due(tx)
+        mailboxes.due(tx, now, limit=8)
+        mailboxes.begin_claiming(tx, now)
+        event.remove(tx.engine, "before_cursor_execute", note)
+        plans = [
+            "\n".join(tx.exec_driver_sql(f"EXPLAIN {statement}", values).scalars())
+            for statement, values in asked
+            if "FROM mailboxes" in statement
+        ]
+    assert len(plans) == 3
+    for one in plans:
+        assert "Index Scan using mailboxes_" in one
+        assert "Seq Scan on mailboxes" not in one
+        assert "Bitmap" not in one
 
 
 def test_postgresql_looks_at_a_table_that_has_doubled(pg_database: Database) -> None:

@@ -22,12 +22,10 @@ from sqlalchemy import (
     exists,
     func,
     literal,
-    not_,
     or_,
     select,
     true,
     type_coerce,
-    union_all,
     update,
 )
 
@@ -264,8 +262,9 @@ def _candidate(values: dict[str, Any]) -> Candidate:
 
 def next_due(tx: Connection, turn: Turn = ANY) -> datetime | None:
     """When the next mailbox is due; None where there is nothing to do."""
-    mine, others, read = tx.execute(_NEXT, {"owner": turn.owner}).one()
-    moments = (mine, others and others + turn.patience, read)
+    patience = turn.patience // timedelta(microseconds=1)
+    first, mine, read = tx.execute(_NEXT, {"owner": turn.owner, "patience": patience}).one()
+    moments = (first and first + turn.patience, mine, read)
     return min((moment for moment in moments if moment is not None), default=None)
 
 
@@ -277,9 +276,8 @@ def of_reader(tx: Connection, owner: str) -> frozenset[MailboxId]:
 _NOW: Final = bindparam("now", type_=Moment())
 _OWNER: Final[Any] = bindparam("owner")
 _IS_MINE: Final = or_(mailboxes.c.read_by.is_(None), mailboxes.c.read_by == _OWNER)
-_DUE_HERE: Final = type_coerce(_DUE_AT, BigInteger) + case(
-    (_IS_MINE, 0), else_=bindparam("patience", type_=BigInteger)
-)
+_PATIENCE: Final = bindparam("patience", type_=BigInteger)
+_DUE_HERE: Final = type_coerce(_DUE_AT, BigInteger) + case((_IS_MINE, 0), else_=_PATIENCE)
 
 
 def _is_free(now: Any) -> Any:
@@ -318,22 +316,21 @@ def _by_turns(due: Any) -> Select[Any]:
     )
 
 
-_DUE: Final = select(mailboxes.c.id, mailboxes.c.integration_id, _DUE_HERE.label("due_here"))
-_LATE: Final = _by_turns(_DUE.where(_is_due(or_(_IS_MINE, _LATE_THERE))).subquery())
+_WAITING: Final = select(mailboxes.c.id, mailboxes.c.integration_id, _DUE_HERE.label("due_here"))
+_LATE: Final = _by_turns(_WAITING.where(_is_due(or_(_IS_MINE, _LATE_THERE))).subquery())
 """Puts all in order that is due; SQLite has nothing better."""
 
 
-def _first_due(*of: Any) -> Any:
-    """Take of one integration only so many as are wanted of all, by an index; it may be thousands that are due."""
-    mine = mailboxes.c.integration_id == integrations.c.id
-    due = _DUE.where(mine, _is_due(*of)).correlate(integrations)
-    in_order = due.order_by(mailboxes.c.next_due_at, mailboxes.c.id).limit(_LIMIT).subquery()
-    return select(in_order)
-
-
 _LATE_OF_EACH: Final = _by_turns(
-    union_all(_first_due(_IS_MINE), _first_due(not_(_IS_MINE), _LATE_THERE)).lateral()
+    _WAITING.where(
+        mailboxes.c.integration_id == integrations.c.id, _is_due(or_(_IS_MINE, _LATE_THERE))
+    )
+    .correlate(integrations)
+    .order_by(mailboxes.c.next_due_at, mailboxes.c.id)
+    .limit(_LIMIT)
+    .lateral()
 )
+"""Takes of each integration no more than are wanted of all, by an index: it may be thousands that are due."""
 
 
 def _first_free(*of: Any) -> Any:
@@ -342,13 +339,19 @@ def _first_free(*of: Any) -> Any:
         .select_from(mailboxes.join(integrations))
         .where(_WANTED, mailboxes.c.lease_until.is_(None), *of)
     )
-    return query.order_by(mailboxes.c.next_due_at).limit(1).scalar_subquery()
+    return query.order_by(mailboxes.c.next_due_at).limit(1)
 
 
+_FIRST: Final = _first_free().cte("first")
 _NEXT: Final = select(
     # Several questions, each with its index: of many mailboxes, few are being read.
-    _first_free(_IS_MINE),
-    _first_free(mailboxes.c.read_by != _OWNER),
+    select(_FIRST.c.next_due_at).scalar_subquery(),
+    # What is due later than the first, with all patience for that, does not matter, and is not looked through.
+    _first_free(
+        _IS_MINE,
+        type_coerce(mailboxes.c.next_due_at, BigInteger)
+        <= select(type_coerce(_FIRST.c.next_due_at, BigInteger) + _PATIENCE).scalar_subquery(),
+    ).scalar_subquery(),
     select(func.min(_DUE_AT, type_=mailboxes.c.next_due_at.type))
     .select_from(mailboxes.join(integrations))
     .where(_WANTED, mailboxes.c.lease_until.is_not(None))

@@ -15,7 +15,7 @@ from sqlalchemy import Connection as Transaction
 
 from mailmine.model.ids import ExchangeId, IntegrationId, MailboxId
 from mailmine.model.integration import Connection, Integration, Mailbox
-from mailmine.store import integrations, mailboxes, strikes
+from mailmine.store import integrations, mailboxes, statistics, strikes
 from mailmine.store.mailboxes import Candidate, Lease, Turn
 from mailmine.store.strikes import Strikes
 from mailmine.sync.settings import SyncSettings
@@ -86,6 +86,7 @@ def claim(
     left to whoever has room.
     """
     turn = Turn(owner=owner, patience=STAYS)
+    statistics.go_by_index(tx)
     next_due_at = mailboxes.next_due(tx, turn)
     if next_due_at is None or next_due_at > now:  # seen without keeping others from claiming
         return Claims(claimed=(), next_due_at=next_due_at)

@@ -11,5 +11,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Add the column."""
-    has_room = sa.Column("has_room", sa.Boolean(), nullable=False, server_default=sa.true())
-    op.add_column("workers", has_room)
+    op.add_column(
+        "workers",
+        sa.Column("has_room", sa.Boolean(), nullable=False, server_default=sa.true()),
+    )
