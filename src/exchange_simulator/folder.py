@@ -1,7 +1,7 @@
 """Folders and the items in them, as they are kept in memory: little of each, the rest lies in the spool."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from exchange_simulator.spool import Span
@@ -140,6 +140,7 @@ class Folder:
         folder_class: str | None,
         well_known: str | None,
         is_hidden: bool,
+        created_at: datetime,
     ) -> None:
         self.number = number
         self.name = name
@@ -154,7 +155,7 @@ class Folder:
         """(change number, what) of every change, oldest first."""
         self.created_change = 0
         self.change = 0
-        self.changed_at = datetime.now(UTC)
+        self.changed_at = created_at
         """When its contents changed last (0x670A)."""
         self.unread = 0
         self.finds: str | None = None

@@ -496,6 +496,7 @@ class Mailbox:
             folder_class=folder_class,
             well_known=well_known,
             is_hidden=is_hidden,
+            created_at=self._now(),
         )
         folder.created_change = folder.change = self._next_change()
         self.folders[folder.number] = folder

@@ -4,7 +4,7 @@ Of several processes the one that is there longest looks. What threatens is deci
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -162,7 +162,7 @@ class Watch:
                 settings=self._settings,
             )
         ]
-        for facts in self._mailboxes(tx, known, has_room=has_room, now=now):
+        for facts in self._mailboxes(tx, known.values(), has_room=has_room, now=now):
             found = dangers.of_mailbox(
                 facts, now=now, poll_interval=self._poll_interval, settings=self._settings
             )
@@ -179,20 +179,19 @@ class Watch:
     def _mailboxes(
         self,
         tx: Transaction,
-        known: Mapping[IntegrationId, Integration],
+        known: Iterable[Integration],
         *,
         has_room: bool,
         now: datetime,
-    ) -> list[MailboxFacts]:
-        """Gather what is known of mailboxes. Since when a first load brings nothing is remembered here, not stored."""
+    ) -> Iterator[MailboxFacts]:
+        """Gather what is known of mailboxes, of one integration after the other: they may be many thousands.
+
+        Since when a first load brings nothing is remembered here, not stored.
+        """
         loads = folders.loads(tx)
         paused = strikes.holding(tx, dangers.Code.FAILED_ITEMS)
         before, self._still = self._still, {}
-        found: list[MailboxFacts] = []
-        for box in mailboxes.list_all(tx):
-            integration = known.get(box.integration_id)
-            if integration is None:
-                continue
+        for integration, box in _each(tx, known):
             load = loads.get(box.id)
             facts = MailboxFacts(
                 mailbox=box,
@@ -207,8 +206,7 @@ class Watch:
                 still = old if old and old.mark == mark else _Still(mark, now)
                 self._still[box.id] = still
                 facts = replace(facts, still_since=still.since)
-            found.append(facts)
-        return found
+            yield facts
 
     def _write(
         self, tx: Transaction, look: Callable[[Transaction], Followed], now: datetime
@@ -224,6 +222,10 @@ class Watch:
         for warning in followed.tell:
             _note(tx, warning, "warning", now)
             log.warning("people warned", code=warning.code, subject=warning.subject)
+
+
+def _each(tx: Transaction, known: Iterable[Integration]) -> Iterator[tuple[Integration, Mailbox]]:
+    return ((one, box) for one in known for box in mailboxes.of_integration(tx, one.id))
 
 
 def _shown_certificates(known: Iterable[Integration]) -> dict[IntegrationId, datetime]:

@@ -92,35 +92,36 @@ class EwsReader:
     async def folders(self) -> FolderTree:
         """Read the mail folders below the mailbox's root; those that the account may see where that is barred."""
         try:
-            parents = distinguished(self._root, self._line.mailbox)
-            looks, listed = await self._find_folders(parents, self._looks)
+            tree = await self._read_tree(distinguished(self._root, self._line.mailbox))
         except ExchangeError as error:
             if error.fault.code not in codes.MAY_NOT_SEE or self._root != ROOT:
                 raise
             return await self._visible_folders(error.fault)
-        if listed is None and self._tree is not None:
-            return self._tree
         # There is an inbox at least: it is us who see nothing.
-        if not listed and self._root == ROOT:
+        if not tree.folders and self._root == ROOT:
             return await self._visible_folders(None)
-        if not self._well_known and self._root == ROOT:
+        return tree
+
+    async def _read_tree(self, parents: str) -> FolderTree:
+        """Read all folders below `parents`: the same tree as before where the answer looks as it did."""
+        if self._root == PUBLIC_ROOT:
+            looks, listed = None, await self._find_public_folders(parents)
+        else:
+            looks, answers = await self._client.call_again(find_folders(parents), self._looks)
+            if answers is None and self._tree is not None:
+                return self._tree
+            listed, is_all = await self._list_on(parents, answers or [])
+            looks = looks if is_all else None
+        if listed and not self._well_known and self._root == ROOT:
             self._remember_well_known(await self._get_well_known())
-        self._tree = FolderTree(folders=make_tree(listed or (), self._well_known), is_complete=True)
+        self._tree = FolderTree(folders=make_tree(listed, self._well_known), is_complete=True)
         self._looks = looks
         return self._tree
 
-    async def _find_folders(
-        self, parents: str, known: bytes | None
-    ) -> tuple[bytes | None, list[ListedFolder] | None]:
-        """List all folders below `parents`, page by page. Tells how the answer looks, should that tell all.
-
-        None in place of a list: it looks as `known`.
-        """
-        if self._root == PUBLIC_ROOT:
-            return None, await self._find_public_folders(parents)
-        looks, answers = await self._client.call_again(find_folders(parents), known)
-        if answers is None:
-            return looks, None
+    async def _list_on(
+        self, parents: str, answers: Sequence[Answer]
+    ) -> tuple[list[ListedFolder], bool]:
+        """List the folders below `parents`, page by page from the first answers on; whether these tell of all."""
         listed: dict[FolderId, ListedFolder] = {}
         offset = 0
         while True:
@@ -140,8 +141,7 @@ class EwsReader:
                 break
             offset = following
             answers = await self._client.call(find_folders(parents, offset=offset))
-        # Of several pages the first does not tell whether the others are the same.
-        return None if offset else looks, list(listed.values())
+        return list(listed.values()), not offset
 
     async def _find_public_folders(self, parents: str) -> list[ListedFolder]:
         """List public folders level by level: of these no server lists all at once."""
@@ -194,15 +194,14 @@ class EwsReader:
             fault = self._client.fault("ErrorAccessDenied")
             raise ExchangeError(replace(fault, request_id=denied.request_id if denied else None))
         self._remember_well_known(found)
-        below: list[ListedFolder] | None = None
+        below: list[ListedFolder] = []
+        parents = folder_ids(folder.id for folder in tops)
         try:
-            _, below = await self._find_folders(folder_ids(folder.id for folder in tops), None)
+            below, _ = await self._list_on(parents, await self._client.call(find_folders(parents)))
         except ExchangeError as error:
             if error.fault.code not in codes.MAY_NOT_SEE:
                 raise
-        return FolderTree(
-            folders=make_tree([*tops, *(below or ())], self._well_known), is_complete=False
-        )
+        return FolderTree(folders=make_tree([*tops, *below], self._well_known), is_complete=False)
 
     async def search_folders(self) -> tuple[Folder, ...]:
         """Read the search folders, which are kept outside of the root of the others."""
