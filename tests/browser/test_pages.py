@@ -1,5 +1,6 @@
 """What a person does on the pages, in a real browser."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,8 +10,9 @@ from mailmine.model.ids import ItemId
 from mailmine.model.integration import Trouble
 from mailmine.model.notice import Notice, PersonalChannel, Topic
 from mailmine.refine import identity
-from mailmine.store import deliveries, failures, integrations, mailboxes, users
+from mailmine.store import deliveries, failures, integrations, mailboxes, users, workers
 from mailmine.store.deliveries import Recipient
+from mailmine.store.workers import Worker
 from tests.browser import letters, seed
 from tests.browser.conftest import Meet
 from tests.browser.server import Served
@@ -339,3 +341,23 @@ def test_what_could_not_be_read_is_tried_again(meet: Meet, served: Served) -> No
         (again,) = failures.of_mailbox(tx, mailbox_id, 10)
         assert again.next_try_at is not None
         failures.resolve(tx, mailbox_id, [ItemId("AAA=")])
+
+
+def test_which_processes_read_and_which_cannot(meet: Meet, served: Served) -> None:
+    now = datetime.now(UTC)
+    here = Worker(id="here", host="one", pid=1, version="1", since=now, seen_at=now, taken_over=0)
+    with served.database.write() as tx:
+        for worker in (
+            here,
+            replace(here, id="full", host="two", has_room=False),
+            replace(here, id="silent", host="three", seen_at=now - timedelta(minutes=1)),
+        ):
+            workers.put(tx, worker)
+    ann = meet()
+    ann.sign_in()
+    ann.page.goto("/cluster")
+    states = ann.page.locator("tbody tr", has_text="process 1").locator(".state")
+    expect(states).to_have_text(["Disk full", "Here", "Silent"])
+    with served.database.write() as tx:
+        for worker_id in ("here", "full", "silent"):
+            workers.leave(tx, worker_id)
