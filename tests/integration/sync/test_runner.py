@@ -13,7 +13,7 @@ import pytest
 from exchange_simulator import Account
 from mailmine.model.integration import DisabledReason
 from mailmine.model.past_round import PastRound
-from mailmine.store import events, integrations, mailboxes, overview, rounds, strikes
+from mailmine.store import events, integrations, mailboxes, overview, rounds, strikes, workers
 from mailmine.store.presence import Presence
 from mailmine.sync import claiming, runner
 from mailmine.sync.claiming import Claims
@@ -202,6 +202,21 @@ async def test_what_a_round_brought_outlives_the_process(world: World) -> None:
     assert all(one.answers["200"] == one.requests for one in brought)
     # Between and after them the mailbox was idle, which is told once.
     assert len(kept()) <= 4
+
+
+async def test_a_process_says_whether_its_disk_has_room(world: World) -> None:
+    room = [True]
+
+    def said() -> list[bool]:
+        with world.database.read() as tx:
+            return [one.has_room for one in workers.present(tx, now=world.time())]
+
+    settings = SyncSettings(heartbeat=timedelta(seconds=0.05))
+    async with running(world, settings, has_room=lambda: room[0]):
+        await until(lambda: said() == [True])
+        room[0] = False
+        await until(lambda: said() == [False])
+    assert said() == []
 
 
 async def test_while_the_disk_is_full_nothing_is_read(world: World) -> None:
