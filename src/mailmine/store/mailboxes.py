@@ -286,25 +286,36 @@ def _is_free(now: Any) -> Any:
 
 _LATE_THERE: Final = mailboxes.c.next_due_at <= bindparam("late", type_=Moment())
 _LIMIT: Final = bindparam("limit", type_=BigInteger)
-
-
-def _is_due(*of: Any) -> Any:
+_WAITING: Final = select(
+    mailboxes.c.id, mailboxes.c.integration_id, _DUE_HERE.label("due_here")
+).where(
     # Each column for itself: what is due is found by an index.
-    return and_(mailboxes.c.enabled, mailboxes.c.next_due_at <= _NOW, _is_free(_NOW), *of)
+    mailboxes.c.enabled,
+    mailboxes.c.next_due_at <= _NOW,
+    _is_free(_NOW),
+    or_(_IS_MINE, _LATE_THERE),
+)
+_READ: Final = (
+    select(integrations.c.id)
+    .where(
+        integrations.c.enabled,
+        integrations.c.id.not_in(bindparam("without", expanding=True)),
+    )
+    .subquery()
+)
+"""The integrations of which any mailbox may be read."""
 
 
-def _by_turns(due: Any) -> Select[Any]:
-    """Let the integrations take turns: the first of each, then the second of each."""
-    is_wanted = integrations.c.id.not_in(bindparam("without", expanding=True))
+def _by_turns(of: Any, due: Any) -> Select[Any]:
+    """Let integrations take turns: the first of each, then the second of each."""
     at_first = (due.c.due_here, due.c.id)
     turns = (
         select(
             due.c.id,
             due.c.due_here,
-            func.row_number().over(partition_by=integrations.c.id, order_by=at_first).label("turn"),
+            func.row_number().over(partition_by=of.c.id, order_by=at_first).label("turn"),
         )
-        .join_from(integrations, due, due.c.integration_id == integrations.c.id)
-        .where(integrations.c.enabled, is_wanted)
+        .join_from(of, due, due.c.integration_id == of.c.id)
         .order_by("turn", *at_first)
         .limit(_LIMIT)
         .subquery()
@@ -316,21 +327,25 @@ def _by_turns(due: Any) -> Select[Any]:
     )
 
 
-_WAITING: Final = select(mailboxes.c.id, mailboxes.c.integration_id, _DUE_HERE.label("due_here"))
-_LATE: Final = _by_turns(_WAITING.where(_is_due(or_(_IS_MINE, _LATE_THERE))).subquery())
+_LATE: Final = _by_turns(_READ, _WAITING.subquery())
 """Puts all in order that is due; SQLite has nothing better."""
 
 
-_LATE_OF_EACH: Final = _by_turns(
-    _WAITING.where(
-        mailboxes.c.integration_id == integrations.c.id, _is_due(or_(_IS_MINE, _LATE_THERE))
-    )
-    .correlate(integrations)
-    .order_by(mailboxes.c.next_due_at, mailboxes.c.id)
-    .limit(_LIMIT)
-    .lateral()
-)
-"""Takes of each integration no more than are wanted of all, by an index: it may be thousands that are due."""
+def _first_due(of: Any, limit: Any) -> Any:
+    """Find so many of each integration, by an index: it may be thousands that are due."""
+    mine = _WAITING.where(mailboxes.c.integration_id == of.c.id).correlate(of)
+    return mine.order_by(mailboxes.c.next_due_at, mailboxes.c.id).limit(limit).lateral()
+
+
+def _with_first_due() -> Any:
+    """Choose those integrations whose turn comes first; of others none is wanted before each of these had one."""
+    first = _first_due(_READ, 1)
+    chosen = select(_READ.c.id).join_from(_READ, first, first.c.integration_id == _READ.c.id)
+    return chosen.order_by(first.c.due_here, _READ.c.id).limit(_LIMIT).subquery()
+
+
+_CHOSEN: Final = _with_first_due()
+_LATE_OF_EACH: Final = _by_turns(_CHOSEN, _first_due(_CHOSEN, _LIMIT))
 
 
 def _first_free(*of: Any) -> Any:
