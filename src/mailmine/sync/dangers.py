@@ -247,8 +247,8 @@ def many_behind(mailboxes: int) -> Danger:
         code=Code.FALLING_BEHIND,
         message=(
             f"{mailboxes:,} mailboxes of this integration are read late, though nothing is known to be wrong with them: "
-            "mail arrives late. mailmine has too much to do, or too slow a machine or database, or its server answers "
-            "slowly; look at who reads, and at its log."
+            "mail arrives late. mailmine has too much to do, or too slow a machine or database, or their server answers "
+            "slowly. Look at the page of who reads, and at the log of mailmine."
         ),
     )
 
