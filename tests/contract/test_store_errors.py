@@ -502,6 +502,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     users.count: users.count,
     users.list_all: users.list_all,
     workers.forget: lambda tx: workers.forget(tx, before=NOW),
+    workers.forget_all: workers.forget_all,
     workers.leave: lambda tx: workers.leave(tx, "w"),
     workers.present: lambda tx: workers.present(tx, now=NOW),
     workers.list_all: lambda tx: workers.list_all(tx, now=NOW),

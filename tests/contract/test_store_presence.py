@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from mailmine.model.ids import MailboxId
-from mailmine.store import mailboxes
+from mailmine.store import mailboxes, workers
 from mailmine.store.database import Database
 from mailmine.store.presence import Presence
+from mailmine.store.workers import Worker
 from tests.contract.store_world import build
 
 
@@ -21,6 +22,10 @@ def read_and_die(url: str, mailbox: MailboxId, now: datetime) -> None:
     with database.write() as tx:
         until = now + timedelta(hours=1)
         assert mailboxes.claim(tx, [mailbox], owner="killed", now=now, until=until)
+        workers.put(
+            tx,
+            Worker(id="killed", host="h", pid=1, version="1", since=now, seen_at=now, taken_over=0),
+        )
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -43,12 +48,19 @@ def due(database: Database, now: datetime) -> tuple[MailboxId, ...]:
         return tuple(one.mailbox.id for one in mailboxes.due(tx, now, limit=9))
 
 
+def is_heard_of(database: Database, now: datetime) -> bool:
+    with database.read() as tx:
+        return bool(workers.present(tx, now=now))
+
+
 def test_the_next_process_reads_at_once(database: Database) -> None:
     mailbox, now = kill_a_reader(database)
     assert due(database, now) == ()
+    assert is_heard_of(database, now)
     presence = Presence.enter(database)
     # PostgreSQL's other processes may be on other machines: there the lease has to run out.
     assert due(database, now) == ((mailbox,) if database.dialect == "sqlite" else ())
+    assert is_heard_of(database, now) is (database.dialect != "sqlite")
     presence.leave()
 
 

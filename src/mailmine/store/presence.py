@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
-from mailmine.store import mailboxes
+from mailmine.store import mailboxes, workers
 from mailmine.store.database import Database
 
 
@@ -23,7 +23,7 @@ class Presence:
 
     @classmethod
     def enter(cls, database: Database) -> "Presence":
-        """Be there; take back the leases of processes that died, if no other is there. Raises StoreError."""
+        """Be there; take back what processes had that died, if no other is there. Raises StoreError."""
         path = database.path
         if path is None:
             return cls(None)
@@ -62,10 +62,11 @@ class Presence:
 
 
 def _take_back(file: IO[bytes], database: Database) -> None:
-    """End all leases where no other process is there."""
+    """End all leases where no other process is there, and forget those that had them."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return
     with database.write() as tx:
         mailboxes.end_leases(tx)
+        workers.forget_all(tx)

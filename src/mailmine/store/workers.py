@@ -52,6 +52,11 @@ def forget(tx: Connection, *, before: datetime) -> None:
     tx.execute(delete(workers).where(workers.c.seen_at < before))
 
 
+def forget_all(tx: Connection) -> None:
+    """Forget all: none of them is there any more."""
+    tx.execute(delete(workers))
+
+
 def present(tx: Connection, *, now: datetime) -> tuple[Worker, ...]:
     """List those that were heard of lately, the one that is there longest first."""
     known = workers.c
