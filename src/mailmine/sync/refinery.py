@@ -31,6 +31,8 @@ STARTING = 60.0
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[Refined | None]).decode
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError)
+"""Raised by `_decode`."""
 
 
 class Refinery(Protocol):
@@ -194,7 +196,7 @@ class Apart:
                 waiting = self._waiting.popleft()
                 if not waiting.done():
                     waiting.set_result(answer)
-        except (asyncio.IncompleteReadError, ConnectionError, msgspec.MsgspecError, IndexError):
+        except (asyncio.IncompleteReadError, ConnectionError, IndexError, *_UNREADABLE):
             pass  # it ended, or something else than our worker answers
         finally:
             self._end(process)

@@ -33,7 +33,9 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     decode = msgspec.msgpack.Decoder(tuple[list[Email], list[Known]]).decode
     encode = msgspec.msgpack.Encoder().encode
-    questions, answers = sys.stdin.buffer, sys.stdout.buffer
+    questions = sys.stdin.buffer
+    # Not `sys.stdout.buffer`: under PYTHONUNBUFFERED that writes a part of an answer where a signal comes, and no more.
+    answers = open(sys.stdout.fileno(), "wb", closefd=False)  # noqa: SIM115 - it is a number, and open to the end
     warm_up()
     _give_back_memory()
     # What was loaded stays, and lines of mail are no rings: looking for garbage more often is time lost.

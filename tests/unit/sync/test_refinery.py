@@ -1,13 +1,19 @@
 """Emails refined in a process of their own: as here, and whatever an email does to it."""
 
+import os
+import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
+import msgspec
 import pytest
 
 from mailmine.model.email import Address, Email
 from mailmine.sync.refinery import Apart, Here, RefineryBroken
+from mailmine.sync.refinery_worker import LENGTH
 
 HOSTILE = """
 import os, time
@@ -90,9 +96,50 @@ def test_the_process_loads_little() -> None:
     } == set()
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_answer_is_whole_where_its_process_was_frozen_amid_it(unbuffered: str) -> None:
+    question = msgspec.msgpack.encode(([email("word " * 10_000)] * 4, []))
+    with subprocess.Popen(
+        [sys.executable, "-m", "mailmine.sync.refinery_worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(LENGTH.pack(len(question)) + question)
+        process.stdin.close()
+        # It waits for a reader with the rest of an answer that the pipe has no room for.
+        (length,) = LENGTH.unpack(process.stdout.read(LENGTH.size))
+        _until(lambda: _state(process.pid) == "S")
+        process.send_signal(signal.SIGSTOP)
+        _until(lambda: _state(process.pid) == "T")
+        process.send_signal(signal.SIGCONT)
+        _until(lambda: _state(process.pid) in "SZ")
+        assert len(process.stdout.read()) == length > 2 * PIPE
+
+
+PIPE = 1 << 16
+"""Bytes that a pipe has room for (pipe(7))."""
+
+
+def _state(pid: int) -> str:
+    """Give what a process does (proc(5)): S sleeps, T is frozen."""
+    return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(") ")[2][0]
+
+
+def _until(is_so: Callable[[], bool]) -> None:
+    until = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
 async def test_a_process_that_answers_nothing_blames_no_email() -> None:
     silent, noisy, missing = ("-c", ""), ("-c", "print('x' * 100_000)"), None
-    for arguments in (silent, noisy, missing):
+    no_text = LENGTH.pack(5) + b"\x91\xa3\xff\xff\xff"
+    unreadable = ("-c", f"import sys; sys.stdout.buffer.write({no_text!r})")
+    for arguments in (silent, noisy, unreadable, missing):
         command = (sys.executable, *arguments) if arguments else ("/nowhere/python",)
         broken = Apart(command)
         with pytest.raises(RefineryBroken):
