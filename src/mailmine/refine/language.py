@@ -2,9 +2,11 @@
 
 import re
 import threading
-from array import array
 from functools import cache
-from typing import Protocol
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mailmine.refine.language_model import LanguageModel
 
 LANGUAGES = [
     "ar",
@@ -56,7 +58,7 @@ MAX_LENGTH = 250
 """Characters that are looked at: of so many all languages are told apart rightly (spec/refine.md, 4)."""
 
 GLANCE = 100
-"""Characters that suffice for nine texts of ten: each takes some random access to a table of 40 MB."""
+"""Characters that suffice for nine texts of ten: each is looked up in a table that no processor keeps near."""
 
 SURE = 30.0
 """By how much the logarithm of the likelihood of the best language has to exceed that of the second.
@@ -70,16 +72,17 @@ _UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]")
 
 _UNSPACED_LENGTH = 3 * MIN_WORDS
 
-
-class _Identifier(Protocol):
-    def rank(self, text: str) -> list[tuple[str, float]]: ...
+_OTHER_SCRIPT = re.compile(
+    "[\u0530-\u058f\u0700-\u074f\u0780-\u085f\u0980-\u0dff\u0e80-\u10ff\u1200-\u1cff\u2d00-\u2ddf\ua000-\ua95f\uab30-\uabff]"
+)
+"""Of none of `LANGUAGES` (Armenian, Bengali, Tamil, Georgian, Khmer …): the model would find the nearest in its bytes."""
 
 
 _lock = threading.Lock()
 
 
 def language(text: str) -> str | None:
-    """ISO 639-1 of the language; None where the text is too short to tell."""
+    """ISO 639-1 of the language; None where the text is too short to tell, or of no language that is known."""
     text = text[:MAX_LENGTH]
     if not _LETTER.search(text):
         return None
@@ -87,37 +90,26 @@ def language(text: str) -> str | None:
         len(text) < _UNSPACED_LENGTH or not _UNSPACED.search(text)
     ):
         return None
+    others = len(_OTHER_SCRIPT.findall(text))
+    if others and 2 * others > len(_LETTER.findall(text)):
+        return None
     with _lock:
-        identifier = _identifier()
-    (best, score), (_, second), *_ = identifier.rank(text[:GLANCE])
-    if score - second < SURE and len(text) > GLANCE:
-        best, _ = identifier.rank(text)[0]
-    return str(best)
+        model = _model()
+    found = model.likeliest(text[:GLANCE])
+    if (found is None or found[1] < SURE) and len(text) > GLANCE:
+        found = model.likeliest(text)
+    return found[0] if found else None
 
 
 def warm_up() -> None:
-    """Load what tells languages apart, half a second's work, before it is needed."""
+    """Load what tells languages apart, a second's work, before it is needed."""
     with _lock:
-        _identifier()
+        _model()
 
 
 @cache
-def _identifier() -> _Identifier:
-    # Loading takes half a second and much memory: only a process that refines mail pays for it.
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # noqa: PLC0415
+def _model() -> "LanguageModel":
+    # Only a process that refines mail pays for it.
+    from mailmine.refine.language_model import LanguageModel  # noqa: PLC0415
 
-    whole = LanguageIdentifier.from_model_file(MODEL_FILE)
-    whole.set_languages(LANGUAGES)
-    # A second one of the languages that are wanted lets go of the 100 others: 20 MB. What it looks up lies close
-    # together: a row of the table in one place, numbers in arrays. Waiting for memory is most of what a text costs.
-    wanted = LanguageIdentifier(
-        whole.nb_ptc.copy(),
-        whole.nb_pc,
-        whole.nb_classes,
-        whole.tk_nextmove,
-        array("i", whole.tk_output),
-        tk_row=whole.tk_row,
-    )
-    wanted._rowbase = array("I", wanted._rowbase)  # noqa: SLF001 - only its own list, made smaller
-    identifier: _Identifier = wanted
-    return identifier
+    return LanguageModel(LANGUAGES)

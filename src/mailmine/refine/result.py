@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-VERSION = 5
+VERSION = 6
 """Raised whenever refining the same email may give another result."""
 
 
