@@ -4,9 +4,9 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
-from mailmine.store import deliveries, events, fills, mailboxes, schema, settings, workers
+from mailmine.store import deliveries, events, fills, schema, settings, turns, workers
 from mailmine.store.database import Database
-from mailmine.store.mailboxes import Turn
+from mailmine.store.turns import Turn
 from mailmine.sync.claiming import STAYS
 
 
@@ -16,8 +16,8 @@ def is_at_rest(database: Database, now: datetime) -> bool:
     with database.read() as tx:
         # The one that is there leaves the mailboxes of one that was killed to it for a moment, and the clock stands still.
         known = [worker for worker, _ in workers.list_all(tx, now=now)]
-        turn = Turn(owner=known[-1].id, patience=STAYS) if known else mailboxes.ANY
-        due_at = mailboxes.next_due(tx, turn)
+        turn = Turn(owner=known[-1].id, patience=STAYS) if known else turns.ANY
+        due_at = turns.next_due(tx, turn)
         return (
             (due_at is None or due_at > now)
             and not tx.execute(select(func.count()).where(leased)).scalar_one()

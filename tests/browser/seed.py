@@ -30,6 +30,7 @@ from mailmine.store import (
     failures,
     folders,
     integrations,
+    leases,
     mailboxes,
     projects,
     sources,
@@ -41,7 +42,7 @@ from mailmine.store.copies import NewCopy
 from mailmine.store.database import Database
 from mailmine.store.emails import NewEmail
 from mailmine.store.folders import SeenFolder
-from mailmine.store.mailboxes import Release
+from mailmine.store.leases import Release
 from mailmine.store.warnings import StandingWarning
 from tests.browser import letters
 from tests.contract.store_world import put_place
@@ -152,13 +153,11 @@ def add(tx: Transaction, place: Place, comment_id: CommentId, body: str, *, at: 
 
 def end_round(tx: Transaction, mailbox_id: MailboxId, *, at: datetime) -> None:
     """Let a round of a mailbox have ended."""
-    lease = mailboxes.claim(
+    lease = leases.claim(
         tx, [mailbox_id], owner="seed", now=at, until=at + timedelta(minutes=1)
     ).get(mailbox_id)
     assert lease is not None
-    mailboxes.release(
-        tx, Release(lease=lease, next_due_at=at + timedelta(days=1), round_ended_at=at)
-    )
+    leases.release(tx, Release(lease=lease, next_due_at=at + timedelta(days=1), round_ended_at=at))
 
 
 def _people(tx: Transaction) -> None:

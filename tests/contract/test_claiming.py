@@ -10,9 +10,9 @@ from types import MappingProxyType
 from mailmine.exchange.faults import Fault, Scope, Where
 from mailmine.model.ids import ExchangeId, IntegrationId, MailboxId
 from mailmine.model.integration import Connection, Integration
-from mailmine.store import integrations, mailboxes, overview, strikes, workers
+from mailmine.store import integrations, leases, mailboxes, overview, strikes, workers
 from mailmine.store.database import Database
-from mailmine.store.mailboxes import Release, Rest
+from mailmine.store.leases import Release, Rest
 from mailmine.store.workers import Worker
 from mailmine.sync import aftermath, claiming, freshness, schedule
 from mailmine.sync.claiming import Claimed, Claims
@@ -52,11 +52,11 @@ def let_rest(database: Database, now: datetime) -> None:
     rest = Rest(tree="looks", until=now + MINUTE)
     with database.write() as tx:
         ids = [one.id for one in mailboxes.list_all(tx)]
-        leases = mailboxes.claim(tx, ids, owner="", now=now, until=now + SECOND).values()
+        held = leases.claim(tx, ids, owner="", now=now, until=now + SECOND).values()
         given_back = [
-            Release(lease=one, next_due_at=now, round_ended_at=now, rest=rest) for one in leases
+            Release(lease=one, next_due_at=now, round_ended_at=now, rest=rest) for one in held
         ]
-        mailboxes.release_all(tx, given_back)
+        leases.release_all(tx, given_back)
 
 
 def claim(

@@ -66,6 +66,7 @@ from mailmine.store import (
     identities,
     incidents,
     integrations,
+    leases,
     links,
     mailboxes,
     migrations,
@@ -93,6 +94,7 @@ from mailmine.store import (
     threads,
     tokens,
     traces,
+    turns,
     uploads,
     users,
     warnings,
@@ -101,8 +103,8 @@ from mailmine.store import (
 from mailmine.store.amounts import Amount
 from mailmine.store.database import Database, _translate
 from mailmine.store.errors import Conflict, DatabaseUnavailable, StoreError
+from mailmine.store.leases import Lease, Release
 from mailmine.store.links import Link
-from mailmine.store.mailboxes import Release
 from tests import postgresql
 from tests.contract.store_world import NOW, comment, comment_id, email, seen
 
@@ -111,7 +113,7 @@ BUCKET = BucketId("b")
 DATASET = DatasetId("d")
 INTEGRATION, MAILBOX = IntegrationId("i"), MailboxId("m")
 KEY, FOLDER, ITEM = EmailKey(1), FolderKey(1), ItemId("item")
-LEASE = mailboxes.Lease(mailbox_id=MAILBOX, owner="a", epoch=1, until=NOW)
+LEASE = Lease(mailbox_id=MAILBOX, owner="a", epoch=1, until=NOW)
 WAITING = attachments.QueuedAttachment(
     mailbox_id=MAILBOX, item_id=ITEM, email_key=KEY, index=0, attempts=0, next_try_at=NOW
 )
@@ -393,27 +395,27 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     mailboxes.is_any_disabled: lambda tx: mailboxes.is_any_disabled(tx, model.DisabledReason.QUOTA),
     mailboxes.by_id: lambda tx: mailboxes.by_id(tx, MAILBOX),
     mailboxes.by_ids: lambda tx: mailboxes.by_ids(tx, [MAILBOX]),
-    mailboxes.begin_claiming: lambda tx: mailboxes.begin_claiming(tx, NOW),
+    leases.begin_claiming: lambda tx: leases.begin_claiming(tx, NOW),
     mailboxes.put_right: lambda tx: mailboxes.put_right(tx, NOW),
     mailboxes.postpone: lambda tx: mailboxes.postpone(tx, [MAILBOX], until=NOW, now=NOW),
-    mailboxes.claim: lambda tx: mailboxes.claim(tx, [MAILBOX], owner="a", now=NOW, until=NOW),
-    mailboxes.due: lambda tx: mailboxes.due(tx, NOW, limit=1),
-    mailboxes.end_lease: lambda tx: mailboxes.end_lease(tx, MAILBOX),
-    mailboxes.end_leases: mailboxes.end_leases,
-    mailboxes.guard: lambda tx: mailboxes.guard(tx, LEASE),
+    leases.claim: lambda tx: leases.claim(tx, [MAILBOX], owner="a", now=NOW, until=NOW),
+    turns.due: lambda tx: turns.due(tx, NOW, limit=1),
+    leases.end_lease: lambda tx: leases.end_lease(tx, MAILBOX),
+    leases.end_leases: leases.end_leases,
+    leases.guard: lambda tx: leases.guard(tx, LEASE),
     mailboxes.list_all: mailboxes.list_all,
     mailboxes.lock: lambda tx: mailboxes.lock(tx, [MAILBOX]),
-    mailboxes.next_due: mailboxes.next_due,
+    turns.next_due: turns.next_due,
     mailboxes.of_integration: lambda tx: mailboxes.of_integration(tx, INTEGRATION),
-    mailboxes.of_reader: lambda tx: mailboxes.of_reader(tx, "a"),
-    mailboxes.release: lambda tx: mailboxes.release(
+    turns.of_reader: lambda tx: turns.of_reader(tx, "a"),
+    leases.release: lambda tx: leases.release(
         tx, Release(lease=LEASE, next_due_at=NOW, round_ended_at=None)
     ),
     mailboxes.remove: lambda tx: mailboxes.remove(tx, MAILBOX),
-    mailboxes.release_all: lambda tx: mailboxes.release_all(
+    leases.release_all: lambda tx: leases.release_all(
         tx, [Release(lease=LEASE, next_due_at=NOW, round_ended_at=None)]
     ),
-    mailboxes.renew_all: lambda tx: mailboxes.renew_all(tx, [LEASE], until=NOW),
+    leases.renew_all: lambda tx: leases.renew_all(tx, [LEASE], until=NOW),
     mailboxes.save: lambda tx: mailboxes.save(tx, INTEGRATION, "a@x", bucket_id=BUCKET),
     mailboxes.set_enabled: lambda tx: mailboxes.set_enabled(tx, MAILBOX, enabled=True),
     mailboxes.set_trouble: lambda tx: mailboxes.set_trouble(tx, MAILBOX, None),

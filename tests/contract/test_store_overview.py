@@ -17,13 +17,14 @@ from mailmine.store import (
     fills,
     folders,
     integrations,
+    leases,
     mailboxes,
     overview,
     projects,
     rechecks,
 )
 from mailmine.store.database import Database
-from mailmine.store.mailboxes import Release
+from mailmine.store.leases import Release
 from mailmine.store.overview import MailboxStanding
 from mailmine.store.schema import unindexed
 from tests.contract import store_world
@@ -125,14 +126,14 @@ def test_what_is_wrong_is_told(database: Database, world: World) -> None:
 def test_the_schedule_is_told(database: Database, world: World) -> None:
     until = NOW + MINUTE
     with database.write() as tx:
-        lease = mailboxes.claim(tx, [world.mailbox.id], owner="a", now=NOW, until=until).get(
+        lease = leases.claim(tx, [world.mailbox.id], owner="a", now=NOW, until=until).get(
             world.mailbox.id
         )
         assert lease is not None
     with database.read() as tx:
         assert only(tx).lease_until == until
     with database.write() as tx:
-        mailboxes.release(tx, Release(lease=lease, next_due_at=until, round_ended_at=NOW))
+        leases.release(tx, Release(lease=lease, next_due_at=until, round_ended_at=NOW))
     with database.read() as tx:
         one = only(tx)
     assert (one.lease_until, one.next_due_at, one.last_round_at) == (None, until, NOW)

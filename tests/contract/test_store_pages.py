@@ -1,9 +1,9 @@
 """What the pages ask: whether anything changed, how long conversations are, how far an integration is."""
 
 from mailmine.model.ids import IntegrationId, ItemId, ThreadId
-from mailmine.store import comments, copies, events, failures, folders, mailboxes, pulse
+from mailmine.store import comments, copies, events, failures, folders, leases, mailboxes, pulse
 from mailmine.store.database import Database
-from mailmine.store.mailboxes import Release
+from mailmine.store.leases import Release
 from tests.contract.store_world import MINUTE, NOW, build, comment, copy, keep, seen
 
 
@@ -41,11 +41,11 @@ def test_an_event_and_the_end_of_a_round_change_the_pulse(database: Database) ->
         events.append(tx, "configured", at=NOW)
         told = pulse.take(tx, since=before)
         assert told.event > before.event
-        lease = mailboxes.claim(
-            tx, [world.mailbox.id], owner="me", now=NOW, until=NOW + MINUTE
-        ).get(world.mailbox.id)
+        lease = leases.claim(tx, [world.mailbox.id], owner="me", now=NOW, until=NOW + MINUTE).get(
+            world.mailbox.id
+        )
         assert lease is not None
-        mailboxes.release(tx, Release(lease=lease, next_due_at=NOW + MINUTE, round_ended_at=NOW))
+        leases.release(tx, Release(lease=lease, next_due_at=NOW + MINUTE, round_ended_at=NOW))
         assert pulse.take(tx, since=told).round_at == NOW
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Select, event, select, text
 from sqlalchemy.dialects import postgresql
 
 from mailmine.model.ids import SourceId
-from mailmine.store import comments, mailboxes, sources, statistics
+from mailmine.store import comments, leases, sources, statistics, turns
 from mailmine.store.among import among, of_one
 from mailmine.store.database import Database
 from mailmine.store.schema import comments as table
@@ -63,9 +63,9 @@ def test_what_is_due_is_found_by_indexes_whatever_was_counted(pg_database: Datab
     with pg_database.write() as tx:
         statistics.go_by_index(tx)
         event.listen(tx.engine, "before_cursor_execute", note)
-        mailboxes.next_due(tx)
-        mailboxes.due(tx, now, limit=8)
-        mailboxes.begin_claiming(tx, now)
+        turns.next_due(tx)
+        turns.due(tx, now, limit=8)
+        leases.begin_claiming(tx, now)
         event.remove(tx.engine, "before_cursor_execute", note)
         plans = [
             "\n".join(tx.exec_driver_sql(f"EXPLAIN {statement}", values).scalars())

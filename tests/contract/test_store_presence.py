@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mailmine.model.ids import MailboxId
-from mailmine.store import mailboxes, workers
+from mailmine.store import leases, turns, workers
 from mailmine.store.database import Database
 from mailmine.store.presence import Presence
 from mailmine.store.workers import Worker
@@ -21,7 +21,7 @@ def read_and_die(url: str, mailbox: MailboxId, now: datetime) -> None:
     Presence.enter(database)
     with database.write() as tx:
         until = now + timedelta(hours=1)
-        assert mailboxes.claim(tx, [mailbox], owner="killed", now=now, until=until)
+        assert leases.claim(tx, [mailbox], owner="killed", now=now, until=until)
         workers.put(
             tx,
             Worker(id="killed", host="h", pid=1, version="1", since=now, seen_at=now, taken_over=0),
@@ -45,7 +45,7 @@ def kill_a_reader(database: Database) -> tuple[MailboxId, datetime]:
 
 def due(database: Database, now: datetime) -> tuple[MailboxId, ...]:
     with database.read() as tx:
-        return tuple(one.mailbox.id for one in mailboxes.due(tx, now, limit=9))
+        return tuple(one.mailbox.id for one in turns.due(tx, now, limit=9))
 
 
 def is_heard_of(database: Database, now: datetime) -> bool:

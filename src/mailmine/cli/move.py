@@ -16,7 +16,7 @@ from sqlalchemy import Connection as Transaction, make_url
 from mailmine.cli.errors import Failed
 from mailmine.cli.installation import Installation, opened
 from mailmine.cli.options import BlobPlace, Data, settings
-from mailmine.store import mailboxes, moving, moving_contents, settings as kept
+from mailmine.store import leases, moving, moving_contents, settings as kept
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
 from mailmine.store.errors import StoreError
@@ -120,7 +120,7 @@ class _Move:
     def _finish(self) -> None:
         """Make the last pass while nobody can write, and compare."""
         with self._here.database.write() as source:
-            mailboxes.end_leases(source)
+            leases.end_leases(source)
             moved = self._copy(source, reads_back=True)
             self._compare(source)
         moving.end(self._target)

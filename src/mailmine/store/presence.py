@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
-from mailmine.store import mailboxes, workers
+from mailmine.store import leases, workers
 from mailmine.store.database import Database
 
 
@@ -68,5 +68,5 @@ def _take_back(file: IO[bytes], database: Database) -> None:
     except BlockingIOError:
         return
     with database.write() as tx:
-        mailboxes.end_leases(tx)
+        leases.end_leases(tx)
         workers.forget_all(tx)

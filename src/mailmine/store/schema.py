@@ -148,7 +148,7 @@ Index(
     unique=True,
 )
 
-# What is due of one integration, however much of it there is: SQLite is not asked for that (store.mailboxes).
+# What is due of one integration, however much of it there is: SQLite is not asked for that (store.turns).
 Index(
     "mailboxes_integration_id_next_due_at",
     mailboxes.c.integration_id,

@@ -12,8 +12,8 @@ from sqlalchemy import Connection as Transaction
 
 from mailmine.exchange.faults import Fault, Scope, Where
 from mailmine.model.integration import DisabledReason, Integration, Mailbox, Occurrence, Trouble
-from mailmine.store import events, integrations, mailboxes, strikes
-from mailmine.store.mailboxes import Lease, Release
+from mailmine.store import events, integrations, leases, mailboxes, strikes
+from mailmine.store.leases import Lease, Release
 from mailmine.store.strikes import Strikes
 from mailmine.sync import dangers, patience, policy
 from mailmine.sync.claiming import exchange_of
@@ -70,7 +70,7 @@ def failed(
 
     Tells whether the integration is off now.
     """
-    mailboxes.guard(tx, lease)
+    leases.guard(tx, lease)
     rule = patience.read(tx).rule(policy.rule_for(fault))
     case = _Case(lease.round_id, mailbox, integration, fault, rule, at)
     counted = _count(tx, case, pause)
@@ -80,7 +80,7 @@ def failed(
     else:
         _tell_mailbox(tx, case, counted)
     hold = counted.hold_until or at + pause(counted.times, fault.retry_after)
-    mailboxes.release(tx, Release(lease=lease, next_due_at=hold, round_ended_at=None))
+    leases.release(tx, Release(lease=lease, next_due_at=hold, round_ended_at=None))
     known = integrations.by_id(tx, integration.id)
     return known is None or not known.enabled
 
@@ -121,7 +121,7 @@ def went_well(
             integration_id=integration.id,
             detail=_over(integration.trouble, given_back.lease),
         )
-    mailboxes.release(tx, given_back)
+    leases.release(tx, given_back)
 
 
 def _over(trouble: Trouble, lease: Lease) -> events.Detail:

@@ -14,7 +14,7 @@ from typing import Final
 
 from mailmine.model.ids import ExchangeId, IntegrationId, MailboxId
 from mailmine.model.reach import Reach
-from mailmine.store.mailboxes import Lease, Release
+from mailmine.store.leases import Lease, Release
 from mailmine.sync.claiming import Claimed, exchange_of
 from mailmine.sync.reach import Reached
 

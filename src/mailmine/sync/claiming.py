@@ -15,9 +15,10 @@ from sqlalchemy import Connection as Transaction
 
 from mailmine.model.ids import ExchangeId, IntegrationId, MailboxId
 from mailmine.model.integration import Connection, Integration, Mailbox
-from mailmine.store import integrations, mailboxes, statistics, strikes
-from mailmine.store.mailboxes import Candidate, Lease, Turn
+from mailmine.store import integrations, leases, mailboxes, statistics, strikes, turns
+from mailmine.store.leases import Lease
 from mailmine.store.strikes import Strikes
+from mailmine.store.turns import Candidate, Turn
 from mailmine.sync.settings import SyncSettings
 
 LOOKED_AT = 8
@@ -87,7 +88,7 @@ def claim(
     """
     turn = Turn(owner=owner, patience=STAYS)
     statistics.go_by_index(tx)
-    next_due_at = mailboxes.next_due(tx, turn)
+    next_due_at = turns.next_due(tx, turn)
     if next_due_at is None or next_due_at > now:  # seen without keeping others from claiming
         return Claims(claimed=(), next_due_at=next_due_at)
     limits = _Limits(tx, held, owner=owner, ahead=ahead, now=now, settings=settings)
@@ -96,15 +97,15 @@ def claim(
     wanted: dict[MailboxId, _Wanted] = {}
     # The first that are due may be read, as a rule: only where some are held, many are looked at.
     for limit in (most, max(LOOKED_AT * settings.rounds, 2 * most)):
-        due = mailboxes.due(tx, now, limit=limit, turn=turn, without=limits.full)
+        due = turns.due(tx, now, limit=limit, turn=turn, without=limits.full)
         new = [one for one in due if one.mailbox.id not in known | wanted.keys()]
         wanted |= _wanted(tx, new, limits, most - len(wanted), now)
         if len(wanted) == most or len(due) < limit:
             break
-    leases = mailboxes.claim(tx, wanted, owner=owner, now=now, until=now + settings.lease)
+    taken = leases.claim(tx, wanted, owner=owner, now=now, until=now + settings.lease)
     claimed = tuple(
         Claimed(
-            lease=leases[mailbox_id],
+            lease=taken[mailbox_id],
             mailbox=one.candidate.mailbox,
             integration=one.integration,
             left_by=one.candidate.left_by,
@@ -112,12 +113,12 @@ def claim(
             is_at_rest=one.candidate.is_at_rest,
         )
         for mailbox_id, one in wanted.items()
-        if mailbox_id in leases
+        if mailbox_id in taken
     )
     return Claims(
         claimed=claimed,
         # Where no more may be read, the end of a round is waited for, not the clock.
-        next_due_at=mailboxes.next_due(tx, turn) if len(claimed) < most else None,
+        next_due_at=turns.next_due(tx, turn) if len(claimed) < most else None,
     )
 
 
@@ -174,7 +175,7 @@ class _Limits:
         self._ahead = ahead
         self._mine = Counter(one.integration.id for one in held)
         self._restless = Counter(one.integration.id for one in held if not one.is_at_rest)
-        leased = mailboxes.begin_claiming(tx, now)
+        leased = leases.begin_claiming(tx, now)
         others = [numbers for name, numbers in leased.items() if name != owner]
         self.known: dict[IntegrationId, Integration] = {}
         self._exchanges: dict[IntegrationId, ExchangeId] = {}

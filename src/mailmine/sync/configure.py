@@ -22,6 +22,7 @@ from mailmine.store import (
     fills,
     folders,
     integrations,
+    leases,
     mailboxes,
     projects,
     quotas,
@@ -406,14 +407,14 @@ def read_anew(tx: Transaction, mailbox: Mailbox) -> None:
 
     A round under way would write its places over that, and leave out what was not wanted: it is broken off.
     """
-    mailboxes.end_lease(tx, mailbox.id)
+    leases.end_lease(tx, mailbox.id)
     for folder in folders.of_mailbox(tx, mailbox.id):
         read_folder_anew(tx, folder)
 
 
 def read_folder_anew(tx: Transaction, folder: FolderState) -> None:
     """Let one folder be read from its beginning; a round under way is broken off."""
-    mailboxes.end_lease(tx, folder.mailbox_id)
+    leases.end_lease(tx, folder.mailbox_id)
     rechecks.begin(tx, folder.key, rechecks.Kind.UNSEEN)
     folders.start_anew(tx, folder.key)
 

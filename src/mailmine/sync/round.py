@@ -38,7 +38,7 @@ from mailmine.store import copies, failures, folders, rechecks
 from mailmine.store.blobs import Blobs
 from mailmine.store.failures import Failure
 from mailmine.store.folders import FolderState, SeenFolder
-from mailmine.store.mailboxes import Lease, Rest
+from mailmine.store.leases import Lease, Rest
 from mailmine.sync import decide, filters, policy, recognition, rest, versions
 from mailmine.sync.attachments import Contents
 from mailmine.sync.chores import Chores

@@ -29,11 +29,11 @@ from mailmine.model.ids import IntegrationId, MailboxId
 from mailmine.model.integration import Connection, Integration, Mailbox
 from mailmine.model.past_round import PastRound
 from mailmine.model.reach import Reach
-from mailmine.store import integrations, mailboxes, strikes, workers
+from mailmine.store import integrations, leases, mailboxes, strikes, turns, workers
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
 from mailmine.store.errors import LeaseLost, StoreError
-from mailmine.store.mailboxes import Lease, Release
+from mailmine.store.leases import Lease, Release
 from mailmine.store.presence import Presence
 from mailmine.store.workers import Worker
 from mailmine.sync import aftermath, claiming, endings, recent, schedule, versions
@@ -207,7 +207,7 @@ class Runner:
 
     async def _forget_others(self) -> None:
         """Let go of what is known of mailboxes that another process reads now, or that are gone."""
-        mine = await self._desk.read(partial(mailboxes.of_reader, owner=self._owner))
+        mine = await self._desk.read(partial(turns.of_reader, owner=self._owner))
         for mailbox_id in self._memories.keys() - mine:
             if mailbox_id in self._running:  # by now
                 continue
@@ -288,7 +288,7 @@ class Runner:
     ) -> tuple[Claims, Reached]:
         """Give back the leases of rounds that ended and claim others in their place, at one blow: it is done all the time."""
         now = self._claimed_at
-        mailboxes.release_all(tx, given_back)
+        leases.release_all(tx, given_back)
         claims = claiming.claim(
             tx, held, owner=self._owner, now=now, settings=self._settings, ahead=ahead
         )
@@ -301,7 +301,7 @@ class Runner:
             return
         given_back, self._given_back = self._given_back, []
         with suppress(StoreError):
-            await self._desk.write(partial(mailboxes.release_all, given_back=given_back))
+            await self._desk.write(partial(leases.release_all, given_back=given_back))
 
     def _bring_forward(self, hinted: Collection[MailboxId], tx: Transaction) -> set[MailboxId]:
         """Let mailboxes in which something happened be read now; one where much does, not all the time.
@@ -435,16 +435,16 @@ class Runner:
             await asyncio.sleep(self._settings.lease_renewal.total_seconds())
             now = self._now()
             until = now + self._settings.lease
-            leases = {one.mailbox.id: one.lease for one in self._held}
+            held = {one.mailbox.id: one.lease for one in self._held}
             try:
                 kept = await self._desk.write(
-                    partial(mailboxes.renew_all, leases=leases.values(), until=until)
+                    partial(leases.renew_all, leases=held.values(), until=until)
                 )
                 why = Ending.TAKEN_OVER
             except StoreError:
-                kept = {id_ for id_, lease in leases.items() if lease.until > now}
+                kept = {id_ for id_, lease in held.items() if lease.until > now}
                 why, until = Ending.NOT_STORED, now
-            for id_, lease in leases.items():
+            for id_, lease in held.items():
                 self._renewed(lease, until if id_ in kept else None, why)
 
     def _renewed(self, lease: Lease, until: datetime | None, why: Ending) -> None:

@@ -18,10 +18,10 @@ from mailmine.exchange.reader import Fetched, Item, ItemFault, ItemGone, ItemSki
 from mailmine.model.ids import Cursor, FolderKey, ItemId
 from mailmine.model.integration import FolderStatus, Mailbox
 from mailmine.refine import Refined
-from mailmine.store import folders, mailboxes, rechecks
+from mailmine.store import folders, leases, rechecks
 from mailmine.store.errors import DatabaseUnavailable, LeaseLost, StoreError
 from mailmine.store.folders import FolderPlace, FolderState
-from mailmine.store.mailboxes import Lease
+from mailmine.store.leases import Lease
 from mailmine.sync import decide, intake
 from mailmine.sync.desk import Desk
 from mailmine.sync.intake import STORE_FAILED, Delivery, Failed, Prepared, Taken
@@ -158,7 +158,7 @@ class Storing:
         places = tuple(self._places)
 
         def guarded(tx: Transaction) -> T:
-            mailboxes.guard(tx, self._lease)
+            leases.guard(tx, self._lease)
             folders.save_places(tx, places)
             return act(tx)
 

@@ -15,10 +15,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mailmine.api import app as api
 from mailmine.model.ids import ItemId
-from mailmine.store import failures, folders, integrations, mailboxes
+from mailmine.store import failures, folders, integrations, leases, mailboxes
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
-from mailmine.store.mailboxes import Release
+from mailmine.store.leases import Release
 from tests.integration.api.client import Answer, Client
 from tests.integration.api.conftest import KEYRING, ClientOf
 from tests.integration.api.town import NOON, Town
@@ -107,11 +107,11 @@ async def test_a_mailbox_as_it_goes(fresh: tuple[Database, Blobs, Town]) -> None
             integrations.get(tx, "finance", "exchange"),
         )
         assert troubled is not None
-        late = mailboxes.claim(
+        late = leases.claim(
             tx, [orders.id], owner="a", now=now, until=now + timedelta(minutes=1)
         ).get(orders.id)
         assert late is not None
-        mailboxes.release(
+        leases.release(
             tx, Release(lease=late, next_due_at=now - timedelta(minutes=7), round_ended_at=now)
         )
         mailboxes.set_enabled(tx, mailboxes.list_all(tx)[0].id, enabled=False)

@@ -20,9 +20,9 @@ from mailmine.notify.channel import Channels
 from mailmine.notify.decide import SETTLE
 from mailmine.notify.notifier import Notifier
 from mailmine.notify.smtp import Security, Smtp
-from mailmine.store import buckets, events, integrations, mailboxes, projects, users
+from mailmine.store import buckets, events, integrations, leases, mailboxes, projects, users
 from mailmine.store.database import Database
-from mailmine.store.mailboxes import Release
+from mailmine.store.leases import Release
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -199,11 +199,11 @@ class Town:
             for name in names or self.boxes:
                 mailbox_id = self.boxes[name]
                 mailboxes.set_enabled(tx, mailbox_id, enabled=True)
-                lease = mailboxes.claim(
+                lease = leases.claim(
                     tx, [mailbox_id], owner="test", now=self.now, until=self.now + MINUTE
                 ).get(mailbox_id)
                 assert lease is not None
-                mailboxes.release(
+                leases.release(
                     tx, Release(lease=lease, next_due_at=self.now + HOUR, round_ended_at=self.now)
                 )
 

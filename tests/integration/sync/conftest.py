@@ -20,10 +20,10 @@ from mailmine.model.integration import (
     Integration,
     Mailbox,
 )
-from mailmine.store import comments, integrations, mailboxes, sources
+from mailmine.store import comments, integrations, leases, mailboxes, sources
 from mailmine.store.blobs import Blobs
 from mailmine.store.database import Database
-from mailmine.store.mailboxes import Release
+from mailmine.store.leases import Release
 from mailmine.sync import aftermath
 from mailmine.sync.configure import (
     Configuration,
@@ -157,7 +157,7 @@ class World:
         store = database or self.database
         with store.write() as tx:
             until = now + timedelta(seconds=30)
-            lease = mailboxes.claim(tx, [mailbox.id], owner="test", now=now, until=until).get(
+            lease = leases.claim(tx, [mailbox.id], owner="test", now=now, until=until).get(
                 mailbox.id
             )
         assert lease is not None

@@ -8,8 +8,8 @@ import pytest
 
 from mailmine.exchange.faults import Fault, Scope, Where
 from mailmine.model.integration import DisabledReason
-from mailmine.store import events, mailboxes, strikes
-from mailmine.store.mailboxes import Release
+from mailmine.store import events, leases, strikes
+from mailmine.store.leases import Release
 from mailmine.sync import aftermath, editing, schedule
 from mailmine.sync.configure import Configuration, ConfigurationError, apply
 from mailmine.sync.patience import Patience, Threshold
@@ -40,7 +40,7 @@ def fail(
     meanwhile()
     with world.database.write() as tx:
         until = at + timedelta(seconds=30)
-        lease = mailboxes.claim(tx, [mailbox.id], owner="test", now=at, until=until).get(mailbox.id)
+        lease = leases.claim(tx, [mailbox.id], owner="test", now=at, until=until).get(mailbox.id)
         assert lease is not None
         return aftermath.failed(tx, lease, mailbox, integration, fault, at=at, pause=how_long)
 
@@ -56,7 +56,7 @@ def succeed(
     meanwhile()
     with world.database.write() as tx:
         until = at + timedelta(seconds=30)
-        lease = mailboxes.claim(tx, [mailbox.id], owner="test", now=at, until=until).get(mailbox.id)
+        lease = leases.claim(tx, [mailbox.id], owner="test", now=at, until=until).get(mailbox.id)
         assert lease is not None
         given_back = Release(lease=lease, next_due_at=until, round_ended_at=at)
         aftermath.went_well(tx, given_back, mailbox, integration, at=at)

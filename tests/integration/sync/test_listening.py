@@ -13,7 +13,7 @@ from mailmine.exchange.ews.streaming import MOST_TOGETHER
 from mailmine.exchange.reader import Account, Reader
 from mailmine.model.ids import MailboxId
 from mailmine.model.integration import Connection
-from mailmine.store import integrations, mailboxes
+from mailmine.store import integrations, leases, mailboxes
 from mailmine.sync import listening
 from mailmine.sync.listening import Listening
 from mailmine.sync.reach import by_secret
@@ -277,10 +277,10 @@ async def test_what_another_process_reads_is_forgotten(world: World) -> None:
         with world.database.write() as tx:
             mailbox_id = world.mailbox(CLAIMS).id
             until_ = now + timedelta(minutes=5)
-            mailboxes.claim(tx, [mailbox_id], owner="another", now=now, until=until_)
+            leases.claim(tx, [mailbox_id], owner="another", now=now, until=until_)
         await until(lambda: run.accounts[0].forgotten == [CLAIMS])
         with world.database.write() as tx:
-            mailboxes.end_lease(tx, mailbox_id)
+            leases.end_lease(tx, mailbox_id)
             mailboxes.wake(tx, mailbox_id, now)
         world.exchange.mailbox(CLAIMS).deliver(eml(1))
         await until(lambda: len(world.comments()) == 1)

@@ -26,7 +26,7 @@ from mailmine.notify.channel import Channels
 from mailmine.notify.decide import Room
 from mailmine.notify.notifier import Notifier
 from mailmine.notify.webhook import Webhook
-from mailmine.store import integrations, mailboxes, settings, users
+from mailmine.store import integrations, mailboxes, settings, turns, users
 from mailmine.sync import policy, schedule
 from mailmine.sync.policy import TABLE, Action, Rule
 from mailmine.sync.reach import by_secret
@@ -96,7 +96,7 @@ class Scene:
         await self.rest()
         while self.now() < end and not until_it():
             with self.world.database.read() as tx:
-                due_at = mailboxes.next_due(tx)
+                due_at = turns.next_due(tx)
             step = timedelta(minutes=5)
             if due_at is not None:
                 step = min(step, due_at - self.now())

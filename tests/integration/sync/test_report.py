@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from mailmine import metrics
 from mailmine.exchange.faults import Fault, Scope, Where
-from mailmine.store import events, mailboxes
+from mailmine.store import events, leases
 from mailmine.store.errors import DatabaseUnavailable
 from mailmine.sync import intake
 from mailmine.sync.report import Ending, Report
@@ -158,7 +158,7 @@ async def test_a_round_that_lost_its_mailbox_says_so(
     take_in = intake.take_in
 
     def robbed(tx: Transaction, *arguments: Any, **named: Any) -> intake.Taken:
-        mailboxes.end_leases(tx)
+        leases.end_leases(tx)
         monkeypatch.setattr(intake, "take_in", take_in)
         return take_in(tx, *arguments, **named)
 

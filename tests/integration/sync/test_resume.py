@@ -1,5 +1,5 @@
 from mailmine.model.integration import DisabledReason, Trouble
-from mailmine.store import events, integrations, mailboxes, strikes
+from mailmine.store import events, integrations, mailboxes, strikes, turns
 from mailmine.store.strikes import Strikes
 from mailmine.sync import editing
 from mailmine.sync.resume import resume
@@ -35,7 +35,7 @@ def test_what_trouble_stopped_goes_on_where_it_was_read(world: World) -> None:
     assert not world.mailbox(CLAIMS).enabled
     with world.database.read() as tx:
         assert strikes.of(tx, world.mailbox(ORDERS).id) is None
-        due = mailboxes.due(tx, world.time(), limit=9)
+        due = turns.due(tx, world.time(), limit=9)
         assert [one.mailbox.id for one in due] == [world.mailbox(ORDERS).id]
 
 

@@ -20,7 +20,7 @@ from mailmine.store import (
     emails,
     failures,
     folders,
-    mailboxes,
+    leases,
     schema,
     sources,
 )
@@ -859,9 +859,7 @@ async def test_a_round_that_lost_its_lease_writes_nothing(
         later = world.time() + timedelta(minutes=5)
         until = later + timedelta(minutes=1)
         with world.database.write() as tx:
-            assert mailboxes.claim(
-                tx, [world.mailbox().id], owner="another", now=later, until=until
-            )
+            assert leases.claim(tx, [world.mailbox().id], owner="another", now=later, until=until)
         return await read_folders()
 
     monkeypatch.setattr(reader, "folders", slowly)

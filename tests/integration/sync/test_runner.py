@@ -13,7 +13,16 @@ import pytest
 from exchange_simulator import Account
 from mailmine.model.integration import DisabledReason
 from mailmine.model.past_round import PastRound
-from mailmine.store import events, integrations, mailboxes, overview, rounds, strikes, workers
+from mailmine.store import (
+    events,
+    integrations,
+    leases,
+    mailboxes,
+    overview,
+    rounds,
+    strikes,
+    workers,
+)
 from mailmine.store.presence import Presence
 from mailmine.sync import claiming, runner
 from mailmine.sync.claiming import Claims
@@ -399,9 +408,7 @@ async def test_a_mailbox_that_another_process_reads_is_left_alone(world: World) 
     world.now = now = world.time()
     lease = timedelta(seconds=30)
     with world.database.write() as tx:
-        assert mailboxes.claim(
-            tx, [world.mailbox().id], owner="another", now=now, until=now + lease
-        )
+        assert leases.claim(tx, [world.mailbox().id], owner="another", now=now, until=now + lease)
     async with running(world):
         await asyncio.sleep(0.5)  # by the clock of the runner no time passes
         assert world.exchange.requests.count() == 0

@@ -14,7 +14,16 @@ from cryptography.x509.oid import NameOID
 from sqlalchemy import update
 
 from mailmine.model.integration import AccessType, AuthType, Integration, Trouble
-from mailmine.store import events, folders, integrations, mailboxes, schema, warnings, workers
+from mailmine.store import (
+    events,
+    folders,
+    integrations,
+    leases,
+    mailboxes,
+    schema,
+    warnings,
+    workers,
+)
 from mailmine.store.warnings import StandingWarning
 from mailmine.store.workers import Worker
 from mailmine.sync import aftermath, warned
@@ -364,7 +373,7 @@ async def test_what_is_seen_to_be_readable_does_not_wait_for_the_pause_to_end(
     async with watching(world):
         with world.database.write() as tx:
             mailbox, now = world.mailbox(), world.time()
-            lease = mailboxes.claim(tx, [mailbox.id], owner="a", now=now, until=now + MINUTE).get(
+            lease = leases.claim(tx, [mailbox.id], owner="a", now=now, until=now + MINUTE).get(
                 mailbox.id
             )
             assert lease is not None

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from mailmine.model.ids import ExchangeId, IntegrationId, MailboxId
 from mailmine.model.integration import Connection
 from mailmine.model.reach import Reach
-from mailmine.store.mailboxes import Lease, Rest
+from mailmine.store.leases import Lease, Rest
 from mailmine.sync.ahead import WAITS, Ahead
 from mailmine.sync.claiming import Claimed
 from tests.unit.sync.test_accounts import EXCHANGE, ORDERS
