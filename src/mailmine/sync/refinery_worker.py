@@ -1,6 +1,6 @@
 """The process that refines emails for `refinery.Apart`: from standard input to standard output, until either ends.
 
-It loads what refining needs and nothing else: each worker has one, and half of its memory is the language model.
+It loads what refining needs and nothing else: each worker has one, and a third of its memory is the language model.
 """
 
 import ctypes

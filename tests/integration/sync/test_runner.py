@@ -266,7 +266,7 @@ async def test_nothing_waits_for_the_languages_to_be_loaded(
 ) -> None:
     loaded_in: list[int] = []
     languages = importlib.import_module("mailmine.refine.language")
-    monkeypatch.setattr(languages, "_identifier", lambda: loaded_in.append(threading.get_ident()))
+    monkeypatch.setattr(languages, "_model", lambda: loaded_in.append(threading.get_ident()))
     async with running(world):
         await until(lambda: bool(loaded_in))
     assert loaded_in != [threading.get_ident()]
