@@ -7,6 +7,7 @@ import pytest
 
 from mailmine.cli import options
 from mailmine.cli.errors import Failed
+from mailmine.store.database import Database
 
 
 @pytest.mark.parametrize(
@@ -36,6 +37,14 @@ def test_the_command_line_comes_before_the_environment(
     assert options.settings(data=tmp_path).data == tmp_path
     assert str(options.settings().data) == "/elsewhere"
     assert options.settings(data=tmp_path).database_url == f"sqlite:///{tmp_path / 'mailmine.db'}"
+
+
+@pytest.mark.parametrize("name", ["a%41", "a?b=c", "a#b&c", "Büro"])
+def test_a_data_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    database = Database.open(options.settings(data=tmp_path / name).database_url)
+    assert database.path == tmp_path / name / "mailmine.db"
+    database.close()
 
 
 def test_what_is_empty_is_as_if_it_were_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

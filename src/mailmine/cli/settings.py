@@ -80,7 +80,11 @@ class Settings(BaseSettings):
     @property
     def database_url(self) -> str:
         """The URL of the database that is meant."""
-        return self.database or f"sqlite:///{self.data.resolve() / 'mailmine.db'}"
+        if self.database is not None:
+            return self.database
+        file = str(self.data.resolve() / "mailmine.db")
+        # The two that mean something in such an address; the rest of a path, also what is not UTF-8, stays as it is.
+        return f"sqlite:///{file.replace('%', '%25').replace('?', '%3F')}"
 
     @property
     def blob_place(self) -> str:
