@@ -48,28 +48,36 @@ class SecretSource:
 
     value: str | None = field(default=None, repr=False)
     environment: str | None = None
-    """Name of an environment variable."""
+    """Name of an environment variable; its last line break does not count."""
     file: Path | None = None
-    """Its last line break does not count."""
+    """Its last line break does not count, nor a byte order mark."""
 
     def read(self) -> str:
         """Give the secret. Raises ConfigurationError where it cannot be had."""
         if self.value is not None:
             return self.value
         if self.environment is not None:
-            if secret := os.environ.get(self.environment):
+            if secret := _without_line_break(os.environ.get(self.environment, "")):
                 return secret
             raise ConfigurationError(
                 f"The environment variable {self.environment}, which is to hold a password, is not set"
             )
         if self.file is not None:
             try:
-                return self.file.read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
+                written = self.file.read_text(encoding="utf-8-sig")
             except (OSError, UnicodeDecodeError) as error:
                 raise ConfigurationError(
                     f"The file {self.file}, which is to hold a password, cannot be read: {error}"
                 ) from error
+            if secret := _without_line_break(written):
+                return secret
+            raise ConfigurationError(f"The file {self.file}, which is to hold a password, is empty")
         raise ConfigurationError("No password is given: name a file or an environment variable")
+
+
+def _without_line_break(written: str) -> str:
+    """Take off what an editor, or a list of variables with the line ends of Windows, puts behind a secret."""
+    return written.removesuffix("\n").removesuffix("\r")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

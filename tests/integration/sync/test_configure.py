@@ -207,13 +207,26 @@ def test_secrets_come_from_a_value_a_variable_or_a_file(
     assert SecretSource(environment="PASSWORD_OF_TEST").read() == "from variable"
     assert SecretSource(file=file).read() == "from file"
     assert "given" not in repr(SecretSource(value="given"))
+    empty = tmp_path / "empty"
+    empty.write_text("\n")
     for wrong in (
         SecretSource(environment="NOT_SET_OF_TEST"),
         SecretSource(file=tmp_path / "missing"),
+        SecretSource(file=empty),
         SecretSource(),
     ):
         with pytest.raises(ConfigurationError, match="password"):
             wrong.read()
+
+
+def test_a_secret_that_was_written_on_windows_is_the_secret_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "password"
+    file.write_bytes(b"\xef\xbb\xbfhush\r\n")
+    monkeypatch.setenv("PASSWORD_OF_TEST", "hush\r")
+    assert SecretSource(file=file).read() == "hush"
+    assert SecretSource(environment="PASSWORD_OF_TEST").read() == "hush"
 
 
 def test_a_quota_is_what_the_file_says_no_more_and_no_less(database: Database) -> None:
