@@ -52,6 +52,12 @@ class Keyring:
         path = folder / FILE
         try:
             _make(path)
+        except OSError as error:
+            raise SecretsError(
+                f"The key of all secrets cannot be made in {folder}: {error.strerror}. "
+                "The folder has to be writable, or named anew by --data"
+            ) from error
+        try:
             return cls.parse(path.read_text(encoding="ascii"), place)
         except (OSError, UnicodeDecodeError) as error:
             raise SecretsError(f"The key of all secrets cannot be read: {error}") from error
