@@ -322,6 +322,12 @@ def test_wrong_usage_has_status_2(tmp_path: Path) -> None:
     assert mailmine("nonsense", folder=tmp_path).returncode == 2
 
 
+def test_help_names_the_variables(tmp_path: Path) -> None:
+    said = mailmine("serve", "--help", folder=tmp_path).stdout
+    for name in ("DATA", "DATABASE", "READ_DATABASE", "BLOBS", "HOST", "PORT"):
+        assert f"[env: MAILMINE_{name}" in said
+
+
 def test_accounts_and_tokens(tmp_path: Path) -> None:
     added = mailmine("user", "add", "ann", "--admin", folder=tmp_path)
     assert added.returncode == 0, added.stderr
