@@ -62,17 +62,18 @@ def simulate(
         typer.echo(f"Exchange (simulated, {version}): {address}/EWS/Exchange.asmx", err=True)
         typer.echo(f"{delivered} emails in {mailbox}; sign in as {user} with {password}", err=True)
         if write_config is not None:
-            write_config.write_text(
-                CONFIGURATION.format(
-                    endpoint=_quoted(f"{address}/EWS/Exchange.asmx"),
-                    user=_quoted(user),
-                    password=_quoted(password),
-                    network="verify_tls = false\n" if tls else "plain_http = true\n",
-                    mailbox=_quoted(mailbox),
-                    bucket=_quoted(mailbox.partition("@")[0]),
-                ),
-                encoding="utf-8",
+            text = CONFIGURATION.format(
+                endpoint=_quoted(f"{address}/EWS/Exchange.asmx"),
+                user=_quoted(user),
+                password=_quoted(password),
+                network="verify_tls = false\n" if tls else "plain_http = true\n",
+                mailbox=_quoted(mailbox),
+                bucket=_quoted(mailbox.partition("@")[0]),
             )
+            try:
+                write_config.write_text(text, encoding="utf-8")
+            except OSError as error:
+                raise Failed(f"{write_config} cannot be written: {error.strerror}") from error
             typer.echo(f"Now: mailmine serve --config {write_config}", err=True)
 
     try:

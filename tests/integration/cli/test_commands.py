@@ -328,6 +328,16 @@ def test_help_names_the_variables(tmp_path: Path) -> None:
         assert f"[env: MAILMINE_{name}" in said
 
 
+def test_a_configuration_that_cannot_be_written_is_said_to_be_that(tmp_path: Path) -> None:
+    done = mailmine(
+        "simulate", "--port", "0", "--write-config", "no/such/folder.toml", folder=tmp_path
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "mailmine: no/such/folder.toml cannot be written: No such file or directory"
+    )
+
+
 def test_accounts_and_tokens(tmp_path: Path) -> None:
     added = mailmine("user", "add", "ann", "--admin", folder=tmp_path)
     assert added.returncode == 0, added.stderr
