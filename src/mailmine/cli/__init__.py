@@ -4,6 +4,7 @@ Exit status 0: done. 1: it failed, with one clear line on stderr. 2: wrong usage
 """
 
 import importlib
+import io
 import os
 import signal
 import sys
@@ -102,6 +103,7 @@ def mailmine(
 
 def main() -> NoReturn:
     """Run `mailmine`. Whatever fails is said in one line; `MAILMINE_DEBUG=1` shows where it failed."""
+    _make_streams_usable()
     status = _run()
     try:
         sys.stdout.flush()
@@ -111,6 +113,20 @@ def main() -> NoReturn:
     # Threads of obstore may be about to hand over an answer, and abort a process whose interpreter is
     # being taken apart (PyO3/pyo3-async-runtimes issue 40). All that is ours has ended by here.
     os._exit(status)
+
+
+def _make_streams_usable() -> None:
+    """Have what is written to a stream that is closed go nowhere, and escape what the encoding of another does not have.
+
+    Whoever starts a service may close them (`>&-`), and a name in a mailbox may be in any script.
+    """
+    # In the order of their numbers: each gets its own, which the first file or socket would get else.
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
+        elif mode == "w" and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _run() -> int:

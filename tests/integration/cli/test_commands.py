@@ -338,6 +338,41 @@ def test_a_configuration_that_cannot_be_written_is_said_to_be_that(tmp_path: Pat
     )
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_what_the_encoding_of_a_terminal_does_not_have_is_escaped(
+    tmp_path: Path, encoding: str
+) -> None:
+    text = NO_CONFIGURATION.format(
+        endpoint="https://exchange.example.com", password="x", mailbox="\u0142@example.com"
+    )
+    (tmp_path / "a.toml").write_text(text, encoding="utf-8")
+    for arguments in (("import", "a.toml"), ("status",)):
+        done = subprocess.run(
+            [sys.executable, "-m", "mailmine", *arguments],
+            capture_output=True,
+            cwd=tmp_path,
+            env=environment() | {"PYTHONIOENCODING": encoding},
+            timeout=DEADLINE,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert b"\\u0142@example.com" in done.stdout
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_stream_that_is_closed_is_as_if_nobody_read_it(tmp_path: Path, closed: str) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$0" -m mailmine --version {closed}', sys.executable],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=environment(),
+        timeout=DEADLINE,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_accounts_and_tokens(tmp_path: Path) -> None:
     added = mailmine("user", "add", "ann", "--admin", folder=tmp_path)
     assert added.returncode == 0, added.stderr
