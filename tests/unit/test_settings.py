@@ -54,6 +54,19 @@ def test_what_is_empty_is_as_if_it_were_not_there(monkeypatch: pytest.MonkeyPatc
     assert options.settings(host="", database="", blobs="") == kept
 
 
+def test_spaces_and_line_ends_around_a_setting_do_not_count(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, written in {"DATA": "mail", "HOST": "::1", "LEARN": "false"}.items():
+        monkeypatch.setenv(f"MAILMINE_{name}", f"{written}\r")
+    monkeypatch.setenv("MAILMINE_METRICS_TOKEN", " hush\n")
+    monkeypatch.setenv("MAILMINE_BLOBS", " \r")
+    given = options.settings()
+    assert (given.data, given.host, given.learn) == (Path("mail"), "::1", False)
+    assert given.metrics_token.get_secret_value() == "hush"
+    assert given.blobs is None
+
+
 def test_the_level_of_the_log_is_one_that_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAILMINE_LOG_LEVEL", "WARNING")
     assert options.settings().log_level == "warning"

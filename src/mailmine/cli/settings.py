@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -21,7 +21,7 @@ def _small(written: object) -> object:
 
 
 class Settings(BaseSettings):
-    """Each may be set in the environment as MAILMINE_ and its name in capitals; one that is empty is not set."""
+    """Each may be set in the environment as MAILMINE_ and its name in capitals; one that is empty, or has spaces alone, is not set."""
 
     model_config = SettingsConfigDict(env_prefix="MAILMINE_", env_ignore_empty=True, extra="ignore")
 
@@ -76,6 +76,16 @@ class Settings(BaseSettings):
     """`starttls`, `tls` or `none`."""
     notify: Path | None = None
     """A file that names channels of projects: webhooks, Teams, Slack and others."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_what_nobody_sees(cls, given: dict[str, object]) -> dict[str, object]:
+        """Take off spaces and line ends: a list of variables (`--env-file`) may have those of Windows."""
+        seen = {
+            name: value.strip() if isinstance(value, str) else value
+            for name, value in given.items()
+        }
+        return {name: value for name, value in seen.items() if value != ""}
 
     @property
     def database_url(self) -> str:
