@@ -55,11 +55,14 @@ def run(
     when_listening: Callable[[str], None],
 ) -> None:
     """Take the port and run `work` on it; `when_listening` is called with the address. Raises Failed."""
+    is_ipv6 = ":" in given.host
+    family = socket.AF_INET6 if is_ipv6 else socket.AF_INET
     try:
-        listener = socket.create_server((given.host, given.port), backlog=512)
+        listener = socket.create_server((given.host, given.port), family=family, backlog=512)
     except OSError as error:
         raise cannot_listen(given.host, given.port, error) from error
-    address = f"http://{given.host}:{listener.getsockname()[1]}{given.root_path}"
+    host = f"[{given.host}]" if is_ipv6 else given.host
+    address = f"http://{host}:{listener.getsockname()[1]}{given.root_path}"
 
     deadline = threading.Timer(LATEST, _cut_off)
     deadline.daemon = True

@@ -302,6 +302,22 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
         failed(mailmine("simulate", "--port", port, folder=tmp_path), port, "--port")
 
 
+def test_it_listens_by_ipv6(tmp_path: Path) -> None:
+    if not has_ipv6():
+        pytest.skip("there is no IPv6 here")
+    with running("serve", "--host", "::1", "--port", "0", folder=tmp_path, says="http://[::1]:"):
+        port = int((tmp_path / "serve.output").read_text().rpartition("[::1]:")[2].split()[0])
+        for path in ("healthz", "metrics"):
+            with urllib.request.urlopen(f"http://[::1]:{port}/{path}", timeout=DEADLINE) as answer:
+                assert answer.status == 200
+
+
+def has_ipv6() -> bool:
+    with suppress(OSError), socket.create_server(("::1", 0), family=socket.AF_INET6):
+        return True
+    return False
+
+
 def test_a_connection_outlasts_the_pauses_of_a_robot(tmp_path: Path) -> None:
     port = free_port()
     served = ("serve", "--no-sync", "--port", str(port))
