@@ -1,5 +1,6 @@
 """`mailmine demo`: a simulated Exchange with a small company's mail, and mailmine on it."""
 
+import signal
 import socket
 import tempfile
 import threading
@@ -36,6 +37,10 @@ def demo(
 ) -> None:
     """Look around in one minute: everything simulated, in a temporary folder, gone at the end (Ctrl-C)."""
     console = Console()
+    # As Ctrl-C does: the folder is to go also where the terminal is closed, or it is ended before it listens.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="mailmine-demo-") as folder:
         given = settings(
             data=Path(folder),

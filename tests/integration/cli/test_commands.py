@@ -318,6 +318,30 @@ def has_ipv6() -> bool:
     return False
 
 
+IS_BY_NOHUP = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGTERM,
+        pytest.param(signal.SIGHUP, marks=pytest.mark.skipif(IS_BY_NOHUP, reason="ignored here")),
+    ],
+)
+def test_a_demo_that_ends_before_it_listens_leaves_nothing_behind(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mailmine", "demo", "--port", "0"],
+        stdout=subprocess.DEVNULL,
+        env=environment() | {"TMPDIR": str(tmp_path)},
+    )
+    until(lambda: list(tmp_path.glob("mailmine-demo-*")))
+    process.send_signal(number)
+    assert process.wait(DEADLINE) == 130
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_connection_outlasts_the_pauses_of_a_robot(tmp_path: Path) -> None:
     port = free_port()
     served = ("serve", "--no-sync", "--port", str(port))
