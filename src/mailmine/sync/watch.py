@@ -4,7 +4,7 @@ Of several processes the one that is there longest looks. What threatens is deci
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -105,12 +105,14 @@ class Watch:
         if not has_room:
             self._since = now  # what is not read for want of room is not late for another reason
         await self._look_at_quotas(now)
+        turn = await self._desk.read(lambda tx: settings.get(tx, TURN))
         known = await self._desk.read(integrations.list_all)
         ends = await asyncio.to_thread(self._certificates, known)
         shown = await asyncio.to_thread(_shown_certificates, known)
-        look = partial(self._look, ends=ends, shown=shown, has_room=has_room, now=now)
-        if await self._desk.read(lambda tx: look(tx) != Followed()):
-            await self._desk.write(lambda tx: self._write(tx, look, now))
+        look = partial(self._look, known, ends=ends, shown=shown, has_room=has_room, now=now)
+        followed = await self._desk.read(look)
+        if followed != Followed():
+            await self._desk.write(partial(_write, followed, turn, now))
 
     async def _look_at_quotas(self, now: datetime) -> None:
         """Stop what fills a full place, and let go on what has room again."""
@@ -138,6 +140,7 @@ class Watch:
 
     def _look(
         self,
+        known: Collection[Integration],
         tx: Transaction,
         *,
         ends: Mapping[IntegrationId, datetime],
@@ -146,10 +149,9 @@ class Watch:
         now: datetime,
     ) -> Followed:
         """See what threatens, and compare it with what was warned of."""
-        known = {one.id: one for one in integrations.list_all(tx)}
         threats = [
             Threat(integration_id=one.id, mailbox_id=None, danger=danger)
-            for one in known.values()
+            for one in known
             for danger in dangers.of_integration(
                 IntegrationFacts(
                     integration=one,
@@ -162,7 +164,7 @@ class Watch:
                 settings=self._settings,
             )
         ]
-        for facts in self._mailboxes(tx, known.values(), has_room=has_room, now=now):
+        for facts in self._mailboxes(tx, known, has_room=has_room, now=now):
             found = dangers.of_mailbox(
                 facts, now=now, poll_interval=self._poll_interval, settings=self._settings
             )
@@ -208,20 +210,19 @@ class Watch:
                 facts = replace(facts, still_since=still.since)
             yield facts
 
-    def _write(
-        self, tx: Transaction, look: Callable[[Transaction], Followed], now: datetime
-    ) -> None:
-        if not settings.swap(tx, TURN, old=settings.get(tx, TURN), new=now.isoformat()):
-            return  # another process was quicker
-        followed = look(tx)
-        for warning in followed.end:
-            warnings.remove(tx, warning)
-            _note(tx, warning, "warning_ended", now)
-        for warning in followed.keep:
-            warnings.put(tx, warning)
-        for warning in followed.tell:
-            _note(tx, warning, "warning", now)
-            log.warning("people warned", code=warning.code, subject=warning.subject)
+
+def _write(followed: Followed, turn: str | None, now: datetime, tx: Transaction) -> None:
+    """Keep what came of a look, unless another process was quicker since `turn` was read."""
+    if not settings.swap(tx, TURN, old=turn, new=now.isoformat()):
+        return
+    for warning in followed.end:
+        warnings.remove(tx, warning)
+        _note(tx, warning, "warning_ended", now)
+    for warning in followed.keep:
+        warnings.put(tx, warning)
+    for warning in followed.tell:
+        _note(tx, warning, "warning", now)
+        log.warning("people warned", code=warning.code, subject=warning.subject)
 
 
 def _each(tx: Transaction, known: Iterable[Integration]) -> Iterator[tuple[Integration, Mailbox]]:

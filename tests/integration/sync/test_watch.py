@@ -1,5 +1,6 @@
 """Who looks after all that is read, and what he says before anything stops."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -310,6 +311,25 @@ async def test_a_full_disk_of_one_of_several_processes_is_no_danger_while_anothe
         finally:
             first.watch.close()
             second.watch.close()
+
+
+async def test_what_another_process_says_meanwhile_is_not_said_again(world: World) -> None:
+    async with watching(world) as quick:
+        connect(world, auth=AuthType.CLIENT_CERTIFICATE, client_id="app")
+        ends = certificate(NOON + 20 * DAY)
+        quick.secret = ends
+
+        def secret_of(integration: Integration) -> str:
+            del integration
+            asyncio.run(quick.watch.step())
+            return ends
+
+        slow = Watch(world.database, secret_of=secret_of, now=world.time)
+        try:
+            await slow.step()
+        finally:
+            slow.close()
+        assert await quick.look() == [("integration_warning", "certificate_ends")]
 
 
 async def test_many_late_mailboxes_of_an_integration_are_told_in_one(world: World) -> None:
