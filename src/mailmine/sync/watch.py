@@ -1,6 +1,7 @@
 """Warns people before anything stops: looks once a minute at what is in the store, and says what begins and ends.
 
-Of several processes the one that is there longest looks. What threatens is decided by `dangers`, what is told of it by `warned`; here is read and written.
+Of several processes the one that is there longest looks; where that one is heard of but has not looked for a while, others do as well.
+What threatens is decided by `dangers`, what is told of it by `warned`; here is read and written.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import structlog
 from sqlalchemy import Connection as Transaction
@@ -43,7 +45,9 @@ from mailmine.sync.warned import Followed, Threat, follow, gather
 log = structlog.get_logger(__name__)
 
 TURN = "watch.turn"
-"""The setting that lets one of several processes write at a time."""
+"""The setting that says when a look was last written down, and lets one of several processes write at a time."""
+MISSED: Final = 5
+"""Looks that are missing before others look: the process that is there longest hangs, or cannot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,8 @@ class Watch:
         """Look once, and write down which warnings begin, change and end. Raises StoreError."""
         now = self._now()
         here = await self._desk.read(partial(workers.present, now=now))
-        if not workers.is_first(self._worker_id, here):
+        turn = await self._desk.read(lambda tx: settings.get(tx, TURN))
+        if not workers.is_first(self._worker_id, here) and not self._is_missing(turn, now):
             return
         # Where another has room, that one reads on.
         others = [one for one in here if one.id != self._worker_id]
@@ -105,14 +110,17 @@ class Watch:
         if not has_room:
             self._since = now  # what is not read for want of room is not late for another reason
         await self._look_at_quotas(now)
-        turn = await self._desk.read(lambda tx: settings.get(tx, TURN))
         known = await self._desk.read(integrations.list_all)
         ends = await asyncio.to_thread(self._certificates, known)
         shown = await asyncio.to_thread(_shown_certificates, known)
         look = partial(self._look, known, ends=ends, shown=shown, has_room=has_room, now=now)
         followed = await self._desk.read(look)
-        if followed != Followed():
-            await self._desk.write(partial(_write, followed, turn, now))
+        await self._desk.write(partial(_write, followed, turn, now))
+
+    def _is_missing(self, turn: str | None, now: datetime) -> bool:
+        """Tell whether nobody has looked for a while, though this process was there to see it."""
+        last = self._since if turn is None else max(self._since, datetime.fromisoformat(turn))
+        return now - last > MISSED * self._settings.look
 
     async def _look_at_quotas(self, now: datetime) -> None:
         """Stop what fills a full place, and let go on what has room again."""

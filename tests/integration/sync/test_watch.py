@@ -30,7 +30,7 @@ from mailmine.store.workers import Worker
 from mailmine.sync import aftermath, warned
 from mailmine.sync.resume import resume
 from mailmine.sync.settings import SyncSettings
-from mailmine.sync.watch import Watch
+from mailmine.sync.watch import MISSED, Watch
 from tests.integration.sync.conftest import ACCOUNT, ORDERS, World, eml
 from tests.integration.sync.test_runner import running, until
 
@@ -268,29 +268,30 @@ async def test_a_full_disk_is_the_one_thing_that_is_said(world: World) -> None:
         assert await watched.look(after=5 * MINUTE) == [("integration_warning_ended", "disk_full")]
 
 
+def say_that_they_are_there(world: World, *processes: Watched) -> None:
+    """Let each say it a minute from now, `w0` being there longest."""
+    for number, one in enumerate(processes):
+        worker = Worker(
+            id=f"w{number}",
+            host="h",
+            pid=number,
+            version="1",
+            since=NOON + number * MINUTE,
+            seen_at=world.time() + MINUTE,
+            taken_over=0,
+            has_room=one.has_room,
+        )
+        with world.database.write() as tx:
+            workers.put(tx, worker)
+
+
 async def test_a_full_disk_of_one_of_several_processes_is_no_danger_while_another_reads(
     world: World,
 ) -> None:
     """Each looked for itself: people were told each minute of what was over in the next."""
 
-    def say_that_they_are_there() -> None:
-        now = world.time() + MINUTE
-        for number, one in enumerate((first, second)):
-            worker = Worker(
-                id=f"w{number}",
-                host="h",
-                pid=number,
-                version="1",
-                since=NOON + number * MINUTE,
-                seen_at=now,
-                taken_over=0,
-                has_room=one.has_room,
-            )
-            with world.database.write() as tx:
-                workers.put(tx, worker)
-
     async def look() -> list[Told]:
-        say_that_they_are_there()
+        say_that_they_are_there(world, first, second)
         await second.watch.step()
         return await first.look()
 
@@ -308,6 +309,26 @@ async def test_a_full_disk_of_one_of_several_processes_is_no_danger_while_anothe
             # The first is heard of no more.
             second.has_room, second.seen = False, first.seen
             assert await second.look(after=5 * MINUTE) == [("integration_warning", "disk_full")]
+        finally:
+            first.watch.close()
+            second.watch.close()
+
+
+async def test_where_the_first_is_there_but_does_not_look_another_does(world: World) -> None:
+    async with watching(world):
+        first, second = watch_by(world, "w0"), watch_by(world, "w1")
+        try:
+            for _ in range(10):
+                say_that_they_are_there(world, first, second)
+                assert await first.look() == []
+                await second.watch.step()
+            # It hangs from now on, and its heartbeat goes on.
+            told: list[Told] = []
+            for _ in range(MISSED + 1):
+                assert told == []
+                say_that_they_are_there(world, first, second)
+                told = await second.look()
+            assert told == [("mailbox_warning", "falling_behind")]
         finally:
             first.watch.close()
             second.watch.close()
