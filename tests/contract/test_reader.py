@@ -539,6 +539,7 @@ async def test_a_mailbox_that_was_forgotten_is_read_as_before(world: World) -> N
     world.mailbox.deliver(eml())
     inbox = await world.folder("Inbox")
     _, cursor = await world.read(inbox)
+    assert world.account.reader(ADDRESS.upper()) is world.reader
     await world.account.forget(ADDRESS)
     again = world.account.reader(ADDRESS)
     assert again is not world.reader

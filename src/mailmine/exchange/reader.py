@@ -221,7 +221,7 @@ class Account(Protocol):
     """One account at one Exchange: what the mailboxes of an integration share (connections, limits, back-off)."""
 
     def reader(self, mailbox: str) -> Reader:
-        """Read the mailbox with the address `mailbox`. Sends nothing yet; asked again, it may be the same reader."""
+        """Read the mailbox with the address `mailbox`. Sends nothing yet; asked again, it is the same reader."""
         ...
 
     def hints(self, mailboxes: Sequence[str]) -> AsyncGenerator[str, None]:

@@ -23,23 +23,16 @@ class PasswordEnd:
     """None: nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Lent:
-    """The reader of a mailbox, and by which address it reads."""
-
-    reader: Reader
-    address: str
-
-
 @dataclass(slots=True)
 class _Open:
-    """An account in use, and the readers of its mailboxes."""
+    """An account in use."""
 
     connection: Connection
     secret: str = field(repr=False)
     account: Account
     listening: Listening
-    readers: dict[MailboxId, "_Lent"] = field(default_factory=dict)
+    addresses: dict[MailboxId, str] = field(default_factory=dict)
+    """Of the mailboxes that were read."""
     asked_at: datetime | None = None
     """When it was last asked when its password ends."""
     rounds: int = 0
@@ -72,11 +65,8 @@ class Accounts:
         try:
             if replaced is not None:
                 await _retire(replaced)
-            lent = opened.readers.get(mailbox.id)
-            if lent is None:
-                reader = opened.account.reader(mailbox.address)
-                lent = opened.readers[mailbox.id] = _Lent(reader, mailbox.address)
-            yield lent.reader
+            opened.addresses[mailbox.id] = mailbox.address
+            yield opened.account.reader(mailbox.address)
             if not opened.is_replaced:
                 opened.listening.add(mailbox.address, mailbox.id)
         finally:
@@ -103,10 +93,10 @@ class Accounts:
     async def forget_mailbox(self, mailbox_id: MailboxId) -> None:
         """Let go of the reader of a mailbox, which no round uses now, and listen for it no more."""
         for opened in tuple(self._open.values()):
-            lent = opened.readers.pop(mailbox_id, None)
-            if lent is not None:
-                opened.listening.remove(lent.address)
-                await opened.account.forget(lent.address)
+            address = opened.addresses.pop(mailbox_id, None)
+            if address is not None:
+                opened.listening.remove(address)
+                await opened.account.forget(address)
 
     async def keep_only(self, read: Collection[IntegrationId]) -> None:
         """Let go of the accounts of integrations that are not read any more: nothing is listened to, and nobody signs in."""

@@ -430,5 +430,8 @@ async def test_a_mailbox_that_is_forgotten_is_forgotten_where_it_was_found() -> 
     await account.forget(ADDRESS)
     assert forgotten == []
     await account.reader_there(ADDRESS)
+    reader = account.reader(ADDRESS)
+    assert account.reader(ADDRESS.upper()) is reader
     await account.forget(ADDRESS)
     assert forgotten == [ADDRESS]
+    assert account.reader(ADDRESS) is not reader

@@ -49,10 +49,11 @@ class DiscoveringAccount:
         self._open_at = open_at
         self._accounts: dict[str, Account] = {}
         self._endpoints: dict[str, str] = {}
+        self._readers: dict[str, DiscoveringReader] = {}
 
     def reader(self, mailbox: str) -> "DiscoveringReader":
-        """Read `mailbox`; sends nothing yet."""
-        return DiscoveringReader(self, mailbox)
+        """Read `mailbox`; sends nothing yet. Asked again, it is the same reader."""
+        return self._readers.setdefault(mailbox.lower(), DiscoveringReader(self, mailbox))
 
     async def endpoint(self, mailbox: str) -> str:
         """Give the endpoint of `mailbox`, found where it is not known yet. Raises ExchangeError."""
@@ -88,6 +89,7 @@ class DiscoveringAccount:
 
     async def forget(self, mailbox: str) -> None:
         """Let go of the reader of `mailbox`, wherever it was found; the endpoint may stay the same."""
+        self._readers.pop(mailbox.lower(), None)
         for account in self._accounts.values():
             await account.forget(mailbox)
 
