@@ -208,13 +208,15 @@ class Runner:
     async def _forget_others(self) -> None:
         """Let go of what is known of mailboxes that another process reads now, or that are gone."""
         mine = await self._desk.read(partial(turns.of_reader, owner=self._owner))
-        for mailbox_id in self._memories.keys() - mine:
-            if mailbox_id in self._running:  # by now
-                continue
-            del self._memories[mailbox_id]
-            self._hinted_at.pop(mailbox_id, None)
-            self._recent.forget(mailbox_id)
-            await self._accounts.forget_mailbox(mailbox_id)
+        await asyncio.gather(*map(self._forget, self._memories.keys() - mine))
+
+    async def _forget(self, mailbox_id: MailboxId) -> None:
+        if mailbox_id in self._running:  # by now
+            return
+        del self._memories[mailbox_id]
+        self._hinted_at.pop(mailbox_id, None)
+        self._recent.forget(mailbox_id)
+        await self._accounts.forget_mailbox(mailbox_id)
 
     def _told(self, mailbox_id: MailboxId) -> None:
         """Something happened in a mailbox, its server says."""

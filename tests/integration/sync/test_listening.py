@@ -42,6 +42,7 @@ class Telling:
         self.breaks = False
         self.is_closed = False
         self.forgotten: list[str] = []
+        self.closing: asyncio.Barrier | None = None
 
     def reader(self, mailbox: str) -> Reader:
         return self._account.reader(mailbox)
@@ -62,6 +63,8 @@ class Telling:
 
     async def forget(self, mailbox: str) -> None:
         self.forgotten.append(mailbox)
+        if self.closing is not None:
+            await self.closing.wait()
         await self._account.forget(mailbox)
 
     async def aclose(self) -> None:
@@ -285,6 +288,20 @@ async def test_what_another_process_reads_is_forgotten(world: World) -> None:
         world.exchange.mailbox(CLAIMS).deliver(eml(1))
         await until(lambda: len(world.comments()) == 1)
     assert run.accounts[0].forgotten == [CLAIMS]
+
+
+async def test_what_other_processes_read_is_let_go_of_together(world: World) -> None:
+    """A connection that is slow to end would hold up all others, and the heartbeat."""
+    world.exchange.grant(ACCOUNT, mailbox=CLAIMS)
+    world.configure(ORDERS, CLAIMS)
+    async with Run(world) as run:
+        await until(lambda: is_read(world, ORDERS) and is_read(world, CLAIMS))
+        run.accounts[0].closing = asyncio.Barrier(2)
+        now = world.time()
+        with world.database.write() as tx:
+            ids = [world.mailbox(address).id for address in (ORDERS, CLAIMS)]
+            mailboxes.claim(tx, ids, owner="another", now=now, until=now + timedelta(minutes=5))
+        await until(lambda: set(run.accounts[0].forgotten) == {ORDERS, CLAIMS})
 
 
 async def test_nobody_listens_to_what_another_process_switched_off(world: World) -> None:
