@@ -1,8 +1,9 @@
 """Tries once a day what a missing right stopped, where the configuration asks for it: rights come back without a word to us."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final
 
 import structlog
@@ -53,32 +54,38 @@ class Daily:
 
     def _claim(self) -> dict[IntegrationId, list[MailboxId]]:
         """Find what is due, and note that it is tried: of several processes one does it."""
-        with self._database.write() as tx:
-            if not patience.read(tx).retries_daily:
-                return {}
-            now, due = self._now(), dict[IntegrationId, list[MailboxId]]()
-            running = {one.id for one in integrations.list_all(tx) if one.enabled}
-            for box in mailboxes.list_all(tx):
-                chosen = due.setdefault(box.integration_id, [])
-                if (
-                    box.integration_id in running
-                    and len(chosen) < AT_ONCE
-                    and _is_due(tx, box, now)
-                ):
-                    settings.put(tx, _name(box.id), now.isoformat())
-                    chosen.append(box.id)
-            return {integration_id: boxes for integration_id, boxes in due.items() if boxes}
+        now, claimed = self._now(), dict[IntegrationId, list[MailboxId]]()
+        with self._database.read() as tx:
+            due = tuple(_due(tx, now)) if patience.read(tx).retries_daily else ()
+        if due:
+            with self._database.write() as tx:
+                for box, tried in due:
+                    if settings.swap(tx, _name(box.id), old=tried, new=now.isoformat()):
+                        claimed.setdefault(box.integration_id, []).append(box.id)
+        return claimed
 
 
-def _is_due(tx: Transaction, box: Mailbox, now: datetime) -> bool:
-    trouble = box.trouble
-    if box.enabled or box.disabled_reason is not DisabledReason.SYNC_ERROR or trouble is None:
-        return False
-    if trouble.reason not in OF_RIGHTS:
-        return False
-    last = trouble.last.at if trouble.last is not None else trouble.since
-    tried = settings.get(tx, _name(box.id))
-    return now - max(last, datetime.fromisoformat(tried) if tried else last) >= A_DAY
+Due = tuple[Mailbox, str | None]
+"""A mailbox that is to be tried, and when it was tried last."""
+
+
+def _due(tx: Transaction, now: datetime) -> Iterator[Due]:
+    for integration in integrations.list_all(tx):
+        if integration.enabled:
+            yield from islice(_due_of(tx, integration.id, now), AT_ONCE)
+
+
+def _due_of(tx: Transaction, integration_id: IntegrationId, now: datetime) -> Iterator[Due]:
+    for box in mailboxes.of_integration(tx, integration_id):
+        trouble = box.trouble
+        if box.enabled or box.disabled_reason is not DisabledReason.SYNC_ERROR or trouble is None:
+            continue
+        if trouble.reason not in OF_RIGHTS:
+            continue
+        last = trouble.last.at if trouble.last is not None else trouble.since
+        tried = settings.get(tx, _name(box.id))
+        if now - max(last, datetime.fromisoformat(tried) if tried else last) >= A_DAY:
+            yield box, tried
 
 
 def _name(mailbox_id: MailboxId) -> str:

@@ -1,5 +1,6 @@
 """Rights that come back are found once a day, where that is wanted."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -60,6 +61,18 @@ async def test_what_can_be_read_again_goes_on_after_a_day(world: World) -> None:
     later(world, A_DAY / 2)
     await daily(world).step()
     assert len(world.exchange.requests) == 0
+
+
+async def test_of_several_processes_one_tries(world: World) -> None:
+    stopped(world)
+    world.exchange.fail(None, "ErrorAccessDenied", times=None)
+    later(world, A_DAY)
+    await daily(world).step()
+    alone = len(world.exchange.requests)
+    later(world, A_DAY)
+    world.exchange.requests.clear()
+    await asyncio.gather(*(daily(world).step() for _ in range(3)))
+    assert len(world.exchange.requests) == alone
 
 
 async def test_it_is_off_by_default(world: World) -> None:
