@@ -56,7 +56,6 @@ class MovedCopy:
 
     comment_id: CommentId
     item: Item
-    moved_from: FolderKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,8 +217,8 @@ def decide(
         if comment_id not in known:
             known[comment_id] = fingerprint
             intents.append(NewEmail(comment_id, fingerprint, item))
-        elif moved_from := _left(comment_id, item, copy, emails, others):
-            intents.append(MovedCopy(comment_id, item, moved_from))
+        elif copy is not None or _left_another(emails.get(comment_id), item, others):
+            intents.append(MovedCopy(comment_id, item))
         else:
             intents.append(NewCopy(comment_id, item))
     return tuple(intents)
@@ -281,21 +280,12 @@ def identify(
     return comment_id, fingerprint
 
 
-def _left(
-    comment_id: CommentId,
-    item: Item,
-    copy: Copy | None,
-    emails: Mapping[CommentId, KnownEmail],
-    others: Mapping[EmailKey, Sequence[Copy]],
-) -> FolderKey | None:
-    """Give the folder that the email left, as far as it can be told yet."""
-    if copy is not None:
-        return copy.folder_key
-    email = emails.get(comment_id)
-    for other in others.get(email.key, ()) if email else ():
-        if other.is_gone and other.item_id != item.id:
-            return other.folder_key
-    return None
+def _left_another(
+    email: KnownEmail | None, item: Item, others: Mapping[EmailKey, Sequence[Copy]]
+) -> bool:
+    """Tell whether the email left another place, as far as it can be told yet."""
+    copies = () if email is None else others.get(email.key, ())
+    return any(other.is_gone and other.item_id != item.id for other in copies)
 
 
 def shown(copies: Collection[Copy]) -> Copy | None:

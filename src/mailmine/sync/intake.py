@@ -121,7 +121,7 @@ class _Page:
                 case decide.NewCopy(comment_id, item):
                     self.placed.append((comment_id, item))
                     self.taken.copies += 1
-                case decide.MovedCopy(comment_id, item, _):
+                case decide.MovedCopy(comment_id, item):
                     self.placed.append((comment_id, item))
                     self.taken.moved += 1
                 case decide.ChangedCopy():

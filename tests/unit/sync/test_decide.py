@@ -150,7 +150,6 @@ class TestDecide:
             [item("b", 1)], folder=DONE, emails=known(1), copies={}, others=others
         )
         assert isinstance(intent, MovedCopy)
-        assert intent.moved_from == INBOX
 
     def test_a_copy_beside_another_is_new(self) -> None:
         others = {EmailKey(1): [copy("a")]}
@@ -244,7 +243,7 @@ class Bucket:
                         key=key, comment_id=comment_id, fingerprint=fingerprint
                     )
                     self.put(mailbox, folder, key, item_.id)
-                case NewCopy(comment_id, item_) | MovedCopy(comment_id, item_, _):
+                case NewCopy(comment_id, item_) | MovedCopy(comment_id, item_):
                     self.put(mailbox, folder, self.emails[comment_id].key, item_.id)
                 case GoneCopy(item_id):
                     self.mark_gone(folder, item_id)
