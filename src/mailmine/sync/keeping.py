@@ -38,18 +38,16 @@ class Keeping:
         database: Database,
         blobs: Blobs,
         *,
-        look: timedelta = LOOK,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._desk = Desk(database)
         self._blobs = blobs
-        self._look = look
         self._now = now
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look every hour until `stop`; broken off, it goes on where it was."""
         try:
-            pause = self._look.total_seconds()
+            pause = LOOK.total_seconds()
             keep = partial(self.keep, stop)
             await repeat(keep, stop, what="keeping", pause=pause, expected=(StoreError,))
         finally:

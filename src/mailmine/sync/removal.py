@@ -85,14 +85,13 @@ def begin_integration(tx: Transaction, integration_id: IntegrationId, *, at: dat
 class Removing:
     """Goes on with all that is being removed, a piece of each in turn."""
 
-    def __init__(self, database: Database, *, look: float = LOOK) -> None:
+    def __init__(self, database: Database) -> None:
         self._desk = Desk(database)
-        self._look = look
 
     async def run(self, stop: asyncio.Event) -> None:
         """Go on until `stop`; what is begun is finished by the next process."""
         try:
-            await repeat(self.step, stop, what="removing", pause=self._look, expected=(StoreError,))
+            await repeat(self.step, stop, what="removing", pause=LOOK, expected=(StoreError,))
         finally:
             await asyncio.to_thread(self.close)
 
