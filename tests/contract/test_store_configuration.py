@@ -52,6 +52,8 @@ def test_each_is_found_by_name_and_by_id(database: Database) -> None:
         assert mailboxes.by_id(tx, world.mailbox.id) == world.mailbox
         assert mailboxes.list_all(tx) == (world.mailbox,)
         assert mailboxes.of_integration(tx, world.integration.id) == (world.mailbox,)
+        assert mailboxes.of_bucket(tx, world.bucket.id) == (world.mailbox,)
+        assert mailboxes.of_bucket(tx, BucketId("another")) == ()
 
 
 def test_many_mailboxes_are_found_by_their_ids(database: Database) -> None:

@@ -392,6 +392,7 @@ CALLS: dict[Callable[..., Any], Callable[[Connection], Any]] = {
     ),
     integrations.set_enabled: lambda tx: integrations.set_enabled(tx, INTEGRATION, enabled=True),
     integrations.set_trouble: lambda tx: integrations.set_trouble(tx, INTEGRATION, None),
+    mailboxes.of_bucket: lambda tx: mailboxes.of_bucket(tx, BUCKET),
     mailboxes.is_any_disabled: lambda tx: mailboxes.is_any_disabled(tx, model.DisabledReason.QUOTA),
     mailboxes.by_id: lambda tx: mailboxes.by_id(tx, MAILBOX),
     mailboxes.by_ids: lambda tx: mailboxes.by_ids(tx, [MAILBOX]),

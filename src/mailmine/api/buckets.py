@@ -220,9 +220,7 @@ def remove_keyed_sync_state(
     """
     with data.write() as tx:
         found = find(tx, bucket, asker)
-        for mailbox in mailboxes.list_all(tx):
-            if mailbox.bucket_id != found.id:
-                continue
+        for mailbox in mailboxes.of_bucket(tx, found.id):
             known = folders.of_mailbox(tx, mailbox.id)
             if state_id == _state_id(mailbox, None):
                 configure.read_anew(tx, mailbox)
@@ -263,8 +261,7 @@ def _json(bucket: Bucket) -> dict[str, object]:
 def _all_states(tx: Transaction, bucket: Bucket) -> list[dict[str, object]]:
     return [
         state
-        for mailbox in mailboxes.list_all(tx)
-        if mailbox.bucket_id == bucket.id
+        for mailbox in mailboxes.of_bucket(tx, bucket.id)
         for state in _states(mailbox, folders.of_mailbox(tx, mailbox.id))
     ]
 

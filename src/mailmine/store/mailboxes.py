@@ -58,6 +58,12 @@ def of_integration(tx: Connection, integration_id: IntegrationId) -> tuple[Mailb
     return _all(tx, _rows().where(mine).order_by(mailboxes.c.address))
 
 
+def of_bucket(tx: Connection, bucket_id: BucketId) -> tuple[Mailbox, ...]:
+    """List the mailboxes that fill a bucket, of whatever integration, by address."""
+    mine = mailboxes.c.bucket_id == bucket_id
+    return _all(tx, _rows().where(mine).order_by(mailboxes.c.address))
+
+
 def is_any_disabled(tx: Connection, reason: DisabledReason) -> bool:
     """Whether there is one that is off for this reason."""
     off = ~mailboxes.c.enabled & (mailboxes.c.disabled_reason == reason)

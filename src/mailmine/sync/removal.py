@@ -196,7 +196,7 @@ def empty_project(database: Database, project: Project) -> None:
 
 def filling(tx: Transaction, bucket_id: BucketId) -> tuple[str, ...]:
     """Name the mailboxes that fill a bucket."""
-    return tuple(one.address for one in mailboxes.list_all(tx) if one.bucket_id == bucket_id)
+    return tuple(one.address for one in mailboxes.of_bucket(tx, bucket_id))
 
 
 def _all(database: Database, piece: Callable[[Transaction], int]) -> None:
