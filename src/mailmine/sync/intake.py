@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 
 import structlog
 from sqlalchemy import Connection as Transaction
@@ -188,7 +189,7 @@ def take_in(tx: Transaction, mailbox: Mailbox, delivery: Delivery, *, at: dateti
     refined = {prepared.item.id: prepared.refined for prepared in delivery.items}
     keys |= _keep_new(tx, mailbox, folder, page, refined, at=at)
     touched = _place(tx, mailbox, folder, page, keys)
-    _show_again(
+    show_again(
         tx,
         mailbox.bucket_id,
         touched - {keys[comment_id] for comment_id in page.new},
@@ -402,21 +403,17 @@ def _place(
 
 
 def show_again(
-    tx: Transaction, bucket_id: BucketId, keys: Collection[EmailKey], *, at: datetime
-) -> None:
-    """Let the comments of these emails show the copy that counts now."""
-    _show_again(tx, bucket_id, keys, at=at, made_of={})
-
-
-def _show_again(
     tx: Transaction,
     bucket_id: BucketId,
     keys: Collection[EmailKey],
     *,
     at: datetime,
-    made_of: Mapping[EmailKey, tuple[CommentId, Email, Refined]],
+    made_of: Mapping[EmailKey, tuple[CommentId, Email, Refined]] = MappingProxyType({}),
 ) -> None:
-    """Do as `show_again`; an email that is at hand also becomes the comment that a source lacks."""
+    """Let the comments of these emails show the copy that counts now.
+
+    An email that is at hand, `made_of`, also becomes the comment that a source lacks.
+    """
     if not keys:
         return
     comments.take_turns(tx, bucket_id)
