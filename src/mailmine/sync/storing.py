@@ -134,15 +134,13 @@ class Storing:
         for part in (delivery.items[:middle], delivery.items[middle:]):
             piece = Delivery(folder=delivery.folder, items=part, tried=delivery.tried)
             try:
-                self.taken.add(await self.write(partial(self._take_piece, piece)))
+                take = partial(self._take_in, delivery=piece, place=None)
+                self.taken.add(await self.write(take))
             except (LeaseLost, DatabaseUnavailable):
                 raise
             except Exception as again:  # noqa: BLE001 - whatever one email does, the others are stored
                 failed_here += (await self._store_apart(piece, again)).failed
         return _without_items(delivery, failed_here)
-
-    def _take_piece(self, piece: Delivery, tx: Transaction) -> Taken:
-        return self._take_in(tx, piece, None)
 
     def _take_in(self, tx: Transaction, delivery: Delivery, place: Place | None) -> Taken:
         now = self._now()
