@@ -300,7 +300,7 @@ async def test_what_other_processes_read_is_let_go_of_together(world: World) -> 
         now = world.time()
         with world.database.write() as tx:
             ids = [world.mailbox(address).id for address in (ORDERS, CLAIMS)]
-            mailboxes.claim(tx, ids, owner="another", now=now, until=now + timedelta(minutes=5))
+            leases.claim(tx, ids, owner="another", now=now, until=now + timedelta(minutes=5))
         await until(lambda: set(run.accounts[0].forgotten) == {ORDERS, CLAIMS})
 
 
