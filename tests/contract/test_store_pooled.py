@@ -113,6 +113,7 @@ def test_several_servers_stand_in_an_address_as_libpq_has_them(written: str, pla
         "postgresql://m@db1:1,db2:x/mail",
         "postgresql://m@/mail?host=a,b&port=5432",
         "postgresql://m:sec@ret@db1/mail",
+        "postgresql://m:sec@db/ret@db1/mail",
         "no address",
         "sqlite://host/mailmine.db",
         "sqlite:////mailmine.db?timeout=abc",

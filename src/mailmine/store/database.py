@@ -309,7 +309,8 @@ def _listed(url: str) -> str:
         url, scheme = f"postgresql://{rest}", "postgresql"
     place, slash, name = rest.partition("/")
     user, at, hosts = place.rpartition("@")
-    if "@" in user:  # the rest of a password would be taken for a host, and be shown
+    # The rest of a password would be taken for a host, and be shown.
+    if at and "@" in user + name.partition("?")[0]:
         raise ValueError
     if "," not in hosts:
         return url
